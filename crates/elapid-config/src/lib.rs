@@ -1,0 +1,36 @@
+//! Strict TOML experiment configs: text in, a resolved and printable [`Plan`] out.
+//!
+//! [`load`] reads one file, follows its `extends` chain, applies `--set` overrides, refuses every
+//! name it does not know and returns a [`Plan`] in which every value is settled and knows where
+//! it came from. Each option is declared once, in `sections/`, with its type, default, legal range
+//! and documentation; reading, defaults, printing, suggestions and [`reference()`] use that
+//! declaration.
+
+mod check;
+mod document;
+mod error;
+mod extends;
+mod interval;
+mod lines;
+mod load;
+mod nearest;
+mod options;
+mod origin;
+mod overrides;
+mod plan;
+mod range;
+mod reader;
+mod reference;
+mod schema;
+mod sections;
+#[cfg(test)]
+mod tests;
+mod value;
+
+pub use error::{ConfigError, ErrorKind};
+pub use interval::Interval;
+pub use load::{load, load_model, parse};
+pub use origin::{Origin, Place};
+pub use plan::Plan;
+pub use reference::reference;
+pub use sections::*;

@@ -1,0 +1,100 @@
+//! From files and overrides to a [`Plan`].
+
+use std::path::Path;
+
+use crate::check::check_names;
+use crate::document::Raw;
+use crate::error::ConfigError;
+use crate::extends::{extend, parse_chain, read_text};
+use crate::options::{Options, Tagged};
+use crate::origin::Place;
+use crate::overrides::parse_overrides;
+use crate::plan::Plan;
+use crate::reader::Reader;
+use crate::sections::{
+    Augment, DataCommon, DataSpec, Eval, Log, ModelSpec, OptimSpec, Run, ScheduleSpec, Source,
+    TaskSpec, Train,
+};
+
+/// Reads the experiment at `path`, with everything it extends, and lays the `overrides` over it.
+///
+/// Each override has the form `section.key=value`; the last one for a key wins.
+///
+/// # Errors
+///
+/// The first mistake found, in a file or in an override.
+pub fn load(path: &Path, overrides: &[String]) -> Result<Plan, ConfigError> {
+    let text = read_text(path, Place::File(path.into()))?;
+    resolve(&text, path, overrides)
+}
+
+/// Reads an experiment from `text`. `name` stands for the file in messages, gives the default run
+/// name, and is what `extends` is relative to.
+///
+/// # Errors
+///
+/// The first mistake found.
+pub fn parse(text: &str, name: &Path) -> Result<Plan, ConfigError> {
+    resolve(text, name, &[])
+}
+
+/// Reads `[model]`, and `[task]` when there is one, from a file that needs nothing else.
+///
+/// A full experiment will do too; only the names in its other sections are checked.
+///
+/// # Errors
+///
+/// The first mistake found.
+pub fn load_model(path: &Path) -> Result<(ModelSpec, Option<TaskSpec>), ConfigError> {
+    let text = read_text(path, Place::File(path.into()))?;
+    let mut reader = checked(&text, path, &[])?;
+    let model = ModelSpec::read(&mut reader.section("model"))?;
+    let task = match reader.has_section("task") {
+        true => Some(TaskSpec::read(&mut reader.section("task"))?),
+        false => None,
+    };
+    Ok((model, task))
+}
+
+fn resolve(text: &str, path: &Path, overrides: &[String]) -> Result<Plan, ConfigError> {
+    let mut reader = checked(text, path, overrides)?;
+    let stem = path
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let run = Run::read(&mut reader.section("run").supply("name", Raw::String(stem)))?;
+    let data = DataSpec {
+        source: Source::read(&mut reader.section("data"))?,
+        common: DataCommon::read(&mut reader.section("data"))?,
+        augment: Augment::read(&mut reader.section("data.augment"))?,
+    };
+    let model = ModelSpec::read(&mut reader.section("model"))?;
+    let task = TaskSpec::read(&mut reader.section("task"))?;
+    let optim = OptimSpec::read(&mut reader.section("optim"))?;
+    let schedule = ScheduleSpec::read(&mut reader.section("schedule"))?;
+    let train = Train::read(&mut reader.section("train"))?;
+    let batch_size = Raw::Integer(train.batch_size as i128);
+    let eval = Eval::read(&mut reader.section("eval").supply("batch_size", batch_size))?;
+    let log = Log::read(&mut reader.section("log"))?;
+    let origins = reader.into_origins();
+    Ok(Plan {
+        run,
+        data,
+        model,
+        task,
+        optim,
+        schedule,
+        train,
+        eval,
+        log,
+        origins,
+    })
+}
+
+/// The merged document, all of whose names are known.
+fn checked(text: &str, path: &Path, overrides: &[String]) -> Result<Reader, ConfigError> {
+    let root = extend(parse_chain(text, path)?, parse_overrides(overrides)?);
+    check_names(&root)?;
+    Ok(Reader::new(root, Place::File(path.into())))
+}

@@ -1,0 +1,39 @@
+//! `[eval]`: validation during the run and the test at its end.
+
+use crate::interval::Interval;
+use crate::options::{choice, options};
+use crate::range::{above, at_least};
+
+options! {
+    /// Validation during the run and the test at its end.
+    pub struct Eval {
+        /// How often to validate.
+        every: Interval = "1 epoch", above(0.0);
+        /// Examples in one evaluation batch.
+        batch_size: usize = ("`train.batch_size`"), at_least(1.0);
+        /// Which validation metric chooses the best checkpoint.
+        best: Best = "accuracy";
+        /// Which checkpoint the test at the end uses.
+        weights: Weights = "best";
+    }
+}
+
+choice! {
+    /// A validation metric that checkpoints are compared by.
+    pub enum Best {
+        /// Share of right answers; higher is better.
+        Accuracy = "accuracy",
+        /// Mean loss; lower is better.
+        Loss = "loss",
+    }
+}
+
+choice! {
+    /// A checkpoint to test.
+    pub enum Weights {
+        /// The one with the best validation metric.
+        Best = "best",
+        /// The one at the end of the run.
+        Last = "last",
+    }
+}

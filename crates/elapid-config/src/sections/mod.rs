@@ -1,0 +1,23 @@
+//! The options, one file a section, in the order of a printed plan.
+
+mod data;
+mod eval;
+mod log;
+mod model;
+mod optim;
+mod run;
+mod schedule;
+mod task;
+mod train;
+mod vim;
+
+pub use data::{Augment, DataCommon, DataSpec, Digits, Folder, ImageFolder, Source};
+pub use eval::{Best, Eval, Weights};
+pub use log::Log;
+pub use model::ModelSpec;
+pub use optim::{AdamW, OptimSpec};
+pub use run::Run;
+pub use schedule::{Constant, Cosine, ScheduleSpec};
+pub use task::{Classify, TaskSpec};
+pub use train::{Precision, Train};
+pub use vim::{ClassToken, DtInit, DtRank, Pool, Scan, Vim, VimSize};

@@ -1,0 +1,24 @@
+//! `[task]`: what the network is trained to do.
+
+use crate::options::{options, tagged};
+use crate::range::{FRACTION, at_least};
+
+tagged! {
+    /// What the network is trained to do.
+    pub enum TaskSpec {
+        /// Which task.
+        tag: "kind" = required;
+        /// One class an example, by cross-entropy.
+        "classify" => Classify(Classify),
+    }
+}
+
+options! {
+    /// One class an example.
+    pub struct Classify {
+        /// Number of classes; left out, the data set's.
+        classes: Option<usize> = unset, at_least(1.0);
+        /// Share of the target that is spread over all classes.
+        label_smoothing: f64 = 0.0, FRACTION;
+    }
+}

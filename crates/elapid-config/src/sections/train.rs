@@ -1,0 +1,61 @@
+//! `[train]`: how long, in what batches, and how often to save.
+
+use crate::error::{ConfigError, ErrorKind};
+use crate::interval::Interval;
+use crate::options::{choice, options};
+use crate::range::{above, at_least};
+use crate::reader::SectionReader;
+
+options! {
+    /// Length, batches and checkpoints.
+    pub struct Train, checked by has_one_length {
+        /// Passes over the training data; either this or `steps`.
+        epochs: Option<u64> = unset, at_least(1.0);
+        /// Optimiser steps; either this or `epochs`.
+        steps: Option<u64> = unset, at_least(1.0);
+        /// Examples in one optimiser step.
+        batch_size: usize = required, at_least(1.0);
+        /// Number format of matrix products and stored activations.
+        precision: Precision = "fp32";
+        /// How often to save a checkpoint.
+        checkpoint: Interval = "1 epoch", above(0.0);
+        /// Checkpoints to keep besides the best.
+        keep_last: usize = 2, at_least(1.0);
+    }
+}
+
+choice! {
+    /// Number format of matrix products and stored activations.
+    pub enum Precision {
+        /// 32-bit floats everywhere.
+        Fp32 = "fp32",
+    }
+}
+
+impl Train {
+    /// How long to train, from whichever of `epochs` and `steps` is set.
+    pub fn length(&self) -> Interval {
+        match (self.steps, self.epochs) {
+            (Some(steps), _) => Interval::Steps(steps),
+            (None, epochs) => Interval::Epochs(epochs.unwrap_or(0) as f64),
+        }
+    }
+}
+
+fn has_one_length(train: &Train, section: &SectionReader<'_>) -> Result<(), ConfigError> {
+    match (train.epochs, train.steps) {
+        (Some(_), Some(_)) => {
+            let message = "`epochs` and `steps` in [train] both say how long to train";
+            Err(section
+                .error(ErrorKind::Conflict, &["steps", "epochs"], message)
+                .hint("keep one of them"))
+        }
+        (None, None) => {
+            let message = "[train] does not say how long to train";
+            Err(section
+                .error(ErrorKind::Missing, &[], message)
+                .hint("add `epochs = 20` or `steps = 10000` under [train]"))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,201 @@
+//! Data cards: what a person should know about a data set, and what the code reads of it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::DataError;
+
+/// The cards, by name. Their text is `datasets/<name>/card.toml`.
+const CARDS: [(&str, &str); 5] = [
+    ("digits", include_str!("../../../datasets/digits/card.toml")),
+    (
+        "image_folder",
+        include_str!("../../../datasets/image_folder/card.toml"),
+    ),
+    ("mnist", include_str!("../../../datasets/mnist/card.toml")),
+    (
+        "cifar10",
+        include_str!("../../../datasets/cifar10/card.toml"),
+    ),
+    (
+        "cifar100",
+        include_str!("../../../datasets/cifar100/card.toml"),
+    ),
+];
+
+/// What is known of a data set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Card {
+    /// Name that configs use, and name of the card's folder.
+    pub name: String,
+    /// The published name.
+    pub title: String,
+    /// What is learnt, for example `image classification`.
+    pub task: String,
+    /// What a sample is, for example `image`.
+    pub modality: String,
+    /// Where the data come from.
+    pub homepage: String,
+    /// Terms of use, and what they ask for.
+    pub licence: String,
+    /// What the data are, in a paragraph.
+    pub description: String,
+    /// Shape of a sample as stored, `[channels, height, width]`; none where samples differ.
+    pub shape: Option<[usize; 3]>,
+    /// Names of the classes in the order of their labels; empty where the data decide.
+    pub classes: Vec<String>,
+    /// How results are measured, so that they can be compared with published ones.
+    pub protocol: String,
+    /// The number that is reported.
+    pub metric: String,
+    /// Known faults of the data.
+    pub defects: Vec<String>,
+    /// Constants that inputs are normalised with.
+    pub normalisation: Normalisation,
+    /// The official parts; empty where the data decide.
+    pub splits: Vec<SplitCount>,
+    /// The files that are read.
+    pub files: Vec<FileEntry>,
+}
+
+/// Constants that inputs are normalised with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Normalisation {
+    /// Mean of each channel, in units where white is 1.
+    pub mean: Vec<f32>,
+    /// Standard deviation of each channel, in units where white is 1.
+    pub std: Vec<f32>,
+    /// Where the numbers come from.
+    pub origin: String,
+}
+
+/// An official part of a data set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SplitCount {
+    /// `train`, `valid` or `test`.
+    pub name: String,
+    /// Number of samples.
+    pub count: usize,
+}
+
+/// A file, or a family of files, that a data set consists of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileEntry {
+    /// Path relative to the data set's folder, with `<…>` for what varies.
+    pub path: String,
+    /// How the file is laid out.
+    pub layout: String,
+    /// Size of each file in bytes, uncompressed, where it is known.
+    pub bytes: Option<u64>,
+}
+
+/// All cards, in the order of the table in `datasets/README.md`.
+///
+/// # Errors
+///
+/// If a card is malformed, which the tests of this crate rule out.
+pub fn cards() -> Result<Vec<Card>, DataError> {
+    CARDS.iter().map(|(name, text)| parse(name, text)).collect()
+}
+
+/// The card of one data set.
+///
+/// # Errors
+///
+/// If there is no card of this name; the message lists those there are.
+pub fn card(name: &str) -> Result<Card, DataError> {
+    match CARDS.iter().find(|(known, _)| *known == name) {
+        Some((name, text)) => parse(name, text),
+        None => {
+            let known = CARDS.map(|(known, _)| known).join(", ");
+            let reason = format!("no such card, expected one of {known}");
+            Err(DataError::Card {
+                name: name.to_owned(),
+                reason,
+            })
+        }
+    }
+}
+
+fn parse(name: &str, text: &str) -> Result<Card, DataError> {
+    toml::from_str(text).map_err(|error| DataError::Card {
+        name: name.to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const README: &str = include_str!("../../../datasets/README.md");
+
+    #[test]
+    fn every_card_is_complete_and_consistent() {
+        for (card, (name, _)) in cards().unwrap().into_iter().zip(CARDS) {
+            assert_eq!(card.name, name);
+            let texts = [
+                &card.title,
+                &card.homepage,
+                &card.licence,
+                &card.description,
+            ];
+            let more = [&card.protocol, &card.metric, &card.normalisation.origin];
+            assert!(
+                texts.into_iter().chain(more).all(|text| !text.is_empty()),
+                "{name}"
+            );
+            let Normalisation { mean, std, .. } = &card.normalisation;
+            assert_eq!(mean.len(), std.len(), "{name}");
+            assert!(std.iter().all(|&deviation| deviation > 0.0), "{name}");
+            assert!(
+                card.shape
+                    .is_none_or(|[channels, ..]| channels == mean.len()),
+                "{name}"
+            );
+            let distinct: BTreeSet<_> = card.classes.iter().collect();
+            assert_eq!(distinct.len(), card.classes.len(), "{name}");
+            assert!(!card.files.is_empty(), "{name}");
+        }
+    }
+
+    #[test]
+    fn classes_and_counts_are_the_published_ones() {
+        let facts = |name| {
+            let card = card(name).unwrap();
+            let counts: Vec<_> = card.splits.iter().map(|split| split.count).collect();
+            (card.classes.len(), counts)
+        };
+        assert_eq!(facts("digits"), (10, vec![1437, 360]));
+        assert_eq!(facts("mnist"), (10, vec![60_000, 10_000]));
+        assert_eq!(facts("cifar10"), (10, vec![50_000, 10_000]));
+        assert_eq!(facts("cifar100"), (100, vec![50_000, 10_000]));
+        assert_eq!(facts("image_folder"), (0, vec![]));
+    }
+
+    #[test]
+    fn the_readme_lists_every_card_in_order() {
+        let rows = CARDS.map(|(name, _)| README.find(&format!("| [{name}]({name}/card.toml) |")));
+        assert!(
+            rows.iter().all(Option::is_some) && rows.is_sorted(),
+            "{rows:?}"
+        );
+    }
+
+    #[test]
+    fn an_unknown_card_and_an_unknown_key_are_refused() {
+        let error = card("minst").unwrap_err().to_string();
+        assert!(
+            error.contains("`minst`: no such card, expected one of digits,"),
+            "{error}"
+        );
+        let text = CARDS[0].1.replace("metric =", "metrics =");
+        let error = parse("digits", &text).unwrap_err().to_string();
+        assert!(error.contains("unknown field `metrics`"), "{error}");
+    }
+}

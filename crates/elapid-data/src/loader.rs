@@ -1,0 +1,396 @@
+//! From a data set to batches in host memory.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use rand_chacha::ChaCha8Rng;
+
+use crate::error::DataError;
+use crate::order::permuted;
+use crate::prefetch::in_order;
+use crate::random::{purpose, stream};
+use crate::transform::ImagePipeline;
+use crate::vision::ImageDataset;
+
+/// Images and labels, ready to be uploaded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImageBatch {
+    /// Normalised values, `[B, C, H, W]` row-major.
+    pub pixels: Vec<f32>,
+    /// Class of each image, `[B]`.
+    pub labels: Vec<usize>,
+    /// B, C, H and W.
+    pub shape: [usize; 4],
+}
+
+/// Batches in order; ends after the first error.
+pub type Batches = Box<dyn Iterator<Item = Result<ImageBatch, DataError>> + Send>;
+
+/// Endless batches of shuffled and augmented images.
+///
+/// Batch `k` is a pure function of the data, the pipeline, the batch size, the seed and `k`.
+pub struct TrainLoader {
+    assembly: Arc<Assembly>,
+    seed: u64,
+    workers: usize,
+}
+
+impl TrainLoader {
+    /// A loader with `workers` threads; 0 loads on the thread that asks for a batch.
+    ///
+    /// # Errors
+    ///
+    /// If the data set is empty, `batch_size` is 0, or the pipeline's settings are not legal.
+    pub fn new(
+        dataset: Arc<dyn ImageDataset>,
+        pipeline: ImagePipeline,
+        batch_size: usize,
+        seed: u64,
+        workers: usize,
+    ) -> Result<Self, DataError> {
+        let assembly = Arc::new(Assembly::new(dataset, pipeline, batch_size)?);
+        Ok(Self {
+            assembly,
+            seed,
+            workers,
+        })
+    }
+
+    /// Whole batches in an epoch; what is left over is dropped. A data set smaller than a batch
+    /// gives one short batch.
+    #[must_use]
+    pub fn batches_per_epoch(&self) -> usize {
+        self.assembly.whole_batches().max(1)
+    }
+
+    /// Batches from number `first` on, without end. Batch `k` belongs to epoch
+    /// `k / batches_per_epoch()`.
+    ///
+    /// A sample that cannot be read ends the iterator with an error that names it. Dropping the
+    /// iterator ends its threads.
+    #[must_use]
+    pub fn iter_from(&self, first: usize) -> Batches {
+        let (assembly, seed) = (Arc::clone(&self.assembly), self.seed);
+        let per_epoch = self.batches_per_epoch();
+        in_order(first..usize::MAX, self.workers, move |number| {
+            assembly.shuffled(seed, (number / per_epoch) as u64, number % per_epoch)
+        })
+    }
+}
+
+/// Every image once, in the order of the data set, without augmentation.
+pub struct EvalLoader {
+    assembly: Arc<Assembly>,
+    workers: usize,
+}
+
+impl EvalLoader {
+    /// A loader with `workers` threads; 0 loads on the thread that asks for a batch.
+    ///
+    /// # Errors
+    ///
+    /// As [`TrainLoader::new`].
+    pub fn new(
+        dataset: Arc<dyn ImageDataset>,
+        pipeline: ImagePipeline,
+        batch_size: usize,
+        workers: usize,
+    ) -> Result<Self, DataError> {
+        let assembly = Arc::new(Assembly::new(dataset, pipeline, batch_size)?);
+        Ok(Self { assembly, workers })
+    }
+
+    /// Number of batches, the last of which may be short.
+    #[must_use]
+    pub fn batches(&self) -> usize {
+        self.assembly
+            .dataset
+            .len()
+            .div_ceil(self.assembly.batch_size)
+    }
+
+    /// All batches, once. Errors and dropping are as in [`TrainLoader::iter_from`].
+    #[must_use]
+    pub fn iter(&self) -> Batches {
+        let assembly = Arc::clone(&self.assembly);
+        in_order(0..self.batches(), self.workers, move |number| {
+            assembly.consecutive(number)
+        })
+    }
+}
+
+/// What threads share to assemble a batch.
+struct Assembly {
+    dataset: Arc<dyn ImageDataset>,
+    pipeline: ImagePipeline,
+    batch_size: usize,
+}
+
+impl Assembly {
+    fn new(
+        dataset: Arc<dyn ImageDataset>,
+        pipeline: ImagePipeline,
+        batch_size: usize,
+    ) -> Result<Self, DataError> {
+        pipeline.check()?;
+        if batch_size == 0 {
+            let (value, expected) = ("0".to_owned(), "at least 1".to_owned());
+            return Err(DataError::Setting {
+                setting: "batch_size",
+                value,
+                expected,
+            });
+        }
+        if dataset.is_empty() {
+            let what = "the data set".to_owned();
+            let hint = "check its path and its split fractions".to_owned();
+            return Err(DataError::TooFew {
+                what,
+                len: 0,
+                needed: 1,
+                hint,
+            });
+        }
+        Ok(Self {
+            dataset,
+            pipeline,
+            batch_size,
+        })
+    }
+
+    fn whole_batches(&self) -> usize {
+        self.dataset.len() / self.batch_size
+    }
+
+    /// Batch `number` of `epoch`, shuffled and augmented. The augmentation is keyed by the sample
+    /// and not by its place, so a sample's draw does not depend on the batch size.
+    fn shuffled(&self, seed: u64, epoch: u64, number: usize) -> Result<ImageBatch, DataError> {
+        let len = self.dataset.len();
+        let places = self.places(number);
+        self.assemble(
+            places.len(),
+            places.map(|place| {
+                let index = permuted(seed, epoch, len, place);
+                (
+                    index,
+                    Some(stream(seed, &[purpose::AUGMENT, epoch, index as u64])),
+                )
+            }),
+        )
+    }
+
+    /// Batch `number` in the order of the data set, as it is.
+    fn consecutive(&self, number: usize) -> Result<ImageBatch, DataError> {
+        let places = self.places(number);
+        self.assemble(places.len(), places.map(|place| (place, None)))
+    }
+
+    /// Places of batch `number`, fewer than the batch size at the end of the data set.
+    fn places(&self, number: usize) -> Range<usize> {
+        let first = number * self.batch_size;
+        first..(first + self.batch_size).min(self.dataset.len())
+    }
+
+    fn assemble(
+        &self,
+        len: usize,
+        picks: impl Iterator<Item = (usize, Option<ChaCha8Rng>)>,
+    ) -> Result<ImageBatch, DataError> {
+        let ImagePipeline { size, channels, .. } = self.pipeline;
+        let mut pixels = Vec::with_capacity(len * self.pipeline.values());
+        let mut labels = Vec::with_capacity(len);
+        for (index, mut rng) in picks {
+            let sample = self.dataset.get(index).map_err(|error| {
+                DataError::from_dataset(&error, || self.dataset.describe(index))
+            })?;
+            pixels.extend(self.pipeline.apply(&sample.image, rng.as_mut()));
+            labels.push(sample.label);
+        }
+        Ok(ImageBatch {
+            pixels,
+            labels,
+            shape: [len, channels, size, size],
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::transform::Augment;
+    use crate::{digits, image_folder};
+
+    fn pipeline() -> ImagePipeline {
+        let augment = Augment {
+            shift: 1,
+            rotate: 10.0,
+            scale: 0.1,
+            hflip: false,
+        };
+        ImagePipeline {
+            size: 8,
+            channels: 1,
+            mean: vec![0.3],
+            std: vec![0.4],
+            augment: Some(augment),
+        }
+    }
+
+    fn train_digits() -> Arc<dyn ImageDataset> {
+        digits::splits(0.0, 0).unwrap().train
+    }
+
+    fn loader(batch_size: usize, seed: u64, workers: usize) -> TrainLoader {
+        TrainLoader::new(train_digits(), pipeline(), batch_size, seed, workers).unwrap()
+    }
+
+    fn take(loader: &TrainLoader, first: usize, count: usize) -> Vec<ImageBatch> {
+        loader
+            .iter_from(first)
+            .take(count)
+            .collect::<Result<_, _>>()
+            .unwrap()
+    }
+
+    fn bits(batches: &[ImageBatch]) -> Vec<u32> {
+        batches
+            .iter()
+            .flat_map(|batch| &batch.pixels)
+            .map(|value| value.to_bits())
+            .collect()
+    }
+
+    #[test]
+    fn batches_do_not_depend_on_the_number_of_workers() {
+        // 1437 / 400 = 3 batches an epoch, so five cross into the second.
+        let reference = take(&loader(400, 5, 0), 0, 5);
+        assert_eq!(reference[0].shape, [400, 1, 8, 8]);
+        assert_eq!(reference[0].pixels.len(), 400 * 64);
+        for workers in [1, 2, 3, 7] {
+            let batches = take(&loader(400, 5, workers), 0, 5);
+            assert_eq!(batches, reference);
+            assert_eq!(bits(&batches), bits(&reference));
+        }
+    }
+
+    #[test]
+    fn batches_do_not_depend_on_where_iteration_starts() {
+        for workers in [0, 2] {
+            let loader = loader(400, 5, workers);
+            let from_start = take(&loader, 0, 8);
+            for first in [1, 2, 3, 5] {
+                let later = take(&loader, first, 3);
+                assert_eq!(bits(&later), bits(&from_start[first..first + 3]));
+                assert_eq!(later, from_start[first..first + 3]);
+            }
+        }
+    }
+
+    #[test]
+    fn seeds_and_epochs_differ() {
+        let first = |seed, number| take(&loader(400, seed, 0), number, 1).remove(0);
+        assert_ne!(first(1, 0), first(2, 0));
+        assert_ne!(first(1, 0), first(1, 3));
+    }
+
+    #[test]
+    fn an_epoch_holds_every_sample_once_and_drops_the_rest() {
+        let unaugmented = ImagePipeline {
+            augment: None,
+            ..pipeline()
+        };
+        let all = take(
+            &TrainLoader::new(train_digits(), unaugmented, 479, 3, 0).unwrap(),
+            0,
+            3,
+        );
+        let mut counts = [0; 10];
+        all.iter()
+            .flat_map(|batch| &batch.labels)
+            .for_each(|&label| counts[label] += 1);
+        assert_eq!(counts, [143, 146, 142, 146, 144, 145, 144, 143, 141, 143]);
+        assert_eq!(loader(479, 0, 0).batches_per_epoch(), 3);
+        assert_eq!(loader(480, 0, 0).batches_per_epoch(), 2);
+        assert_eq!(loader(1437, 0, 0).batches_per_epoch(), 1);
+    }
+
+    #[test]
+    fn a_set_smaller_than_a_batch_gives_one_short_batch() {
+        let loader = loader(2000, 0, 1);
+        assert_eq!(loader.batches_per_epoch(), 1);
+        let batches = take(&loader, 0, 2);
+        assert_eq!([batches[0].shape[0], batches[1].shape[0]], [1437, 1437]);
+        assert_ne!(batches[0].labels, batches[1].labels);
+    }
+
+    #[test]
+    fn evaluation_is_in_order_and_keeps_the_last_batch() {
+        let test = digits::splits(0.0, 0).unwrap().test;
+        for workers in [0, 2] {
+            let loader = EvalLoader::new(Arc::clone(&test), pipeline(), 100, workers).unwrap();
+            let batches: Vec<_> = loader.iter().collect::<Result<_, _>>().unwrap();
+            assert_eq!(loader.batches(), 4);
+            assert_eq!(
+                batches.iter().map(|b| b.shape[0]).collect::<Vec<_>>(),
+                [100, 100, 100, 60]
+            );
+            let last = test.get(359).unwrap();
+            assert_eq!(batches[3].labels[59], last.label);
+            assert_eq!(
+                batches[3].pixels[59 * 64..],
+                pipeline().apply(&last.image, None)
+            );
+        }
+    }
+
+    #[test]
+    fn illegal_settings_are_refused() {
+        let error = |result: Result<TrainLoader, DataError>| result.err().unwrap().to_string();
+        let zero = TrainLoader::new(train_digits(), pipeline(), 0, 0, 0);
+        assert_eq!(error(zero), "batch_size is 0, expected at least 1");
+        let sizeless = ImagePipeline {
+            size: 0,
+            ..pipeline()
+        };
+        let result = TrainLoader::new(train_digits(), sizeless, 8, 0, 0);
+        assert_eq!(error(result), "size is 0, expected at least 1");
+    }
+
+    #[test]
+    fn dropping_the_iterator_lets_go_of_the_data() {
+        let dataset = train_digits();
+        let loader = TrainLoader::new(Arc::clone(&dataset), pipeline(), 10, 0, 3).unwrap();
+        let mut batches = loader.iter_from(0);
+        batches.next().unwrap().unwrap();
+        drop((batches, loader));
+        assert_eq!(Arc::strong_count(&dataset), 1);
+    }
+
+    #[test]
+    fn an_unreadable_file_ends_the_iterator_and_is_named() {
+        let root = TempDir::new().unwrap();
+        for name in ["train/a/0.png", "train/b/1.png", "test/a/2.png"] {
+            let path = root.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            image::RgbImage::new(8, 8).save(path).unwrap();
+        }
+        fs::write(root.path().join("train/b/1.png"), "not an image").unwrap();
+        let train = image_folder::splits(root.path(), 0.0, 0.0, 0)
+            .unwrap()
+            .train;
+        for workers in [0, 2] {
+            let loader = TrainLoader::new(Arc::clone(&train), pipeline(), 2, 0, workers).unwrap();
+            let results: Vec<_> = loader.iter_from(0).collect();
+            assert_eq!(results.len(), 1);
+            let error = results[0].as_ref().unwrap_err().to_string();
+            assert!(
+                error.contains("train/b/1.png` cannot be loaded: "),
+                "{error}"
+            );
+        }
+    }
+}

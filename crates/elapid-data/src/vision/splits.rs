@@ -1,0 +1,162 @@
+//! The parts of a data set, and how a part is held out.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::ImageDataset;
+use super::subset::Subset;
+use crate::card::Card;
+use crate::error::DataError;
+use crate::order::permuted;
+use crate::random::{derived_seed, purpose};
+
+/// The parts of a data set, and the card that documents it.
+#[derive(Clone)]
+pub struct Splits {
+    /// What the model learns from.
+    pub train: Arc<dyn ImageDataset>,
+    /// What decisions during training are based on; `None` if nothing is held out.
+    pub valid: Option<Arc<dyn ImageDataset>>,
+    /// What the final number is measured on.
+    pub test: Arc<dyn ImageDataset>,
+    /// Source, licence, normalisation and protocol.
+    pub card: Card,
+}
+
+impl Splits {
+    /// Holds `valid_fraction` of `train` out; see [`hold_out`].
+    pub(crate) fn held_out(
+        train: Arc<dyn ImageDataset>,
+        test: Arc<dyn ImageDataset>,
+        card: Card,
+        valid_fraction: f64,
+        seed: u64,
+    ) -> Result<Self, DataError> {
+        let (train, valid) = hold_out(train, valid_fraction, seed)?;
+        Ok(Self {
+            train,
+            valid,
+            test,
+            card,
+        })
+    }
+}
+
+/// Shows the sizes: the samples themselves would fill the terminal.
+impl fmt::Debug for Splits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Splits")
+            .field("card", &self.card.name)
+            .field("train", &self.train.len())
+            .field("valid", &self.valid.as_ref().map(|valid| valid.len()))
+            .field("test", &self.test.len())
+            .finish()
+    }
+}
+
+/// A training set, and what was held out of it.
+type HeldOut = (Arc<dyn ImageDataset>, Option<Arc<dyn ImageDataset>>);
+
+/// Divides `whole` into a training and a validation part.
+///
+/// The validation part is the first `round(fraction * len)` positions of the permutation of `whole`
+/// that belongs to `seed` (see [`permuted`]), at least one sample and at most all but one. Both
+/// parts keep the order of `whole`. A fraction of 0 holds nothing out.
+fn hold_out(whole: Arc<dyn ImageDataset>, fraction: f64, seed: u64) -> Result<HeldOut, DataError> {
+    check_fraction("valid_fraction", fraction)?;
+    if fraction == 0.0 {
+        return Ok((whole, None));
+    }
+    let seed = derived_seed(seed, &[purpose::HOLD_OUT]);
+    let what = || "the training set".to_owned();
+    let (kept, held) = divide(whole.len(), fraction, seed, what)?;
+    let valid = Subset::new(Arc::clone(&whole), held);
+    Ok((Arc::new(Subset::new(whole, kept)), Some(Arc::new(valid))))
+}
+
+/// Divides `0..len` into a kept and a held-out part, both ascending.
+pub(crate) fn divide(
+    len: usize,
+    fraction: f64,
+    seed: u64,
+    what: impl FnOnce() -> String,
+) -> Result<(Vec<usize>, Vec<usize>), DataError> {
+    if len < 2 {
+        let hint = "add samples, or hold nothing out".to_owned();
+        return Err(DataError::TooFew {
+            what: what(),
+            len,
+            needed: 2,
+            hint,
+        });
+    }
+    let count = ((fraction * len as f64).round() as usize).clamp(1, len - 1);
+    let mut is_held = vec![false; len];
+    for position in 0..count {
+        is_held[permuted(seed, 0, len, position)] = true;
+    }
+    Ok((0..len).partition(|&index| !is_held[index]))
+}
+
+/// Refuses a share that is not in `[0, 1)`.
+pub(crate) fn check_fraction(setting: &'static str, fraction: f64) -> Result<(), DataError> {
+    if (0.0..1.0).contains(&fraction) {
+        return Ok(());
+    }
+    let expected = "at least 0 and below 1".to_owned();
+    Err(DataError::Setting {
+        setting,
+        value: fraction.to_string(),
+        expected,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parts_are_disjoint_complete_and_ascending() {
+        let (kept, held) = divide(100, 0.25, 3, String::new).unwrap();
+        assert_eq!((kept.len(), held.len()), (75, 25));
+        assert!(kept.is_sorted() && held.is_sorted());
+        let mut all = [kept, held].concat();
+        all.sort_unstable();
+        assert!(all.into_iter().eq(0..100));
+    }
+
+    #[test]
+    fn the_seed_alone_decides() {
+        let held = |seed| divide(1000, 0.1, seed, String::new).unwrap().1;
+        assert_eq!(held(1), held(1));
+        assert_ne!(held(1), held(2));
+    }
+
+    #[test]
+    fn no_part_is_empty() {
+        let sizes = |fraction| {
+            let (kept, held) = divide(3, fraction, 0, String::new).unwrap();
+            (kept.len(), held.len())
+        };
+        assert_eq!(sizes(0.01), (2, 1));
+        assert_eq!(sizes(0.99), (1, 2));
+        let error = divide(1, 0.5, 0, || "class `a`".into()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "too few samples in class `a`: expected at least 2, got 1; add samples, or hold nothing out"
+        );
+    }
+
+    #[test]
+    fn fractions_outside_their_range_are_refused() {
+        for fraction in [-0.1, 1.0, f64::NAN] {
+            let error = check_fraction("valid_fraction", fraction)
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.ends_with("expected at least 0 and below 1"),
+                "{error}"
+            );
+        }
+    }
+}

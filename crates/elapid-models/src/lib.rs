@@ -1,0 +1,12 @@
+//! State-space backbones, the tasks' heads on them, and adapters for published checkpoints.
+//!
+//! A new image backbone is one file here, one variant of [`ImageBackbone`] and one line in its `forward`.
+
+pub mod checkpoint;
+mod image_classifier;
+mod params;
+pub mod vim;
+
+pub use image_classifier::{ImageBackbone, ImageClassifier};
+pub use params::{NamedParam, named_params};
+pub use vim::{ClassToken, Pool, Vim, VimConfig};

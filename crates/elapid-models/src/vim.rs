@@ -1,0 +1,301 @@
+//! Vision Mamba (Vim), arXiv 2401.09417.
+//!
+//! Follows `vim/models_mamba.py` of hustvl/Vim at dd0358a: patch embedding, a class token in the
+//! middle of the sequence, absolute positions, a stack of add–norm–mix blocks with bidirectional
+//! Mamba-1, a final norm. Checked against that code in `tests/golden/vim_*`.
+
+use burn::module::{Module, Param};
+use burn::tensor::{Tensor, s};
+use elapid_nn::mixer::{
+    BackwardBranch, BidirectionalMamba, Mamba, MambaConfig, Mixer,
+};
+use elapid_nn::{Block, Init, Noise, Norm, PatchEmbed, drop_path_rates, dropout};
+
+/// Where class tokens stand, and so what is read out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClassToken {
+    /// One in the middle of the patches.
+    Middle,
+    /// One in front of them.
+    Head,
+    /// One in front and one behind; the read-out is their mean.
+    Double,
+    /// None; the patches are pooled.
+    None,
+}
+
+/// How patches are read out without a class token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pool {
+    /// Mean of the tokens.
+    Mean,
+    /// All tokens; the head takes the largest score of each class.
+    Max,
+}
+
+/// Hyper-parameters; names are the official ones where they exist.
+#[derive(Clone, Debug)]
+pub struct VimConfig {
+    /// Side of the square input, pixels.
+    pub image_size: usize,
+    /// Side of a patch, pixels.
+    pub patch_size: usize,
+    /// Distance between patches, pixels.
+    pub stride: usize,
+    /// Image channels.
+    pub channels: usize,
+    /// Number of blocks.
+    pub depth: usize,
+    /// The mixer of every block; its `d_model` is the model width.
+    pub mamba: MambaConfig,
+    /// Backward direction; `None` is plain causal Mamba.
+    pub backward: Option<BackwardBranch>,
+    /// Halve the sum of both directions (`if_divide_out`).
+    pub divide_out: bool,
+    /// Class tokens.
+    pub class_token: ClassToken,
+    /// Read-out without a class token (`final_pool_type`).
+    pub pool: Pool,
+    /// Learned absolute positions (`if_abs_pos_embed`).
+    pub abs_pos_embed: bool,
+    /// RMS norm instead of layer norm.
+    pub rms_norm: bool,
+    /// ε of the norms.
+    pub norm_epsilon: f64,
+    /// Keep the residual stream in 32 bits.
+    pub residual_in_fp32: bool,
+    /// Dropout behind the position embedding.
+    pub drop_rate: f64,
+    /// Drop rate of the last block's output; earlier ones ramp up to it.
+    pub drop_path_rate: f64,
+}
+
+impl VimConfig {
+    /// The official `vim_tiny_patch16_224` at another width: `vim_tiny` is 192, `vim_small` 384,
+    /// `vim_base` 768, all of depth 24.
+    pub fn patch16_224(embed_dim: usize) -> Self {
+        Self {
+            image_size: 224,
+            patch_size: 16,
+            stride: 16,
+            channels: 3,
+            depth: 24,
+            mamba: MambaConfig::new(embed_dim),
+            backward: Some(BackwardBranch::OwnParameters { zero_dt_bias: true }),
+            divide_out: true,
+            class_token: ClassToken::Middle,
+            pool: Pool::Mean,
+            abs_pos_embed: true,
+            rms_norm: true,
+            norm_epsilon: 1e-5,
+            residual_in_fp32: true,
+            drop_rate: 0.0,
+            drop_path_rate: 0.0,
+        }
+    }
+
+    /// Model width D.
+    pub fn embed_dim(&self) -> usize {
+        self.mamba.d_model
+    }
+
+    /// Number of patches M.
+    pub fn patches(&self) -> usize {
+        PatchEmbed::grid_side(self.image_size, self.patch_size, self.stride).pow(2)
+    }
+
+    /// Number of tokens L, class tokens included.
+    pub fn tokens(&self) -> usize {
+        let class_tokens = match self.class_token {
+            ClassToken::Middle | ClassToken::Head => 1,
+            ClassToken::Double => 2,
+            ClassToken::None => 0,
+        };
+        self.patches() + class_tokens
+    }
+}
+
+/// The backbone: images to read-out tokens.
+#[derive(Module, Debug)]
+pub struct Vim {
+    /// Images to patches.
+    pub patch_embed: PatchEmbed,
+    /// `[1, 1, D]`
+    pub cls_token: Option<Param<Tensor<3>>>,
+    /// `[1, 1, D]`
+    pub cls_token_head: Option<Param<Tensor<3>>>,
+    /// `[1, 1, D]`
+    pub cls_token_tail: Option<Param<Tensor<3>>>,
+    /// `[1, L, D]`, in the order of the final sequence.
+    pub pos_embed: Option<Param<Tensor<3>>>,
+    /// Blocks.
+    pub layers: Vec<Block>,
+    /// Norm behind the last block.
+    pub norm_f: Norm,
+    #[module(skip)]
+    class_token: ClassToken,
+    #[module(skip)]
+    pool: Pool,
+    drop_rate: f64,
+    last_drop_path: f64,
+}
+
+impl Vim {
+    /// Official initialisation: LeCun-normal patches, N(0, 0.02) positions and class tokens,
+    /// output projections scaled by `1/√depth`.
+    pub fn new(init: &mut Init, config: &VimConfig) -> Self {
+        let width = config.embed_dim();
+        let (patch, stride) = (config.patch_size, config.stride);
+        let patch_embed = PatchEmbed::new(init, config.channels, width, patch, stride);
+        let mut token = |wanted: bool| wanted.then(|| init.truncated_normal([1, 1, width], 0.02));
+        let class = config.class_token;
+        let cls_token = token(matches!(class, ClassToken::Middle | ClassToken::Head));
+        let cls_token_head = token(class == ClassToken::Double);
+        let cls_token_tail = token(class == ClassToken::Double);
+        let positions = [1, config.tokens(), width];
+        let pos_embed = config.abs_pos_embed.then(|| init.truncated_normal(positions, 0.02));
+        let (rates, last_drop_path) = drop_path_rates(config.drop_path_rate, config.depth);
+        let layers = rates.into_iter().map(|rate| block(init, config, rate)).collect();
+        let norm_f = Norm::new(init, config.rms_norm, width, config.norm_epsilon);
+        Self {
+            patch_embed,
+            cls_token,
+            cls_token_head,
+            cls_token_tail,
+            pos_embed,
+            layers,
+            norm_f,
+            class_token: class,
+            pool: config.pool,
+            drop_rate: config.drop_rate,
+            last_drop_path,
+        }
+    }
+
+    /// # Shapes
+    ///
+    /// - images `[B, C, H, W]`
+    /// - output `[B, T, D]`: the read-out tokens, T = 1 but for max pooling
+    pub fn forward(&self, images: Tensor<4>, mut noise: Option<&mut Noise>) -> Tensor<3> {
+        let patches = self.patch_embed.forward(images);
+        let count = patches.dims()[1];
+        let mut hidden = self.with_class_tokens(patches);
+        if let Some(positions) = &self.pos_embed {
+            hidden = hidden + positions.val();
+        }
+        hidden = dropout(hidden, self.drop_rate, noise.as_deref_mut());
+        let mut residual = None;
+        for layer in &self.layers {
+            let (next, stream) = layer.forward(hidden, residual, noise.as_deref_mut());
+            (hidden, residual) = (next, Some(stream));
+        }
+        let tokens = match residual {
+            Some(residual) => {
+                Block::finish(&self.norm_f, hidden, residual, self.last_drop_path, noise)
+            }
+            None => self.norm_f.forward(hidden),
+        };
+        self.read_out(tokens, count)
+    }
+
+    /// Model width D.
+    pub fn width(&self) -> usize {
+        self.patch_embed.proj.weight.dims()[0]
+    }
+
+    fn with_class_tokens(&self, patches: Tensor<3>) -> Tensor<3> {
+        let [batch, count, width] = patches.dims();
+        let expand = |token: &Param<Tensor<3>>| token.val().expand([batch, 1, width]);
+        match (&self.cls_token, &self.cls_token_head, &self.cls_token_tail) {
+            (Some(token), _, _) => {
+                let position = self.class_position(count);
+                let front = patches.clone().slice(s![.., ..position, ..]);
+                let back = patches.slice(s![.., position.., ..]);
+                let parts = [front, expand(token), back];
+                Tensor::cat(parts.into_iter().filter(|part| part.dims()[1] > 0).collect(), 1)
+            }
+            (None, Some(head), Some(tail)) => {
+                Tensor::cat(vec![expand(head), patches, expand(tail)], 1)
+            }
+            _ => patches,
+        }
+    }
+
+    fn read_out(&self, tokens: Tensor<3>, patches: usize) -> Tensor<3> {
+        let at = |position: usize| tokens.clone().slice(s![.., position..position + 1, ..]);
+        match (self.class_token, self.pool) {
+            (ClassToken::Middle | ClassToken::Head, _) => at(self.class_position(patches)),
+            (ClassToken::Double, _) => (at(0) + at(patches + 1)) * 0.5,
+            (ClassToken::None, Pool::Mean) => tokens.mean_dim(1),
+            (ClassToken::None, Pool::Max) => tokens,
+        }
+    }
+
+    fn class_position(&self, patches: usize) -> usize {
+        if self.class_token == ClassToken::Middle { patches / 2 } else { 0 }
+    }
+}
+
+fn block(init: &mut Init, config: &VimConfig, drop_path: f64) -> Block {
+    let norm = Norm::new(init, config.rms_norm, config.embed_dim(), config.norm_epsilon);
+    let out_scale = 1.0 / (config.depth as f64).sqrt();
+    let mamba = MambaConfig { out_scale, ..config.mamba.clone() };
+    let mixer = match config.backward {
+        None => Mixer::Mamba(Mamba::new(init, &mamba)),
+        Some(branch) => Mixer::Bidirectional(BidirectionalMamba::new(
+            init,
+            &mamba,
+            branch,
+            config.divide_out,
+        )),
+    };
+    Block::new(norm, mixer, drop_path, config.residual_in_fp32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ImageBackbone, ImageClassifier};
+    use burn::tensor::Device;
+
+    fn classifier(config: &VimConfig, classes: usize) -> ImageClassifier {
+        let mut init = Init::new(0, &Device::flex());
+        let backbone = ImageBackbone::Vim(Vim::new(&mut init, config));
+        ImageClassifier::new(&mut init, backbone, classes)
+    }
+
+    #[test]
+    fn parameter_counts_equal_the_official_ones() {
+        for (width, stride, expected) in
+            [(192, 16, 7_148_008), (192, 8, 7_250_344), (384, 16, 25_796_584), (768, 16, 97_598_440)]
+        {
+            let config = VimConfig { stride, ..VimConfig::patch16_224(width) };
+            assert_eq!(classifier(&config, 1000).num_params(), expected);
+        }
+    }
+
+    #[test]
+    fn every_read_out_gives_scores() {
+        for class_token in
+            [ClassToken::Middle, ClassToken::Head, ClassToken::Double, ClassToken::None]
+        {
+            for pool in [Pool::Mean, Pool::Max] {
+                let config = VimConfig {
+                    image_size: 12,
+                    patch_size: 4,
+                    stride: 4,
+                    depth: 2,
+                    class_token,
+                    pool,
+                    drop_rate: 0.1,
+                    drop_path_rate: 0.1,
+                    ..VimConfig::patch16_224(8)
+                };
+                let model = classifier(&config, 5);
+                let images = Tensor::<4>::ones([2, 3, 12, 12], &Device::flex());
+                let mut noise = Noise::new(0);
+                assert_eq!(model.forward(images, Some(&mut noise)).dims(), [2, 5]);
+            }
+        }
+    }
+}

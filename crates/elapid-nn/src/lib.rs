@@ -1,0 +1,28 @@
+//! Layers of state-space models: one thing, one file.
+//!
+//! Every parameter is drawn on the host from one seeded generator ([`Init`]), so a model starts from
+//! the same numbers on every device; tensors keep the shapes of the official checkpoints (linear
+//! weights are `[out, in]`).
+//!
+//! Shape letters: B batch, L tokens, D model width, E inner width, N states, R step-size rank, K taps.
+
+mod block;
+mod conv;
+mod dropout;
+mod init;
+mod linear;
+pub mod mixer;
+mod noise;
+mod norm;
+mod patch_embed;
+mod role;
+
+pub use block::{Block, drop_path_rates};
+pub use conv::DepthwiseConv1d;
+pub use dropout::{drop_path, dropout};
+pub use init::Init;
+pub use linear::Linear;
+pub use noise::Noise;
+pub use norm::{LayerNorm, Norm, RmsNorm};
+pub use patch_embed::PatchEmbed;
+pub use role::{Role, role_of};

@@ -1,0 +1,35 @@
+//! Sequence mixers, `[B, L, D] → [B, L, D]` along L.
+//!
+//! A new mixer is one file here, one variant of [`Mixer`] and one line in its `forward`.
+
+mod bidirectional;
+mod mamba;
+mod selective_ssm;
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+
+pub use bidirectional::{BackwardBranch, BidirectionalMamba};
+pub use mamba::{Mamba, MambaCache, MambaConfig};
+pub use selective_ssm::{DtInit, SelectiveSsm, SsmConfig, SsmState};
+
+/// The mixer of a block.
+#[derive(Module, Debug)]
+pub enum Mixer {
+    /// Mamba-1, causal.
+    Mamba(Mamba),
+    /// Mamba-1 in both directions, as in Vim.
+    Bidirectional(BidirectionalMamba),
+}
+
+impl Mixer {
+    /// # Shapes
+    ///
+    /// - input, output `[B, L, D]`
+    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        match self {
+            Self::Mamba(mixer) => mixer.forward(x, None),
+            Self::Bidirectional(mixer) => mixer.forward(x, None),
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! What a parameter does, for optimiser groups, weight decay, freezing and adapters.
+
+/// The role of a parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Logarithm of the negated decay, `A_log`.
+    SsmA,
+    /// Skip coefficient, `D`.
+    SsmD,
+    /// Projection or bias of the step size.
+    Dt,
+    /// Depthwise convolution weight.
+    Conv,
+    /// Norm weight or bias, or layer scale.
+    Norm,
+    /// Additive bias.
+    Bias,
+    /// Patch or token embedding.
+    Embed,
+    /// Position embedding.
+    Position,
+    /// Class token.
+    ClassToken,
+    /// Any other matrix.
+    Matrix,
+}
+
+/// The role of the parameter at `path` (field names joined by dots), by the names that all layers
+/// of this crate and the official checkpoints share.
+pub fn role_of(path: &str) -> Role {
+    let mut names = path.rsplit('.');
+    let last = names.next().unwrap_or_default();
+    let owner = names.find(|name| !is_wrapper(name)).unwrap_or_default();
+    match (owner, last) {
+        (_, "A_log" | "A_b_log") => Role::SsmA,
+        (_, "D" | "D_b") => Role::SsmD,
+        (_, "pos_embed") => Role::Position,
+        (_, "cls_token" | "cls_token_head" | "cls_token_tail") => Role::ClassToken,
+        (_, "gamma") => Role::Norm,
+        ("dt_proj" | "dt_proj_b", _) => Role::Dt,
+        ("conv1d" | "conv1d_b", "weight") => Role::Conv,
+        ("norm" | "norm_f", _) => Role::Norm,
+        (_, "bias") => Role::Bias,
+        ("proj" | "embedding", "weight") => Role::Embed,
+        _ => Role::Matrix,
+    }
+}
+
+/// Enum variants appear in a module's path but carry no meaning for a role.
+fn is_wrapper(name: &str) -> bool {
+    matches!(name, "Rms" | "Layer")
+}
+
+impl Role {
+    /// Whether weight decay applies by the usual convention: matrices, convolution and embedding
+    /// weights decay; gains, biases, positions, class tokens and the dynamics do not.
+    pub fn decays(self) -> bool {
+        matches!(self, Self::Matrix | Self::Conv | Self::Embed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_follow_names() {
+        for (path, role) in [
+            ("layers.3.mixer.Mamba.ssm.A_log", Role::SsmA),
+            ("layers.3.mixer.D_b", Role::SsmD),
+            ("layers.0.mixer.ssm.dt_proj.bias", Role::Dt),
+            ("layers.0.mixer.ssm.conv1d.weight", Role::Conv),
+            ("layers.0.mixer.ssm.conv1d.bias", Role::Bias),
+            ("layers.0.norm.Rms.weight", Role::Norm),
+            ("norm_f.Layer.bias", Role::Norm),
+            ("patch_embed.proj.weight", Role::Embed),
+            ("pos_embed", Role::Position),
+            ("cls_token", Role::ClassToken),
+            ("layers.0.mixer.in_proj.weight", Role::Matrix),
+            ("head.bias", Role::Bias),
+        ] {
+            assert_eq!(role_of(path), role, "{path}");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Which checkpoints are kept.
+
+/// What to do with the files after a checkpoint was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Name the checkpoint of this step as the best.
+    MarkBest(u64),
+    /// Delete the checkpoint of this step.
+    Delete(u64),
+}
+
+/// What to do now that the newest of the checkpoints at `steps`, in ascending order, was written.
+///
+/// Kept are the `keep_last` newest, the newest in any case, and the best. The best is named before
+/// anything is deleted, so that the name never points at nothing.
+pub fn after_save(steps: &[u64], keep_last: usize, best: Option<u64>) -> Vec<Action> {
+    let best = best.filter(|best| steps.contains(best));
+    let outdated = steps.len().saturating_sub(keep_last.max(1));
+    let deleted = steps[..outdated]
+        .iter()
+        .filter(|step| best != Some(**step))
+        .map(|step| Action::Delete(*step));
+    best.map(Action::MarkBest)
+        .into_iter()
+        .chain(deleted)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Action::{Delete, MarkBest};
+    use super::*;
+
+    #[test]
+    fn newest_and_best_are_kept() {
+        for (steps, keep_last, best, expected) in [
+            (&[][..], 2, None, &[][..]),
+            (&[10], 2, None, &[]),
+            (&[10, 20], 2, None, &[]),
+            (&[10, 20, 30], 2, None, &[Delete(10)]),
+            (&[10, 20, 30], 2, Some(10), &[MarkBest(10)]),
+            (&[10, 20, 30], 2, Some(20), &[MarkBest(20), Delete(10)]),
+            (
+                &[10, 20, 30, 40],
+                1,
+                Some(20),
+                &[MarkBest(20), Delete(10), Delete(30)],
+            ),
+            (&[10, 20], 1, Some(20), &[MarkBest(20), Delete(10)]),
+            // The best one is gone, or could not be written.
+            (&[20, 30], 1, Some(10), &[Delete(20)]),
+            // Never nothing at all.
+            (&[10, 20], 0, None, &[Delete(10)]),
+        ] {
+            let actions = after_save(steps, keep_last, best);
+            assert_eq!(
+                actions, expected,
+                "{steps:?}, last {keep_last}, best {best:?}"
+            );
+        }
+    }
+}

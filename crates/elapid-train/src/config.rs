@@ -1,0 +1,72 @@
+//! The settings of a run.
+
+use crate::{Schedule, TrainError};
+
+/// Everything a training run is told besides task, data and device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainConfig {
+    /// Seed of all noise drawn in training.
+    pub seed: u64,
+    /// Optimiser steps of the run; at least 1.
+    pub total_steps: u64,
+    /// Learning rate over the steps.
+    pub schedule: Schedule,
+    /// Decay rates of AdamW's first and second moment.
+    pub betas: (f64, f64),
+    /// AdamW's ε, added to the root of the second moment.
+    pub eps: f64,
+    /// AdamW's decoupled weight decay, for the parameters whose rule asks for it.
+    pub weight_decay: f64,
+    /// Largest Euclidean norm of all gradients together; larger ones are scaled down to it.
+    pub grad_clip: Option<f64>,
+    /// Steps between evaluations on the validation split; at least 1.
+    pub eval_every: u64,
+    /// Steps between checkpoints; at least 1. The best one and the last are kept in any case.
+    pub checkpoint_every: u64,
+    /// How many of the newest checkpoints are kept; at least 1.
+    pub keep_last: usize,
+    /// The validation metric that decides which checkpoint is the best.
+    pub best_metric: String,
+    /// Which weights the final test uses.
+    pub test_weights: TestWeights,
+    /// Steps between lines in the log; at least 1.
+    pub log_every: u64,
+}
+
+/// Which weights the final test uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TestWeights {
+    /// Those of the best checkpoint; the last ones if nothing was validated.
+    Best,
+    /// Those of the last step.
+    Last,
+}
+
+impl TrainConfig {
+    /// Refuses settings that no run can follow.
+    pub(crate) fn check(&self) -> Result<(), TrainError> {
+        let counts = [
+            ("total_steps", self.total_steps),
+            ("eval_every", self.eval_every),
+            ("checkpoint_every", self.checkpoint_every),
+            ("keep_last", self.keep_last as u64),
+            ("log_every", self.log_every),
+        ];
+        match counts.into_iter().find(|(_, count)| *count == 0) {
+            Some((name, _)) => Err(TrainError::Setting {
+                name,
+                problem: "must be at least 1, got 0",
+            }),
+            None if self
+                .grad_clip
+                .is_some_and(|norm| norm.is_nan() || norm <= 0.0) =>
+            {
+                Err(TrainError::Setting {
+                    name: "grad_clip",
+                    problem: "must be above 0; leave it out to clip nothing",
+                })
+            }
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! The trainer: step loop, checkpoints, schedules, metrics and the run directory.
+//!
+//! A model reaches it as a [`Task`], data as a [`TrainSource`] and [`EvalSource`]s, settings as a
+//! [`TrainConfig`]; no model, data set or config file is known here. [`Trainer::fit`] writes
+//! everything a run leaves behind into its [`RunDir`], and [`Trainer::resume`] goes on from the
+//! newest complete checkpoint as if the run had never stopped, bit for bit on the same device.
+
+pub mod checkpoint;
+mod clip;
+mod config;
+mod error;
+mod evaluate;
+mod files;
+mod interval;
+mod metrics_log;
+mod noise;
+mod optim;
+mod progress;
+pub mod report;
+mod run_dir;
+mod schedule;
+mod session;
+mod signal;
+mod source;
+mod task;
+mod timestamp;
+mod trainer;
+
+pub use clip::clip_grad_norm;
+pub use config::{TestWeights, TrainConfig};
+pub use error::{BoxError, TrainError};
+pub use evaluate::{Evaluation, evaluate};
+pub use noise::Noise;
+pub use optim::ParamRule;
+pub use run_dir::RunDir;
+pub use schedule::{Decay, Schedule};
+pub use signal::StopFlag;
+pub use source::{EvalSource, Sources, TrainSource};
+pub use task::{Confusion, Measured, Tally, Task};
+pub use trainer::{Ending, Outcome, Trainer};
+
+#[cfg(test)]
+mod tests;

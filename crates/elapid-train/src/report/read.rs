@@ -1,0 +1,133 @@
+//! Reads what a run directory holds.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use super::ReportError;
+use super::confusion::Confusion;
+use super::format::plural;
+use super::metrics::Metrics;
+
+/// Everything a page is made of.
+pub(super) struct Run {
+    /// Name in the manifest, or of the directory.
+    pub(super) name: String,
+    pub(super) dir: PathBuf,
+    /// Empty if there is none.
+    pub(super) manifest: Map<String, Value>,
+    /// Text of the resolved plan.
+    pub(super) plan: Option<String>,
+    pub(super) metrics: Metrics,
+    pub(super) confusion: Option<Confusion>,
+    /// What could not be shown, as HTML sentences.
+    pub(super) notes: Vec<String>,
+}
+
+/// Reads a run directory. Missing files and text that does not parse become notes.
+pub(super) fn run(dir: &Path) -> Result<Run, ReportError> {
+    if !dir.is_dir() {
+        return Err(ReportError::NotADirectory {
+            path: dir.to_owned(),
+        });
+    }
+    let mut notes = Vec::new();
+    let manifest = manifest(dir, &mut notes)?;
+    let plan = optional(&dir.join("plan.toml"))?;
+    if plan.is_none() {
+        notes.push("<code>plan.toml</code> is missing.".to_owned());
+    }
+    let metrics = Metrics::parse(&optional(&dir.join("metrics.jsonl"))?.unwrap_or_default());
+    if metrics.malformed > 0 {
+        let lines = plural(metrics.malformed, "line");
+        notes.push(format!(
+            "{lines} of <code>metrics.jsonl</code> could not be read and had to be left out."
+        ));
+    }
+    Ok(Run {
+        name: name(&manifest, dir),
+        dir: dir.to_owned(),
+        manifest,
+        plan: plan.map(|plan| String::from_utf8_lossy(&plan).into_owned()),
+        metrics,
+        confusion: confusion(dir, &mut notes)?,
+        notes,
+    })
+}
+
+fn manifest(dir: &Path, notes: &mut Vec<String>) -> Result<Map<String, Value>, ReportError> {
+    let Some(text) = optional(&dir.join("manifest.json"))? else {
+        notes.push("<code>manifest.json</code> is missing.".to_owned());
+        return Ok(Map::new());
+    };
+    Ok(serde_json::from_slice(&text).unwrap_or_else(|_| {
+        notes.push(
+            "<code>manifest.json</code> is not a JSON object and had to be left out.".to_owned(),
+        );
+        Map::new()
+    }))
+}
+
+fn confusion(dir: &Path, notes: &mut Vec<String>) -> Result<Option<Confusion>, ReportError> {
+    let Some(text) = optional(&dir.join("confusion.json"))? else {
+        return Ok(None);
+    };
+    let confusion = Confusion::parse(&text);
+    if confusion.is_none() {
+        notes.push(
+            "<code>confusion.json</code> cannot be shown: it needs <code>classes</code>, a list of \
+             names, and <code>counts</code>, as many rows of as many whole numbers."
+                .to_owned(),
+        );
+    }
+    Ok(confusion)
+}
+
+fn name(manifest: &Map<String, Value>, dir: &Path) -> String {
+    match manifest.get("name") {
+        Some(Value::String(name)) if !name.trim().is_empty() => name.clone(),
+        // `.` and `..` have no name of their own, but the directory they stand for has.
+        _ => dir
+            .file_name()
+            .map(ToOwned::to_owned)
+            .or_else(|| Some(dir.canonicalize().ok()?.file_name()?.to_owned()))
+            .map_or("run".to_owned(), |name| name.to_string_lossy().into_owned()),
+    }
+}
+
+/// The bytes of a file, `None` if there is no such file.
+fn optional(path: &Path) -> Result<Option<Vec<u8>>, ReportError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(ReportError::Read {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn name_falls_back_to_the_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("my-run");
+        fs::create_dir(&path).unwrap();
+        assert_eq!(run(&path).unwrap().name, "my-run");
+        fs::write(path.join("manifest.json"), r#"{"name":"given"}"#).unwrap();
+        assert_eq!(run(&path).unwrap().name, "given");
+    }
+
+    #[test]
+    fn file_that_cannot_be_read_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("metrics.jsonl")).unwrap();
+        let error = run(dir.path()).err().unwrap();
+        assert!(error.to_string().contains("metrics.jsonl"), "{error}");
+    }
+}

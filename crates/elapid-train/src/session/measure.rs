@@ -1,0 +1,146 @@
+//! What a session measures: the means of an interval, validation and test.
+
+use std::io;
+
+use super::Session;
+use crate::checkpoint::{Best, Checkpoint};
+use crate::evaluate::evaluate_unless;
+use crate::interval::{self, Interval, Observed};
+use crate::metrics_log::Moment;
+use crate::progress::TrainLine;
+use crate::{Evaluation, Measured, Task, TestWeights, TrainError};
+
+impl<T: Task> Session<'_, T> {
+    /// Logs the means of the interval and begins the next one.
+    pub(super) fn log_interval(&mut self) -> Result<(), TrainError> {
+        let Observed { loss, grad_norm } = interval::mean(self.interval.read()?);
+        let config = &self.trainer.config;
+        // The rate of the last step, not of the next.
+        let lr = config.schedule.at(self.state.step - 1, config.total_steps);
+        let samples_per_s = self.interval.samples_per_s();
+        let at = self.moment("train");
+        for (name, value) in [
+            ("loss", loss),
+            ("lr", lr),
+            ("grad_norm", grad_norm),
+            ("step_ms", self.interval.step_ms()),
+            ("samples_per_s", samples_per_s),
+        ] {
+            self.log.push(at, name, value);
+        }
+        self.flush();
+        self.progress.trained(TrainLine {
+            step: at.step,
+            epoch: at.epoch,
+            loss,
+            lr,
+            grad_norm,
+            samples_per_s,
+        });
+        self.check_interval()?;
+        self.interval = Interval::default();
+        Ok(())
+    }
+
+    /// Evaluates on the validation split, if that is due, and says whether the best has changed.
+    pub(super) fn evaluate(&mut self, task: &T) -> Result<bool, TrainError> {
+        let trainer = self.trainer;
+        let is_due = self.is_due(trainer.config.eval_every);
+        let source = match &trainer.sources.valid {
+            Some(source) if is_due && self.state.evaluated != Some(self.state.step) => source,
+            _ => return Ok(false),
+        };
+        self.check_interval()?;
+        let source = source.as_ref();
+        let evaluation = evaluate_unless(&trainer.stop, task, source, "valid", &self.device)?;
+        let Some(evaluation) = evaluation else {
+            return Ok(false);
+        };
+        self.note("valid", &evaluation);
+        self.report();
+        self.state.evaluated = Some(self.state.step);
+        let measured = find(&trainer.config.best_metric, &evaluation.metrics)?;
+        let has_improved = measured.beats(self.state.best.map(|best| best.value));
+        if has_improved {
+            self.state.best = Some(Best {
+                step: self.state.step,
+                value: measured.value,
+            });
+        }
+        Ok(has_improved)
+    }
+
+    /// Evaluates on the test split, if there is one; gives the signal that cut it short.
+    pub(super) fn test(&mut self, task: T) -> Result<Option<i32>, TrainError> {
+        let trainer = self.trainer;
+        let Some(source) = &trainer.sources.test else {
+            return Ok(None);
+        };
+        let task = self.test_weights(task);
+        let source = source.as_ref();
+        let evaluation = evaluate_unless(&trainer.stop, &task, source, "test", &self.device)?;
+        let Some(evaluation) = evaluation else {
+            return Ok(trainer.stop.signal());
+        };
+        self.note("test", &evaluation);
+        self.log.sync()?;
+        if let Some(confusion) = &evaluation.confusion {
+            let path = trainer.run.path().join("confusion.json");
+            let text = serde_json::to_vec(confusion).map_err(io::Error::from);
+            let text = text.map_err(TrainError::write(path))?;
+            trainer.run.write("confusion.json", &text)?;
+        }
+        Ok(None)
+    }
+
+    /// The task with the weights that the test is to be made with.
+    fn test_weights(&mut self, task: T) -> T {
+        let best = match (self.trainer.config.test_weights, self.state.best) {
+            (TestWeights::Best, Some(best)) if best.step != self.state.step => best,
+            _ => return task,
+        };
+        let path = self.checkpoints.path(best.step);
+        let loaded = Checkpoint::open(&path).and_then(|best| best.load_model(task.clone()));
+        loaded.unwrap_or_else(|error| {
+            let warning = format!("{error}; the test is made with the weights of the last step");
+            self.progress.warn(&warning);
+            task
+        })
+    }
+
+    /// Logs and shows what an evaluation measured.
+    fn note(&mut self, split: &'static str, evaluation: &Evaluation) {
+        let at = self.moment(split);
+        for metric in &evaluation.metrics {
+            self.log.push(at, metric.name, metric.value);
+        }
+        self.flush();
+        self.progress.evaluated(split, at.step, &evaluation.metrics);
+        self.metrics.clone_from(&evaluation.metrics);
+    }
+
+    /// Lines that cannot be written now are kept for the next attempt.
+    fn flush(&mut self) {
+        if let Err(error) = self.log.flush() {
+            self.progress.warn(&error.to_string());
+        }
+    }
+
+    fn moment(&self, split: &'static str) -> Moment {
+        let per_epoch = self.trainer.sources.train.batches_per_epoch().max(1);
+        Moment {
+            step: self.state.step,
+            epoch: self.state.step as f64 / per_epoch as f64,
+            split,
+        }
+    }
+}
+
+/// The metric of a name.
+pub(super) fn find(name: &str, metrics: &[Measured]) -> Result<Measured, TrainError> {
+    let found = metrics.iter().find(|metric| metric.name == name);
+    found.copied().ok_or_else(|| TrainError::UnknownMetric {
+        name: name.to_owned(),
+        known: metrics.iter().map(|metric| metric.name).collect(),
+    })
+}

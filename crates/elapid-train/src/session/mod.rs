@@ -1,0 +1,257 @@
+//! The step loop.
+
+mod keep;
+mod measure;
+
+use std::time::Instant;
+
+use burn::module::Module;
+use burn::optim::GradientsParams;
+use burn::tensor::Device;
+use serde_json::Value;
+
+use self::measure::find;
+use crate::checkpoint::{Checkpoint, CheckpointError, Checkpoints, State};
+use crate::interval::Interval;
+use crate::metrics_log::MetricsLog;
+use crate::optim::Optimiser;
+use crate::progress::Progress;
+use crate::{
+    BoxError, Ending, Measured, Noise, Outcome, Tally, Task, TrainError, Trainer, clip_grad_norm,
+    report, timestamp,
+};
+
+/// One process's share of a run.
+pub(crate) struct Session<'a, T: Task> {
+    trainer: &'a Trainer<T>,
+    device: Device,
+    optimiser: Optimiser,
+    /// Where the run is. Its interval is filled in when it is saved.
+    state: State,
+    interval: Interval,
+    checkpoints: Checkpoints,
+    /// Step of the newest checkpoint.
+    saved: Option<u64>,
+    log: MetricsLog,
+    progress: Progress,
+    /// What the last evaluation measured.
+    metrics: Vec<Measured>,
+}
+
+impl<'a, T: Task> Session<'a, T> {
+    /// Brings task, optimiser and logs to where `from` left them, or to the first step.
+    pub(crate) fn begin(
+        trainer: &'a Trainer<T>,
+        task: T,
+        from: Option<&Checkpoint>,
+        mut progress: Progress,
+    ) -> Result<(Self, T), TrainError> {
+        let config = &trainer.config;
+        let device = trainer.device.clone().autodiff();
+        let (task, optimiser) = restore(trainer, Module::train(task).fork(&device), from)?;
+        let mut state = from.map_or_else(|| State::new(config.seed), |from| from.state().clone());
+        let interval = Interval::resumed(std::mem::take(&mut state.interval));
+        progress.start_at(state.step);
+        let session = Self {
+            device,
+            optimiser,
+            interval,
+            checkpoints: trainer.run.checkpoints(),
+            saved: from.map(|_| state.step),
+            log: MetricsLog::open(trainer.run.path().join("metrics.jsonl"), state.step)?,
+            progress,
+            metrics: Vec::new(),
+            state,
+            trainer,
+        };
+        session.checkpoints.prepare()?;
+        trainer.run.record(&[
+            ("status", "running".into()),
+            ("finished", Value::Null),
+            ("steps", config.total_steps.into()),
+            ("parameters", task.num_params().into()),
+        ])?;
+        Ok((session, task))
+    }
+
+    /// Makes the steps that are left, and the test.
+    pub(crate) fn run(&mut self, task: T) -> Result<Outcome, TrainError> {
+        let (task, mut stopped) = self.train(task)?;
+        if stopped.is_none() {
+            stopped = self.test(task)?;
+        }
+        Ok(Outcome {
+            ending: stopped.map_or(Ending::Finished, Ending::Interrupted),
+            steps: self.state.step,
+            metrics: self.metrics.clone(),
+        })
+    }
+
+    /// Notes how the run ended where people and `resume` will look for it.
+    pub(crate) fn conclude(&mut self, outcome: &Result<Outcome, TrainError>) {
+        self.progress.finish();
+        let (status, message) = match outcome {
+            Ok(Outcome {
+                ending: Ending::Interrupted(signal),
+                steps,
+                ..
+            }) => (
+                "interrupted",
+                format!(
+                    "stopped by signal {signal} after step {steps}; go on with `elapid resume {}`",
+                    self.trainer.run.path().display()
+                ),
+            ),
+            Ok(Outcome { steps, .. }) => ("finished", format!("finished after {steps} steps")),
+            Err(error) => ("failed", error.to_string()),
+        };
+        match outcome {
+            Ok(_) => self.progress.say(&message),
+            // Whoever called shows the error.
+            Err(_) => self.progress.log(&message),
+        }
+        let members = [
+            ("status", status.into()),
+            ("finished", timestamp::now().into()),
+        ];
+        if let Err(error) = self.trainer.run.record(&members) {
+            self.progress.warn(&error.to_string());
+        }
+        self.report();
+    }
+
+    /// Steps until the run is done or a signal stops it.
+    fn train(&mut self, mut task: T) -> Result<(T, Option<i32>), TrainError> {
+        let trainer = self.trainer;
+        let first = self.state.step;
+        let mut batches = trainer.sources.train.iter_from(first as usize);
+        if first > 0 {
+            // A signal may have cut an evaluation short.
+            self.settle(&task)?;
+        }
+        while self.state.step < trainer.config.total_steps {
+            if let Some(signal) = trainer.stop.signal() {
+                self.check_interval()?;
+                self.save(&task)?;
+                return Ok((task, Some(signal)));
+            }
+            let started = Instant::now();
+            task = self.step(task, batches.next())?;
+            self.interval.spent(started.elapsed());
+            self.progress.step(self.state.step);
+            if self.is_due(trainer.config.log_every) {
+                self.log_interval()?;
+            }
+            self.settle(&task)?;
+        }
+        Ok((task, None))
+    }
+
+    /// One optimiser step.
+    fn step(
+        &mut self,
+        task: T,
+        batch: Option<Result<T::Batch, BoxError>>,
+    ) -> Result<T, TrainError> {
+        let config = &self.trainer.config;
+        let batch = made(batch, self.state.step)?;
+        let noise = Noise::new(config.seed, self.state.step);
+        let loss = task.loss(&batch, noise, &self.device);
+        if !loss.is_tracked() {
+            return Err(TrainError::NothingToTrain);
+        }
+        let mut gradients = GradientsParams::from_grads(loss.backward(), &task);
+        let plain = self.device.clone().without_autodiff();
+        let norm = clip_grad_norm(&task, &mut gradients, config.grad_clip, &plain);
+        let lr = config.schedule.at(self.state.step, config.total_steps);
+        let task = self.optimiser.step(lr, task, gradients);
+        self.interval.push(loss.inner(), norm, T::batch_len(&batch));
+        self.state.step += 1;
+        Ok(task)
+    }
+
+    /// Evaluates and saves where the schedule says so.
+    fn settle(&mut self, task: &T) -> Result<(), TrainError> {
+        let config = &self.trainer.config;
+        let has_improved = self.evaluate(task)?;
+        if !has_improved && !self.is_due(config.checkpoint_every) {
+            return Ok(());
+        }
+        // Weights that are not finite must not push a good checkpoint out.
+        self.check_interval()?;
+        match self.save(task) {
+            Err(error) if self.state.step < config.total_steps => {
+                self.progress.warn(&format!("{error}; training goes on"));
+                Ok(())
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn report(&mut self) {
+        if let Err(error) = report::write(self.trainer.run.path()) {
+            self.progress.warn(&error.to_string());
+        }
+    }
+
+    /// Whether something that is done every so many steps is done now; at the end it is.
+    fn is_due(&self, every: u64) -> bool {
+        let step = self.state.step;
+        step.is_multiple_of(every) || step == self.trainer.config.total_steps
+    }
+}
+
+impl State {
+    fn new(seed: u64) -> Self {
+        Self {
+            step: 0,
+            seed,
+            best: None,
+            evaluated: None,
+            interval: Vec::new(),
+        }
+    }
+}
+
+/// Weights and moments from a checkpoint, or the task as it is and no moments.
+fn restore<T: Task>(
+    trainer: &Trainer<T>,
+    mut task: T,
+    from: Option<&Checkpoint>,
+) -> Result<(T, Optimiser), TrainError> {
+    let config = &trainer.config;
+    let known = task.tally().metrics();
+    if trainer.sources.valid.is_some() && !known.is_empty() {
+        // A misspelt name should not wait for the first evaluation.
+        find(&config.best_metric, &known)?;
+    }
+    if let Some(checkpoint) = from {
+        task = checkpoint.load_model(task)?;
+    }
+    let mut optimiser = Optimiser::new(config, &(trainer.rules)(&task));
+    if let Some(checkpoint) = from {
+        let loaded = optimiser.load_record(checkpoint.optimiser()?);
+        optimiser = loaded.ok_or_else(|| CheckpointError::Mismatch {
+            path: checkpoint.optimiser_path(),
+            problem: "it has moments of parameters that the optimiser does not know".to_owned(),
+        })?;
+    }
+    Ok((task, optimiser))
+}
+
+/// The batch of step `step`, or why there is none.
+fn made<B>(batch: Option<Result<B, BoxError>>, step: u64) -> Result<B, TrainError> {
+    let split = "train";
+    match batch {
+        Some(Ok(batch)) => Ok(batch),
+        Some(Err(source)) => Err(TrainError::Data {
+            split,
+            batch: step,
+            source,
+        }),
+        None => Err(TrainError::DataEnded {
+            split,
+            batches: step,
+        }),
+    }
+}

@@ -1,0 +1,31 @@
+//! Where batches come from.
+
+use crate::BoxError;
+
+/// Batches, or the reason why the next one could not be made.
+type Batches<B> = Box<dyn Iterator<Item = Result<B, BoxError>> + Send>;
+
+/// Training batches without end: batch `k`, counted over all epochs, is a pure function of `k`.
+pub trait TrainSource<B>: Send + Sync {
+    /// Batches in one pass over the data; at least 1.
+    fn batches_per_epoch(&self) -> usize;
+
+    /// The batches `first`, `first + 1`, and so on.
+    fn iter_from(&self, first: usize) -> Batches<B>;
+}
+
+/// The batches of a fixed split, in a fixed order.
+pub trait EvalSource<B>: Send + Sync {
+    /// All batches, each sample once.
+    fn iter(&self) -> Batches<B>;
+}
+
+/// The splits of a data set.
+pub struct Sources<B> {
+    /// What is trained on.
+    pub train: Box<dyn TrainSource<B>>,
+    /// What the best checkpoint is chosen by.
+    pub valid: Option<Box<dyn EvalSource<B>>>,
+    /// What is evaluated once, at the end.
+    pub test: Option<Box<dyn EvalSource<B>>>,
+}

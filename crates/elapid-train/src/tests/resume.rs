@@ -1,0 +1,207 @@
+//! Stopping, killing and resuming.
+
+use std::fs;
+use std::path::Path;
+
+use burn::module::Module;
+
+use super::toy::*;
+use crate::checkpoint::{CheckpointError, Checkpoints};
+use crate::{Ending, RunDir, TrainError};
+
+const STEPS: u64 = 30;
+
+fn checkpoints(dir: &Path) -> Checkpoints {
+    RunDir::open(dir).unwrap().checkpoints()
+}
+
+/// The lines of a run, without those that tell the time.
+fn lines(dir: &Path) -> Vec<String> {
+    let text = fs::read_to_string(dir.join("metrics.jsonl")).unwrap();
+    text.lines()
+        .filter(|line| !line.contains("step_ms") && !line.contains("samples_per_s"))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// All weights of the last checkpoint, byte for byte, and the step of the best one.
+fn ending(dir: &Path) -> (Vec<Vec<u8>>, String) {
+    let checkpoint = checkpoints(dir).latest().unwrap().checkpoint;
+    let task = checkpoint.load_model(toy()).unwrap();
+    let mut weights = Weights::default();
+    task.visit(&mut weights);
+    let best = fs::read_to_string(dir.join("checkpoints/best")).unwrap();
+    (weights.0, best)
+}
+
+#[derive(Default)]
+struct Weights(Vec<Vec<u8>>);
+
+impl burn::module::ModuleVisitor for Weights {
+    fn visit_float<const D: usize>(
+        &mut self,
+        param: &burn::module::Param<burn::tensor::Tensor<D>>,
+    ) {
+        self.0.push(param.val().into_data().as_bytes().to_vec());
+    }
+}
+
+/// A run that nothing interrupted.
+fn through(dir: &Path) {
+    new_trainer(dir, config(STEPS), sources())
+        .fit(toy())
+        .unwrap();
+}
+
+fn assert_same(found: &Path, expected: &Path) {
+    assert_eq!(lines(found), lines(expected));
+    assert_eq!(ending(found), ending(expected));
+    let confusion = |dir: &Path| fs::read(dir.join("confusion.json")).unwrap();
+    assert_eq!(confusion(found), confusion(expected));
+}
+
+/// Runs until batch `number` was asked for, and returns the step of the checkpoint.
+fn stopped_at(dir: &Path, number: usize) -> u64 {
+    let (sources, stop) = sources_stopping_at(number);
+    let outcome = new_trainer(dir, config(STEPS), sources)
+        .stop_on(stop)
+        .fit(toy())
+        .unwrap();
+    assert_eq!(outcome.ending, Ending::Interrupted(15));
+    outcome.steps
+}
+
+#[test]
+fn stopped_and_resumed_run_equals_one_that_went_through() {
+    let temp = tempfile::tempdir().unwrap();
+    let expected = temp.path().join("through");
+    through(&expected);
+    // Between two lines of the log, at a checkpoint, at an evaluation, before the last step, and
+    // during it, when only the test is left.
+    for (number, step) in [(12, 13), (9, 10), (6, 7), (28, 29), (29, 30)] {
+        let dir = temp.path().join(format!("stopped-{number}"));
+        assert_eq!(stopped_at(&dir, number), step);
+        let status = RunDir::open(&dir).unwrap().manifest().unwrap()["status"].clone();
+        assert_eq!(status, "interrupted");
+        assert_eq!(
+            checkpoints(&dir).latest().unwrap().checkpoint.state().step,
+            step
+        );
+
+        let outcome = old_trainer(&dir, config(STEPS)).resume(toy()).unwrap();
+        assert_eq!(outcome.ending, Ending::Finished);
+        assert_same(&dir, &expected);
+    }
+}
+
+#[test]
+fn killed_run_resumes_from_the_last_checkpoint() {
+    let temp = tempfile::tempdir().unwrap();
+    let expected = temp.path().join("through");
+    through(&expected);
+    let dir = temp.path().join("killed");
+    // An error at step 18 leaves what a kill would: lines up to 16, checkpoints up to 15, and a
+    // checkpoint that was being written.
+    let sources = sources_with(|number, points| match number {
+        17 => Err("killed".into()),
+        _ => Ok(points),
+    });
+    new_trainer(&dir, config(STEPS), sources)
+        .fit(toy())
+        .unwrap_err();
+    fs::create_dir(dir.join("checkpoints/.step-17.partial")).unwrap();
+    fs::write(dir.join("checkpoints/.step-17.partial/model.bpk"), "torn").unwrap();
+
+    old_trainer(&dir, config(STEPS)).resume(toy()).unwrap();
+    assert_same(&dir, &expected);
+    assert!(!dir.join("checkpoints/.step-17.partial").exists());
+}
+
+#[test]
+fn resuming_twice_is_as_good_as_once() {
+    let temp = tempfile::tempdir().unwrap();
+    let expected = temp.path().join("through");
+    through(&expected);
+    let dir = temp.path().join("stopped");
+    stopped_at(&dir, 4);
+    let (sources, stop) = sources_stopping_at(20);
+    let run = RunDir::open(&dir).unwrap();
+    let trainer = crate::Trainer::new(run, config(STEPS), burn::tensor::Device::flex(), sources);
+    trainer
+        .with_rules(Toy::rules)
+        .stop_on(stop)
+        .resume(toy())
+        .unwrap();
+    old_trainer(&dir, config(STEPS)).resume(toy()).unwrap();
+    assert_same(&dir, &expected);
+    // A finished run has only its test to make again.
+    old_trainer(&dir, config(STEPS)).resume(toy()).unwrap();
+    assert_same(&dir, &expected);
+}
+
+#[test]
+fn damaged_checkpoints_are_set_aside_and_the_run_goes_on() {
+    let temp = tempfile::tempdir().unwrap();
+    let expected = temp.path().join("through");
+    through(&expected);
+    let dir = temp.path().join("stopped");
+    stopped_at(&dir, 16);
+    assert_eq!(checkpoints(&dir).steps().unwrap().last(), Some(&17));
+    let model = checkpoints(&dir).path(17).join("model.bpk");
+    let length = fs::metadata(&model).unwrap().len();
+    fs::File::options()
+        .write(true)
+        .open(model)
+        .unwrap()
+        .set_len(length - 1)
+        .unwrap();
+
+    old_trainer(&dir, config(STEPS)).resume(toy()).unwrap();
+    assert_same(&dir, &expected);
+    assert!(dir.join("checkpoints/step-17.damaged").is_dir());
+    let log = fs::read_to_string(dir.join("log.txt")).unwrap();
+    assert!(log.contains("step-17`: `model.bpk` has"), "{log}");
+    assert!(log.contains("resuming from"));
+}
+
+#[test]
+fn nothing_to_resume_from_is_said() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("stopped");
+    assert_eq!(stopped_at(&dir, 1), 2);
+    fs::remove_file(checkpoints(&dir).path(2).join("manifest.json")).unwrap();
+    let error = old_trainer(&dir, config(STEPS)).resume(toy()).unwrap_err();
+    let none = matches!(
+        error,
+        TrainError::Checkpoint(CheckpointError::NoneComplete { .. })
+    );
+    assert!(none, "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("step-2`: it has no `manifest.json`"),
+        "{error}"
+    );
+    // What is there stays for someone to look at.
+    assert!(checkpoints(&dir).path(2).is_dir());
+}
+
+#[test]
+fn other_seed_and_second_fit_are_refused() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("stopped");
+    stopped_at(&dir, 5);
+    let mut other = config(STEPS);
+    other.seed = 8;
+    let error = old_trainer(&dir, other).resume(toy()).unwrap_err();
+    let refused = matches!(
+        error,
+        TrainError::Seed {
+            expected: 7,
+            found: 8
+        }
+    );
+    assert!(refused, "{error}");
+    let error = old_trainer(&dir, config(STEPS)).fit(toy()).unwrap_err();
+    assert!(matches!(error, TrainError::RunExists { .. }), "{error}");
+}

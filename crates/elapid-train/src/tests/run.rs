@@ -1,0 +1,227 @@
+//! What a run leaves behind, and how it ends.
+
+use std::fs;
+use std::path::Path;
+
+use burn::module::Module;
+use burn::tensor::Device;
+use serde_json::Value;
+
+use super::toy::*;
+use crate::checkpoint::load_model;
+use crate::{Ending, RunDir, TestWeights, TrainError, evaluate};
+
+/// All values of a metric.
+fn curve(dir: &Path, split: &str, name: &str) -> Vec<(u64, Option<f64>)> {
+    let text = fs::read_to_string(dir.join("metrics.jsonl")).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|line| line["split"] == split && line["name"] == name)
+        .map(|line| (line["step"].as_u64().unwrap(), line["value"].as_f64()))
+        .collect()
+}
+
+fn status(dir: &Path) -> String {
+    let manifest = RunDir::open(dir).unwrap().manifest().unwrap();
+    manifest["status"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn training_succeeds_and_leaves_everything_behind() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("run");
+    let outcome = new_trainer(&dir, config(120), sources())
+        .fit(toy())
+        .unwrap();
+    assert_eq!(outcome.ending, Ending::Finished);
+    assert_eq!(outcome.steps, 120);
+    assert_eq!(outcome.metrics[0].name, "accuracy");
+    assert!(
+        outcome.metrics[0].value > 0.85,
+        "{}",
+        outcome.metrics[0].value
+    );
+
+    let losses = curve(&dir, "train", "loss");
+    assert_eq!(losses.len(), 30);
+    assert_eq!(losses[0].0, 4);
+    assert!(losses[29].1.unwrap() < 0.4 * losses[0].1.unwrap());
+    for name in ["lr", "grad_norm", "step_ms", "samples_per_s"] {
+        assert_eq!(curve(&dir, "train", name).len(), 30, "{name}");
+    }
+    // Every 7 steps and at the end.
+    assert_eq!(curve(&dir, "valid", "accuracy").len(), 18);
+    let tested = curve(&dir, "test", "accuracy");
+    assert_eq!(tested, [(120, Some(outcome.metrics[0].value))]);
+
+    assert_eq!(status(&dir), "finished");
+    let manifest = RunDir::open(&dir).unwrap().manifest().unwrap();
+    assert_eq!(manifest["steps"], 120);
+    assert_eq!(manifest["parameters"], 2 * 8 + 8 + 8 * 4 + 4);
+    let confusion = fs::read_to_string(dir.join("confusion.json")).unwrap();
+    let confusion: Value = serde_json::from_str(&confusion).unwrap();
+    assert_eq!(confusion["counts"].as_array().unwrap().len(), 4);
+    assert!(
+        fs::read_to_string(dir.join("report.html"))
+            .unwrap()
+            .contains("Accuracy")
+    );
+    assert!(
+        fs::read_to_string(dir.join("log.txt"))
+            .unwrap()
+            .contains("valid at step 7:")
+    );
+}
+
+#[test]
+fn test_uses_the_best_weights() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("run");
+    let outcome = new_trainer(&dir, config(60), sources()).fit(toy()).unwrap();
+
+    let valid = curve(&dir, "valid", "accuracy");
+    let best = valid
+        .iter()
+        .map(|(_, value)| value.unwrap())
+        .fold(0.0, f64::max);
+    let first_best = valid
+        .iter()
+        .find(|(_, value)| *value == Some(best))
+        .unwrap()
+        .0;
+    let checkpoints = RunDir::open(&dir).unwrap().checkpoints();
+    let checkpoint = checkpoints.best().unwrap().unwrap();
+    assert_eq!(checkpoint.state().step, first_best);
+    // The last two by number, and the best.
+    assert!(checkpoints.steps().unwrap().len() <= 3);
+
+    let task = load_model(toy(), checkpoint.path()).unwrap();
+    let test = sources().test.unwrap();
+    let again = evaluate(&task, test.as_ref(), &Device::flex()).unwrap();
+    assert_eq!(again.metrics, outcome.metrics);
+    assert_eq!(again.samples, 2 * BATCH as u64);
+}
+
+#[test]
+fn run_without_validation_tests_the_last_weights() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("run");
+    let mut sources = sources();
+    sources.valid = None;
+    let outcome = new_trainer(&dir, config(10), sources).fit(toy()).unwrap();
+    assert_eq!(outcome.metrics.len(), 1);
+    assert_eq!(curve(&dir, "test", "accuracy").len(), 1);
+    let checkpoints = RunDir::open(&dir).unwrap().checkpoints();
+    assert!(checkpoints.best().unwrap().is_none());
+    assert_eq!(checkpoints.steps().unwrap(), [5, 10]);
+}
+
+#[test]
+fn divergence_stops_the_run_and_keeps_the_last_good_checkpoint() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("run");
+    let sources = sources_with(|number, points| match number {
+        10 => Ok(overflowing(points)),
+        _ => Ok(points),
+    });
+    let error = new_trainer(&dir, config(30), sources)
+        .fit(toy())
+        .unwrap_err();
+    let checkpoints = RunDir::open(&dir).unwrap().checkpoints();
+    match error {
+        TrainError::NonFinite {
+            step, checkpoint, ..
+        } => {
+            assert_eq!(step, 11);
+            assert_eq!(checkpoint.unwrap(), checkpoints.path(10));
+        }
+        other => panic!("{other}"),
+    }
+    assert_eq!(checkpoints.latest().unwrap().checkpoint.state().step, 10);
+    assert_eq!(curve(&dir, "train", "loss").last().unwrap(), &(12, None));
+    assert_eq!(status(&dir), "failed");
+    assert!(
+        fs::read_to_string(dir.join("log.txt"))
+            .unwrap()
+            .contains("not finite")
+    );
+}
+
+#[test]
+fn failing_data_names_split_and_batch() {
+    let temp = tempfile::tempdir().unwrap();
+    let sources = sources_with(|number, points| match number {
+        3 => Err("image 48 is torn".into()),
+        _ => Ok(points),
+    });
+    let trainer = new_trainer(&temp.path().join("run"), config(30), sources);
+    let message = trainer.fit(toy()).unwrap_err().to_string();
+    assert_eq!(
+        message,
+        "cannot make batch 3 of the train data: image 48 is torn"
+    );
+}
+
+#[test]
+fn misspelt_metric_is_refused_before_the_first_step() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut config = config(30);
+    config.best_metric = "acuracy".to_owned();
+    let trainer = new_trainer(&temp.path().join("run"), config, sources());
+    let message = trainer.fit(toy()).unwrap_err().to_string();
+    assert_eq!(
+        message,
+        "no metric is named `acuracy`; this task has accuracy"
+    );
+}
+
+#[test]
+fn frozen_task_is_refused() {
+    let temp = tempfile::tempdir().unwrap();
+    let trainer = new_trainer(&temp.path().join("run"), config(30), sources());
+    let error = trainer.fit(toy().no_grad()).unwrap_err();
+    assert!(matches!(error, TrainError::NothingToTrain), "{error}");
+}
+
+#[test]
+fn task_on_the_plain_device_is_trained_as_well() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut config = config(60);
+    config.test_weights = TestWeights::Last;
+    let dirs = ["plain", "autodiff"].map(|name| temp.path().join(name));
+    let plain = new_trainer(&dirs[0], config.clone(), sources());
+    let autodiff = new_trainer(&dirs[1], config, sources());
+    plain.fit(Toy::new(&Device::flex())).unwrap();
+    autodiff.fit(toy()).unwrap();
+    let losses = dirs.map(|dir| curve(&dir, "train", "loss"));
+    assert_eq!(losses[0], losses[1]);
+}
+
+#[test]
+fn unwritable_checkpoints_are_a_warning_until_the_last() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("run");
+    let sources = sources_with(|number, points| {
+        // The directory goes away under the running process, and comes back as a file.
+        if number == 3 {
+            let dir = RUN.with(|run| run.borrow().clone()).join("checkpoints");
+            fs::remove_dir_all(&dir)?;
+            fs::write(&dir, "")?;
+        }
+        Ok(points)
+    });
+    RUN.with(|run| run.replace(dir.clone()));
+    let error = new_trainer(&dir, config(12), sources)
+        .fit(toy())
+        .unwrap_err();
+    assert!(matches!(error, TrainError::Checkpoint(_)), "{error}");
+    assert!(error.to_string().contains("step-12"), "{error}");
+    let log = fs::read_to_string(dir.join("log.txt")).unwrap();
+    assert_eq!(log.matches("training goes on").count(), 3, "{log}");
+    assert_eq!(curve(&dir, "train", "loss").len(), 3);
+}
+
+std::thread_local! {
+    /// The run that a source is to damage. Batches are made on the thread that trains.
+    static RUN: std::cell::RefCell<std::path::PathBuf> = Default::default();
+}

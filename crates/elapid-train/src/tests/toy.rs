@@ -1,0 +1,294 @@
+//! A classifier of points by the quadrant they lie in, small enough to train in milliseconds.
+
+use std::path::Path;
+
+use burn::module::{Module, Param};
+use burn::nn::loss::CrossEntropyLossConfig;
+use burn::nn::{Linear, LinearConfig, Relu};
+use burn::tensor::{Device, Int, Tensor};
+use serde_json::Map;
+
+use crate::{
+    BoxError, Confusion, Decay, EvalSource, Measured, Noise, ParamRule, RunDir, Schedule, Sources,
+    StopFlag, Tally, Task, TestWeights, TrainConfig, TrainSource, Trainer,
+};
+
+pub(super) const BATCH: usize = 16;
+pub(super) const BATCHES_PER_EPOCH: usize = 6;
+
+/// Two layers and dropout-like noise on the hidden one.
+#[derive(Module, Debug)]
+pub(super) struct Toy {
+    hidden: Linear,
+    activation: Relu,
+    output: Linear,
+}
+
+/// Points, `[BATCH, 2]`, and the quadrant of each.
+#[derive(Clone, Debug)]
+pub(super) struct Points {
+    inputs: Vec<f32>,
+    targets: Vec<i32>,
+}
+
+impl Toy {
+    /// Weights that are the same every time; burn's generator is shared by all threads.
+    pub(super) fn new(device: &Device) -> Self {
+        Self {
+            hidden: linear([2, 8], 1, device),
+            activation: Relu::new(),
+            output: linear([8, 4], 2, device),
+        }
+    }
+
+    /// Biases are not decayed, and the output layer learns more slowly.
+    pub(super) fn rules(&self) -> Vec<ParamRule> {
+        let mut rules = Vec::new();
+        for (layer, lr_scale) in [(&self.hidden, 1.0), (&self.output, 0.5)] {
+            let biases = layer.bias.iter().map(|bias| bias.id);
+            for (id, decay) in biases
+                .map(|id| (id, false))
+                .chain([(layer.weight.id, true)])
+            {
+                rules.push(ParamRule {
+                    id,
+                    decay,
+                    lr_scale,
+                });
+            }
+        }
+        rules
+    }
+
+    fn logits(&self, batch: &Points, noise: Option<Noise>, device: &Device) -> Tensor<2> {
+        let inputs = Tensor::<1>::from_floats(batch.inputs.as_slice(), device);
+        let hidden = self
+            .activation
+            .forward(self.hidden.forward(inputs.reshape([-1, 2])));
+        let hidden = match noise {
+            None => hidden,
+            Some(noise) => {
+                let [rows, columns] = hidden.dims();
+                let draws = uniform(noise.key(0), rows * columns);
+                let factors = Tensor::<1>::from_floats(draws.as_slice(), device);
+                let factors = factors.mul_scalar(0.2).add_scalar(0.9);
+                hidden * factors.reshape([rows, columns])
+            }
+        };
+        self.output.forward(hidden)
+    }
+}
+
+impl Task for Toy {
+    type Batch = Points;
+    type Tally = Hits;
+
+    fn loss(&self, batch: &Points, noise: Noise, device: &Device) -> Tensor<1> {
+        let targets = Tensor::<1, Int>::from_ints(batch.targets.as_slice(), device);
+        let logits = self.logits(batch, Some(noise), device);
+        CrossEntropyLossConfig::new()
+            .init(device)
+            .forward(logits, targets)
+    }
+
+    fn tally(&self) -> Hits {
+        Hits::default()
+    }
+
+    fn observe(&self, batch: &Points, device: &Device, tally: &mut Hits) {
+        assert!(!device.is_autodiff());
+        let chosen = self.logits(batch, None, device).argmax(1);
+        let chosen: Vec<i32> = chosen.try_into_vec_as().unwrap();
+        for (target, chosen) in batch.targets.iter().zip(chosen) {
+            tally.counts[*target as usize][chosen as usize] += 1;
+        }
+    }
+
+    fn batch_len(batch: &Points) -> usize {
+        batch.targets.len()
+    }
+}
+
+/// How often each quadrant was taken for each other.
+#[derive(Default)]
+pub(super) struct Hits {
+    counts: [[u64; 4]; 4],
+}
+
+impl Tally for Hits {
+    fn metrics(&self) -> Vec<Measured> {
+        let all: u64 = self.counts.iter().flatten().sum();
+        let right: u64 = (0..4).map(|class| self.counts[class][class]).sum();
+        vec![Measured {
+            name: "accuracy",
+            value: right as f64 / all as f64,
+            higher_is_better: true,
+        }]
+    }
+
+    fn confusion(&self) -> Option<Confusion> {
+        Some(Confusion {
+            classes: ["++", "+-", "-+", "--"].map(str::to_owned).to_vec(),
+            counts: self.counts.map(|row| row.to_vec()).to_vec(),
+        })
+    }
+}
+
+/// Batches from a seed; `flaw` can spoil one, or act when it is asked for.
+pub(super) struct Source {
+    seed: u64,
+    batches: usize,
+    flaw: fn(usize, Points) -> Result<Points, BoxError>,
+}
+
+impl Source {
+    fn batch(seed: u64, number: usize) -> Points {
+        let inputs = uniform(Noise::new(seed, number as u64).key(0), 2 * BATCH);
+        let inputs: Vec<f32> = inputs.iter().map(|value| 2.0 * value - 1.0).collect();
+        let quadrant = |point: &[f32]| 2 * i32::from(point[0] < 0.0) + i32::from(point[1] < 0.0);
+        let targets = inputs.chunks_exact(2).map(quadrant).collect();
+        Points { inputs, targets }
+    }
+}
+
+impl TrainSource<Points> for Source {
+    fn batches_per_epoch(&self) -> usize {
+        self.batches
+    }
+
+    fn iter_from(&self, first: usize) -> Box<dyn Iterator<Item = Result<Points, BoxError>> + Send> {
+        let (seed, flaw) = (self.seed, self.flaw);
+        Box::new((first..).map(move |number| flaw(number, Self::batch(seed, number))))
+    }
+}
+
+impl EvalSource<Points> for Source {
+    fn iter(&self) -> Box<dyn Iterator<Item = Result<Points, BoxError>> + Send> {
+        Box::new(self.iter_from(0).take(self.batches))
+    }
+}
+
+/// Train, validation and test batches that have nothing in common.
+pub(super) fn sources() -> Sources<Points> {
+    sources_with(|_, points| Ok(points))
+}
+
+/// As [`sources`], with a flaw in the training batches.
+pub(super) fn sources_with(flaw: fn(usize, Points) -> Result<Points, BoxError>) -> Sources<Points> {
+    let sound = |seed| -> Option<Box<dyn EvalSource<Points>>> {
+        Some(Box::new(Source {
+            seed,
+            batches: 2,
+            flaw: |_, points| Ok(points),
+        }))
+    };
+    Sources {
+        train: Box::new(Source {
+            seed: 1,
+            batches: BATCHES_PER_EPOCH,
+            flaw,
+        }),
+        valid: sound(2),
+        test: sound(3),
+    }
+}
+
+/// A training batch that makes the loss overflow.
+pub(super) fn overflowing(mut points: Points) -> Points {
+    points.inputs.fill(f32::MAX);
+    points
+}
+
+/// Settings in which logging, evaluation and checkpoints fall on different steps.
+pub(crate) fn config(total_steps: u64) -> TrainConfig {
+    TrainConfig {
+        seed: 7,
+        total_steps,
+        schedule: Schedule {
+            lr: 0.05,
+            warmup_steps: 3,
+            warmup_lr: 1e-4,
+            decay: Decay::Cosine { min_lr: 1e-3 },
+        },
+        betas: (0.9, 0.99),
+        eps: 1e-8,
+        weight_decay: 0.01,
+        grad_clip: Some(1.0),
+        eval_every: 7,
+        checkpoint_every: 5,
+        keep_last: 2,
+        best_metric: "accuracy".to_owned(),
+        test_weights: TestWeights::Best,
+        log_every: 4,
+    }
+}
+
+/// A trainer in a new run directory.
+pub(super) fn new_trainer(
+    dir: &Path,
+    config: TrainConfig,
+    sources: Sources<Points>,
+) -> Trainer<Toy> {
+    let run = RunDir::create(dir, "", "", Map::new()).unwrap();
+    Trainer::new(run, config, Device::flex(), sources).with_rules(Toy::rules)
+}
+
+/// A trainer in the directory of an earlier run.
+pub(super) fn old_trainer(dir: &Path, config: TrainConfig) -> Trainer<Toy> {
+    let run = RunDir::open(dir).unwrap();
+    Trainer::new(run, config, Device::flex(), sources()).with_rules(Toy::rules)
+}
+
+/// A new toy on the device that all tests use.
+pub(super) fn toy() -> Toy {
+    Toy::new(&Device::flex().autodiff())
+}
+
+/// A source that asks to stop while batch `number` is made, and the flag that it sets.
+pub(super) fn sources_stopping_at(number: usize) -> (Sources<Points>, StopFlag) {
+    let stop = StopFlag::default();
+    let mut sources = sources();
+    sources.train = Box::new(Stopping {
+        number,
+        stop: stop.clone(),
+    });
+    (sources, stop)
+}
+
+struct Stopping {
+    number: usize,
+    stop: StopFlag,
+}
+
+impl TrainSource<Points> for Stopping {
+    fn batches_per_epoch(&self) -> usize {
+        BATCHES_PER_EPOCH
+    }
+
+    fn iter_from(&self, first: usize) -> Box<dyn Iterator<Item = Result<Points, BoxError>> + Send> {
+        let (stop, at) = (self.stop.clone(), self.number);
+        Box::new((first..).map(move |number| {
+            if number == at {
+                stop.request(15);
+            }
+            Ok(Source::batch(1, number))
+        }))
+    }
+}
+
+fn linear([inputs, outputs]: [usize; 2], seed: u64, device: &Device) -> Linear {
+    let mut linear = LinearConfig::new(inputs, outputs).init(device);
+    let weights = uniform(seed, inputs * outputs);
+    let weights = Tensor::<1>::from_floats(weights.as_slice(), device).sub_scalar(0.5);
+    linear.weight = Param::from_tensor(weights.reshape([inputs, outputs]).detach());
+    linear.bias = Some(Param::from_tensor(Tensor::<1>::zeros([outputs], device)));
+    linear
+}
+
+/// Numbers in [0, 1) that follow from a seed.
+fn uniform(seed: u64, count: usize) -> Vec<f32> {
+    let numbers = (0..count as u64).map(|at| Noise::new(seed, at).key(0) >> 40);
+    numbers
+        .map(|bits| bits as f32 / (1_u32 << 24) as f32)
+        .collect()
+}

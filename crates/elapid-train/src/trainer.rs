@@ -1,0 +1,141 @@
+//! Starting a run, and going on with one.
+
+use burn::tensor::Device;
+
+use crate::checkpoint::{Checkpoint, Found};
+use crate::progress::Progress;
+use crate::session::Session;
+use crate::{Measured, ParamRule, RunDir, Sources, StopFlag, Task, TrainConfig, TrainError};
+
+/// Trains a task in a run directory.
+pub struct Trainer<T: Task> {
+    pub(crate) run: RunDir,
+    pub(crate) config: TrainConfig,
+    pub(crate) device: Device,
+    pub(crate) sources: Sources<T::Batch>,
+    pub(crate) rules: Rules<T>,
+    pub(crate) stop: StopFlag,
+}
+
+/// Gives the rule of each parameter.
+pub(crate) type Rules<T> = Box<dyn Fn(&T) -> Vec<ParamRule>>;
+
+/// What came of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// How it ended.
+    pub ending: Ending,
+    /// Optimiser steps done, those before a resumption included.
+    pub steps: u64,
+    /// Metrics of the test; without one, of the last validation.
+    pub metrics: Vec<Measured>,
+}
+
+/// How a run ended that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// All steps are done and the test, if there is one, is made.
+    Finished,
+    /// This signal asked to stop. There is a checkpoint of the last step.
+    Interrupted(i32),
+}
+
+impl<T: Task> Trainer<T> {
+    /// A trainer on `device` that treats all parameters alike and stops for nothing.
+    pub fn new(
+        run: RunDir,
+        config: TrainConfig,
+        device: Device,
+        sources: Sources<T::Batch>,
+    ) -> Self {
+        Self {
+            run,
+            config,
+            device,
+            sources,
+            rules: Box::new(|_| Vec::new()),
+            stop: StopFlag::default(),
+        }
+    }
+
+    /// Optimises each parameter by the rule that `rules` gives for it.
+    ///
+    /// It is called once the weights are in place: loading a checkpoint changes the parameters'
+    /// ids.
+    pub fn with_rules(mut self, rules: impl Fn(&T) -> Vec<ParamRule> + 'static) -> Self {
+        self.rules = Box::new(rules);
+        self
+    }
+
+    /// Ends the run after a step and a checkpoint as soon as `stop` is set.
+    pub fn stop_on(mut self, stop: StopFlag) -> Self {
+        self.stop = stop;
+        self
+    }
+
+    /// Trains a task from its first step.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError::RunExists`] if the run has checkpoints already, [`TrainError::NonFinite`] if
+    /// training diverges, and whatever goes wrong with data, device or disk. A checkpoint that
+    /// cannot be written is only a warning, unless it is the last one.
+    pub fn fit(self, task: T) -> Result<Outcome, TrainError> {
+        if !self.run.checkpoints().steps()?.is_empty() {
+            return Err(TrainError::RunExists {
+                path: self.run.path().to_owned(),
+            });
+        }
+        let progress = self.progress()?;
+        self.train(task, None, progress)
+    }
+
+    /// Goes on from the newest complete checkpoint; `task` is built as it was for
+    /// [`fit`](Self::fit), its weights do not matter.
+    ///
+    /// On the same device the run gives the same weights and losses, bit for bit, as if it had
+    /// never stopped. Damaged checkpoints that are newer are renamed to `step-N.damaged`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`fit`](Self::fit), and those of
+    /// [`Checkpoints::latest`](crate::checkpoint::Checkpoints::latest).
+    pub fn resume(self, task: T) -> Result<Outcome, TrainError> {
+        let mut progress = self.progress()?;
+        let checkpoints = self.run.checkpoints();
+        let Found {
+            checkpoint,
+            skipped,
+        } = checkpoints.latest()?;
+        for skipped in skipped {
+            let aside = checkpoints.set_aside(&skipped.path)?;
+            progress.warn(&format!("{skipped}; it is now `{}`", aside.display()));
+        }
+        let seed = checkpoint.state().seed;
+        if seed != self.config.seed {
+            return Err(TrainError::Seed {
+                expected: seed,
+                found: self.config.seed,
+            });
+        }
+        progress.say(&format!("resuming from `{}`", checkpoint.path().display()));
+        self.train(task, Some(&checkpoint), progress)
+    }
+
+    fn progress(&self) -> Result<Progress, TrainError> {
+        self.config.check()?;
+        Ok(Progress::new(self.config.total_steps, self.run.lock()?))
+    }
+
+    fn train(
+        &self,
+        task: T,
+        from: Option<&Checkpoint>,
+        progress: Progress,
+    ) -> Result<Outcome, TrainError> {
+        let (mut session, task) = Session::begin(self, task, from, progress)?;
+        let outcome = session.run(task);
+        session.conclude(&outcome);
+        outcome
+    }
+}

@@ -1,0 +1,63 @@
+//! `elapid eval`.
+
+use std::path::PathBuf;
+
+use elapid::registry;
+use elapid::train::evaluate;
+use serde_json::json;
+
+use super::failure::Failure;
+use super::run::{Built, Checkpoint, OpenRun, build};
+use super::{print, train};
+
+/// Evaluate a run on one of its splits.
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  elapid eval runs/vim_digits --split valid")]
+pub(crate) struct EvalArgs {
+    /// Directory of the run.
+    run: PathBuf,
+    /// The part of the data.
+    #[arg(long, default_value = "test")]
+    split: Split,
+    /// The checkpoint of the run.
+    #[arg(long, default_value = "best", conflicts_with = "weights")]
+    checkpoint: Checkpoint,
+    /// Weights from a file instead (.safetensors, .pth, .pt, .bin, .bpk).
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+    /// Where to compute [default: the device the run was started on].
+    #[arg(long)]
+    device: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Split {
+    Train,
+    Valid,
+    Test,
+}
+
+pub(crate) fn eval(args: EvalArgs) -> Result<(), Failure> {
+    let open = OpenRun::open(&args.run)?;
+    let device = registry::device(&open.device_name(args.device)).map_err(Failure::input)?;
+    let Built { data, .. } = build(&open.plan, &device)?;
+    let task = open.trained(&device, args.checkpoint, args.weights.as_deref())?;
+    let split = match args.split {
+        Split::Train => "train",
+        Split::Valid => "valid",
+        Split::Test => "test",
+    };
+    let batches = data.batches(split, open.plan.eval.batch_size).map_err(Failure::input)?;
+    let evaluation = evaluate(&task, &batches, &device)?;
+    if args.json {
+        let metrics: serde_json::Map<_, _> =
+            evaluation.metrics.iter().map(|m| (m.name.to_owned(), json!(m.value))).collect();
+        let result = json!({"split": split, "samples": evaluation.samples, "metrics": metrics});
+        return print(&result.to_string());
+    }
+    let head = format!("{split}, {} images", evaluation.samples);
+    print(&format!("{head}\n{}", train::measured(&evaluation.metrics)))
+}

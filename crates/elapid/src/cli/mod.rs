@@ -1,0 +1,73 @@
+//! Commands, messages and exit codes: 0 done, 1 failed, 2 the user's input was wrong and nothing was
+//! started, 128 + signal interrupted after a checkpoint was written.
+
+mod bench;
+mod config;
+mod eval;
+mod failure;
+mod forward;
+mod list;
+mod params;
+mod predict;
+mod run;
+mod table;
+mod train;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use failure::Failure;
+
+/// Trains state-space models across modalities from one TOML file.
+#[derive(Parser)]
+#[command(version, propagate_version = true, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Train(train::TrainArgs),
+    Resume(train::ResumeArgs),
+    Eval(eval::EvalArgs),
+    Predict(predict::PredictArgs),
+    Forward(forward::ForwardArgs),
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    Params(params::ParamsArgs),
+    List(list::ListArgs),
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
+}
+
+/// Parses the command line, runs the command, and reports what went wrong.
+pub(crate) fn main() -> ExitCode {
+    failure::report_panics();
+    let cli = Cli::parse();
+    let outcome = failure::without_panics(|| match cli.command {
+        Command::Train(args) => train::train(args),
+        Command::Resume(args) => train::resume(args),
+        Command::Eval(args) => eval::eval(args),
+        Command::Predict(args) => predict::predict(args),
+        Command::Forward(args) => forward::forward(args),
+        Command::Config(command) => config::config(command),
+        Command::Params(args) => params::params(args),
+        Command::List(args) => list::list(args),
+        Command::Bench(command) => bench::bench(command),
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+/// Prints a command's result. A reader that went away, as `head` does, is no error.
+fn print(text: &str) -> Result<(), Failure> {
+    match writeln!(std::io::stdout(), "{}", text.trim_end_matches('\n')) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::run(error)),
+        _ => Ok(()),
+    }
+}

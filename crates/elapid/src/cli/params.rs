@@ -1,0 +1,64 @@
+//! `elapid params`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use burn::tensor::Device;
+use elapid::config::{self, TaskSpec};
+use elapid::models::checkpoint::official_name;
+use elapid::models::named_params;
+use elapid::nn::Init;
+use elapid::registry;
+
+use super::failure::Failure;
+use super::{print, table};
+
+/// Count a model's parameters.
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  elapid params configs/vision/vim_digits.toml")]
+pub(crate) struct ParamsArgs {
+    /// An experiment, or a file with just [model] and [task].
+    config: PathBuf,
+    /// List every tensor with its official name and shape.
+    #[arg(long)]
+    all: bool,
+}
+
+pub(crate) fn params(args: ParamsArgs) -> Result<(), Failure> {
+    let (spec, task) = config::load_model(&args.config).map_err(Failure::input)?;
+    let device = Device::flex();
+    let mut init = Init::new(0, &device);
+    let params = match classes(&args, task) {
+        Some(classes) => named_params(&registry::image_classifier(&mut init, &spec, classes)),
+        None => named_params(&registry::image_backbone(&mut init, &spec)),
+    };
+    let mut rows = Vec::new();
+    let mut groups: BTreeMap<String, usize> = BTreeMap::new();
+    let mut total = 0;
+    for param in params {
+        let (name, count) = (official_name(&param.path), param.shape.iter().product::<usize>());
+        let group = name.split('.').next().unwrap_or_default().to_owned();
+        rows.push(vec![name, format!("{:?}", param.shape), count.to_string()]);
+        *groups.entry(group).or_default() += count;
+        total += count;
+    }
+    if !args.all {
+        rows = groups.into_iter().map(|(name, n)| vec![name, n.to_string()]).collect();
+    }
+    rows.push(vec!["total".into(), if args.all { String::new() } else { total.to_string() }]);
+    if let (true, Some(last)) = (args.all, rows.last_mut()) {
+        last.push(total.to_string());
+    }
+    print(&table::align(rows))
+}
+
+/// Classes of the head: the task's, or those of the data set's card. Without either the backbone
+/// is counted alone.
+fn classes(args: &ParamsArgs, task: Option<TaskSpec>) -> Option<usize> {
+    let TaskSpec::Classify(task) = task?;
+    task.classes.or_else(|| {
+        let plan = config::load(&args.config, &[]).ok()?;
+        let card = elapid::data::card(plan.data.source.name()).ok()?;
+        Some(card.classes.len()).filter(|classes| *classes > 0)
+    })
+}

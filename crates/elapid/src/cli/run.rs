@@ -1,0 +1,178 @@
+//! What commands that train or use a run share.
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use elapid::config::{self, Plan, TaskSpec};
+use elapid::data::ImagePipeline;
+use elapid::nn::Init;
+use elapid::registry::{self, ImageClassification, ImageData};
+use elapid::train::RunDir;
+use serde_json::{Map, Value, json};
+
+use super::failure::Failure;
+
+/// The version of burn that this build stands on; equal to the pin in the workspace manifest.
+const BURN_VERSION: &str = "0.22.1";
+
+/// A plan turned into objects.
+pub(crate) struct Built {
+    pub(crate) data: ImageData,
+    pub(crate) task: ImageClassification,
+}
+
+/// Opens the data and builds the task of a plan.
+pub(crate) fn build(plan: &Plan, device: &Device) -> Result<Built, Failure> {
+    let data = ImageData::open(plan, registry::input_shape(&plan.model)).map_err(Failure::input)?;
+    let classes = classes(plan, data.classes())?;
+    Ok(Built { task: task(plan, classes, device), data })
+}
+
+/// A freshly initialised task.
+pub(crate) fn task(plan: &Plan, classes: Vec<String>, device: &Device) -> ImageClassification {
+    let TaskSpec::Classify(spec) = &plan.task;
+    let mut init = Init::new(plan.run.seed, device);
+    let model = registry::image_classifier(&mut init, &plan.model, classes.len());
+    ImageClassification::new(model, classes, spec.label_smoothing)
+}
+
+/// Names of the classes: those of the data, and numbers for more that the task asks for.
+fn classes(plan: &Plan, data: &[String]) -> Result<Vec<String>, Failure> {
+    let TaskSpec::Classify(spec) = &plan.task;
+    let wanted = spec.classes.unwrap_or(data.len());
+    if wanted < data.len() {
+        return Err(Failure::wrong(format!(
+            "`classes` in [task] is {wanted}, but the data set `{}` has {} classes, so labels {wanted} to {} are out of range; leave `classes` out, or set it to at least {}",
+            plan.data.source.name(),
+            data.len(),
+            data.len() - 1,
+            data.len()
+        )));
+    }
+    let more = (data.len()..wanted).map(|class| format!("class {class}"));
+    Ok(data.iter().cloned().chain(more).collect())
+}
+
+/// What the run directory records besides plan and config.
+pub(crate) fn manifest(
+    data: &ImageData,
+    parameters: usize,
+    classes: &[String],
+    device: &str,
+) -> Map<String, Value> {
+    let pipeline = &data.pipeline;
+    let value = json!({
+        "command": std::env::args().collect::<Vec<_>>().join(" "),
+        "elapid_version": env!("CARGO_PKG_VERSION"),
+        "burn_version": BURN_VERSION,
+        "device": device,
+        "threads": std::thread::available_parallelism().map_or(1, usize::from),
+        "parameters": parameters,
+        "data": data.manifest(),
+        "classes": classes,
+        "normalisation": {"mean": pipeline.mean, "std": pipeline.std},
+    });
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+/// A run that was started before: its directory, plan and manifest.
+pub(crate) struct OpenRun {
+    pub(crate) dir: RunDir,
+    pub(crate) plan: Plan,
+    pub(crate) manifest: Map<String, Value>,
+}
+
+impl OpenRun {
+    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+        let dir = RunDir::open(path)?;
+        let plan_path = path.join("plan.toml");
+        let plan = config::parse(&dir.plan()?, &plan_path).map_err(Failure::input)?;
+        let manifest = dir.manifest()?;
+        Ok(Self { dir, plan, manifest })
+    }
+
+    /// The device to use: the one asked for, or else the one the run was started on.
+    pub(crate) fn device_name(&self, asked: Option<String>) -> String {
+        let recorded = self.manifest.get("device").and_then(Value::as_str);
+        asked.unwrap_or_else(|| recorded.unwrap_or("auto").to_owned())
+    }
+
+    /// Names of the classes, in the order of the scores.
+    pub(crate) fn classes(&self) -> Result<Vec<String>, Failure> {
+        let names = self.manifest.get("classes").cloned().unwrap_or_default();
+        serde_json::from_value(names).map_err(|_| self.damaged("classes"))
+    }
+
+    /// How images are prepared for the model.
+    pub(crate) fn pipeline(&self) -> Result<ImagePipeline, Failure> {
+        let numbers = |name: &str| {
+            let values = self.manifest.get("normalisation").and_then(|n| n.get(name)).cloned();
+            serde_json::from_value(values.unwrap_or_default())
+                .map_err(|_| self.damaged("normalisation"))
+        };
+        let [channels, size, _] = registry::input_shape(&self.plan.model);
+        let (mean, std) = (numbers("mean")?, numbers("std")?);
+        Ok(ImagePipeline { size, channels, mean, std, augment: None })
+    }
+
+    fn damaged(&self, member: &str) -> Failure {
+        let path = self.dir.path().join("manifest.json");
+        Failure::wrong(format!(
+            "`{}`: `{member}` is missing or damaged; the file is written by `elapid train` and needed as it was",
+            path.display()
+        ))
+    }
+
+    /// The task with the weights of a checkpoint of the run, or of a file.
+    pub(crate) fn trained(
+        &self,
+        device: &Device,
+        checkpoint: Checkpoint,
+        weights: Option<&Path>,
+    ) -> Result<ImageClassification, Failure> {
+        let mut task = task(&self.plan, self.classes()?, device);
+        if let Some(path) = weights {
+            task.model = load_weights(task.model, path)?;
+            return Ok(task);
+        }
+        let checkpoints = self.dir.checkpoints();
+        let best = match checkpoint {
+            Checkpoint::Best => checkpoints.best().map_err(Failure::run)?,
+            Checkpoint::Last => None,
+        };
+        let found = match best {
+            Some(found) => found,
+            None => checkpoints.latest().map_err(Failure::run)?.checkpoint,
+        };
+        found.load_model(task).map_err(Failure::run)
+    }
+}
+
+/// Which checkpoint of a run to use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Checkpoint {
+    /// The one with the best validation metric; the last if nothing was validated.
+    Best,
+    /// The newest.
+    Last,
+}
+
+/// A model with the weights of a checkpoint file.
+pub(crate) fn load_weights<M: burn::module::Module>(model: M, path: &Path) -> Result<M, Failure> {
+    use elapid::models::checkpoint;
+    let read = checkpoint::read(path).map_err(Failure::input)?;
+    checkpoint::apply(model, read, path).map_err(Failure::input)
+}
+
+/// The directory of a new run: the one asked for, or the first free one of `runs/NAME`,
+/// `runs/NAME-2`, ….
+pub(crate) fn new_run_path(asked: Option<PathBuf>, name: &str) -> PathBuf {
+    asked.unwrap_or_else(|| {
+        let numbered = (2..).map(|i| PathBuf::from(format!("runs/{name}-{i}")));
+        let mut candidates = std::iter::once(PathBuf::from(format!("runs/{name}"))).chain(numbered);
+        candidates.find(|path| !path.exists()).unwrap_or_default()
+    })
+}

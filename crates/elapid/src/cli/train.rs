@@ -1,0 +1,111 @@
+//! `elapid train` and `elapid resume`.
+
+use std::fs;
+use std::path::PathBuf;
+
+use burn::module::Module;
+use elapid::config::{self, Plan};
+use elapid::registry;
+use elapid::train::{Ending, Measured, RunDir, StopFlag, Trainer};
+
+use super::failure::Failure;
+use super::run::{self, Built, OpenRun};
+use super::{print, table};
+
+/// Train a model as a TOML file says.
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  elapid train configs/vision/vim_digits.toml --set train.epochs=10")]
+pub(crate) struct TrainArgs {
+    /// The experiment.
+    config: PathBuf,
+    /// Change one value of the experiment, for example optim.lr=3e-4; may be repeated.
+    #[arg(long, value_name = "SECTION.KEY=VALUE")]
+    set: Vec<String>,
+    /// Directory of the run [default: the first free one of runs/NAME, runs/NAME-2, …].
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Where to compute: auto, cpu, or a GPU backend of this build.
+    #[arg(long, default_value = "auto")]
+    device: String,
+}
+
+/// Go on with an interrupted run from its newest complete checkpoint.
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  elapid resume runs/vim_digits")]
+pub(crate) struct ResumeArgs {
+    /// Directory of the run.
+    run: PathBuf,
+    /// Where to compute [default: the device the run was started on].
+    #[arg(long)]
+    device: Option<String>,
+}
+
+pub(crate) fn train(args: TrainArgs) -> Result<(), Failure> {
+    let plan = config::load(&args.config, &args.set).map_err(Failure::input)?;
+    let device = registry::device(&args.device).map_err(Failure::input)?;
+    let built = run::build(&plan, &device)?;
+    built.data.check(&plan.data).map_err(Failure::input)?;
+    let path = run::new_run_path(args.out, &plan.run.name);
+    let text = fs::read_to_string(&args.config).map_err(Failure::input)?;
+    let parameters = built.task.num_params();
+    let classes = built.task.classes().to_vec();
+    let manifest = run::manifest(&built.data, parameters, &classes, &args.device);
+    let trainer_data = built.data.sources(&plan).map_err(Failure::input)?;
+    let dir = RunDir::create(&path, &plan.to_toml(), &text, manifest)?;
+    let trainer = trainer(dir, &plan, device, trainer_data)?;
+    finish(&path, trainer.fit(built.task)?)
+}
+
+pub(crate) fn resume(args: ResumeArgs) -> Result<(), Failure> {
+    let open = OpenRun::open(&args.run)?;
+    let device = registry::device(&open.device_name(args.device)).map_err(Failure::input)?;
+    let Built { data, task } = run::build(&open.plan, &device)?;
+    let sources = data.sources(&open.plan).map_err(Failure::input)?;
+    let trainer = trainer(open.dir, &open.plan, device, sources)?;
+    finish(&args.run, trainer.resume(task)?)
+}
+
+type ImageTrainer = Trainer<registry::ImageClassification>;
+
+fn trainer(
+    dir: RunDir,
+    plan: &Plan,
+    device: burn::tensor::Device,
+    sources: elapid::train::Sources<elapid::data::ImageBatch>,
+) -> Result<ImageTrainer, Failure> {
+    let config = registry::train_config(plan, sources.train.batches_per_epoch() as u64);
+    let stop = StopFlag::on_signals().map_err(Failure::run)?;
+    let plan = plan.clone();
+    Ok(Trainer::new(dir, config, device, sources)
+        .with_rules(move |task| registry::param_rules(&plan, task))
+        .stop_on(stop))
+}
+
+fn finish(path: &std::path::Path, outcome: elapid::train::Outcome) -> Result<(), Failure> {
+    let path = path.display();
+    match outcome.ending {
+        Ending::Finished => {
+            let report = format!("report   {path}/report.html");
+            print(&format!("{}\n{report}", measured(&outcome.metrics)))
+        }
+        Ending::Interrupted(signal) => Err(Failure::Interrupted {
+            signal,
+            message: format!(
+                "interrupted after step {}, checkpoint written; go on with `elapid resume {path}`",
+                outcome.steps
+            ),
+        }),
+    }
+}
+
+/// Metrics as a small table: shares in per cent.
+pub(crate) fn measured(metrics: &[Measured]) -> String {
+    let rows = metrics.iter().map(|metric| {
+        let value = match metric.name {
+            "accuracy" | "top5" => format!("{:.2} %", 100.0 * metric.value),
+            _ => format!("{:.4}", metric.value),
+        };
+        vec![metric.name.to_owned(), value]
+    });
+    table::align(rows.collect())
+}

@@ -1,0 +1,166 @@
+//! `[task] kind = "classify"`: one class an image.
+
+use burn::module::Module;
+use burn::tensor::{Device, Int, Tensor, TensorData, activation};
+use elapid_data::ImageBatch;
+use elapid_models::ImageClassifier;
+use elapid_train::{Confusion, Measured, Noise, Tally, Task};
+
+/// An image classifier trained by cross-entropy.
+#[derive(Module, Debug)]
+pub struct ImageClassification {
+    /// Backbone and head.
+    pub model: ImageClassifier,
+    label_smoothing: f64,
+    #[module(skip)]
+    classes: Vec<String>,
+}
+
+impl ImageClassification {
+    /// `label_smoothing` is the share of the target that is spread over all classes.
+    pub fn new(model: ImageClassifier, classes: Vec<String>, label_smoothing: f64) -> Self {
+        Self { model, label_smoothing, classes }
+    }
+
+    /// Names of the classes, in the order of the scores.
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// Class probabilities, `[B, classes]`, of a batch on a plain device.
+    pub fn probabilities(&self, batch: &ImageBatch, device: &Device) -> Tensor<2> {
+        activation::softmax(self.model.forward(images(batch, device), None), 1)
+    }
+}
+
+impl Task for ImageClassification {
+    type Batch = ImageBatch;
+    type Tally = ClassificationTally;
+
+    fn loss(&self, batch: &ImageBatch, noise: Noise, device: &Device) -> Tensor<1> {
+        let mut noise = elapid_nn::Noise::new(noise.key(0));
+        let scores = self.model.forward(images(batch, device), Some(&mut noise));
+        cross_entropy(scores, labels(batch, device), self.label_smoothing).mean()
+    }
+
+    fn tally(&self) -> ClassificationTally {
+        ClassificationTally::new(self.classes.clone())
+    }
+
+    fn observe(&self, batch: &ImageBatch, device: &Device, tally: &mut ClassificationTally) {
+        let scores = self.model.forward(images(batch, device), None);
+        let losses = cross_entropy(scores.clone(), labels(batch, device), 0.0);
+        let losses = losses.into_data().iter::<f64>().collect::<Vec<_>>();
+        let scores = scores.into_data().iter::<f64>().collect::<Vec<_>>();
+        let rows = scores.chunks(self.model.classes());
+        for ((row, label), loss) in rows.zip(&batch.labels).zip(losses) {
+            tally.add(row, *label, loss);
+        }
+    }
+
+    fn batch_len(batch: &ImageBatch) -> usize {
+        batch.labels.len()
+    }
+}
+
+/// Cross-entropy of every sample, `[B]`, with the target `(1 − s) · one-hot + s / classes`, as
+/// PyTorch's `cross_entropy(label_smoothing = s)`.
+fn cross_entropy(scores: Tensor<2>, labels: Tensor<1, Int>, smoothing: f64) -> Tensor<1> {
+    let log_p = activation::log_softmax(scores, 1);
+    let picked = log_p.clone().gather(1, labels.unsqueeze_dim(1)).squeeze_dim::<1>(1);
+    match smoothing {
+        0.0 => -picked,
+        s => -(picked * (1.0 - s) + log_p.mean_dim(1).squeeze_dim::<1>(1) * s),
+    }
+}
+
+fn images(batch: &ImageBatch, device: &Device) -> Tensor<4> {
+    Tensor::from_data(TensorData::new(batch.pixels.clone(), batch.shape), device)
+}
+
+fn labels(batch: &ImageBatch, device: &Device) -> Tensor<1, Int> {
+    let labels: Vec<i64> = batch.labels.iter().map(|&label| label as i64).collect();
+    Tensor::from_data(TensorData::new(labels, [batch.labels.len()]), device)
+}
+
+/// Exact sums over an evaluation.
+#[derive(Clone, Debug)]
+pub struct ClassificationTally {
+    classes: Vec<String>,
+    samples: u64,
+    loss: f64,
+    in_top5: u64,
+    /// `[truth][prediction]`
+    counts: Vec<Vec<u64>>,
+}
+
+impl ClassificationTally {
+    fn new(classes: Vec<String>) -> Self {
+        let counts = vec![vec![0; classes.len()]; classes.len()];
+        Self { classes, samples: 0, loss: 0.0, in_top5: 0, counts }
+    }
+
+    /// Adds one sample by its class scores. Of equal scores the lower class wins.
+    fn add(&mut self, scores: &[f64], label: usize, loss: f64) {
+        let rank = |class: usize| {
+            let ahead = |(other, score): (usize, &f64)| {
+                *score > scores[class] || (*score == scores[class] && other < class)
+            };
+            scores.iter().enumerate().filter(|&at| ahead(at)).count()
+        };
+        let predicted = (0..scores.len()).find(|&class| rank(class) == 0).unwrap_or(0);
+        self.samples += 1;
+        self.loss += loss;
+        self.in_top5 += u64::from(rank(label) < 5);
+        self.counts[label][predicted] += 1;
+    }
+}
+
+impl Tally for ClassificationTally {
+    fn metrics(&self) -> Vec<Measured> {
+        let right: u64 = (0..self.counts.len()).map(|class| self.counts[class][class]).sum();
+        let share = |count: u64| count as f64 / self.samples as f64;
+        let measured = |name, value, higher_is_better| Measured { name, value, higher_is_better };
+        let mut metrics = vec![
+            measured("loss", self.loss / self.samples as f64, false),
+            measured("accuracy", share(right), true),
+        ];
+        // With five classes or fewer everything is among the top five.
+        if self.classes.len() > 5 {
+            metrics.push(measured("top5", share(self.in_top5), true));
+        }
+        metrics
+    }
+
+    fn confusion(&self) -> Option<Confusion> {
+        Some(Confusion { classes: self.classes.clone(), counts: self.counts.clone() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn smoothed_cross_entropy_by_hand() {
+        let device = Device::flex();
+        let scores = Tensor::<2>::from_data([[2.0_f32, 0.0, 1.0]], &device);
+        let label = Tensor::<1, Int>::from_data([1], &device);
+        let loss = cross_entropy(scores, label, 0.3).into_scalar::<f32>();
+        let log_sum = (2.0_f64.exp() + 1.0 + 1.0_f64.exp()).ln();
+        let expected = -(0.7 * (0.0 - log_sum) + 0.3 * (1.0 - log_sum));
+        assert!((f64::from(loss) - expected).abs() < 1e-6);
+    }
+
+    #[test]
+    fn tally_counts_by_hand() {
+        let classes: Vec<String> = (0..6).map(|i| i.to_string()).collect();
+        let mut tally = ClassificationTally::new(classes);
+        tally.add(&[0.1, 0.9, 0.0, 0.0, 0.0, 0.0], 1, 0.5);
+        tally.add(&[0.6, 0.5, 0.4, 0.3, 0.2, 0.1], 5, 1.5);
+        tally.add(&[0.6, 0.5, 0.4, 0.3, 0.2, 0.1], 4, 1.0);
+        let values: Vec<f64> = tally.metrics().iter().map(|metric| metric.value).collect();
+        assert_eq!(values, [1.0, 1.0 / 3.0, 2.0 / 3.0]);
+        assert_eq!(tally.confusion().unwrap().counts[5][0], 1);
+    }
+}

@@ -1,0 +1,136 @@
+//! `--device`: names to devices.
+
+use burn::tensor::Device;
+use thiserror::Error;
+
+/// Why a device cannot be used.
+#[derive(Debug, Error)]
+pub enum DeviceError {
+    /// The name is not one of ours.
+    #[error("unknown device `{name}`; expected one of {}", device_names().join(", "))]
+    Unknown {
+        /// What was asked for.
+        name: String,
+    },
+    /// This build lacks the backend.
+    #[error(
+        "device `{name}` needs a build with the `{feature}` backend; build elapid with `cargo build --release --features {feature}`. This build offers {}",
+        device_names().join(", ")
+    )]
+    NotCompiled {
+        /// What was asked for.
+        name: String,
+        /// The cargo feature that adds it.
+        feature: &'static str,
+    },
+    /// The number behind the colon is not one.
+    #[error("device `{name}`: `{index}` is no device number; write for example `{kind}:0`")]
+    Index {
+        /// What was asked for.
+        name: String,
+        /// The part before the colon.
+        kind: String,
+        /// The part behind it.
+        index: String,
+    },
+}
+
+/// Names that this build accepts.
+pub fn device_names() -> Vec<&'static str> {
+    let mut names = vec!["auto", "cpu"];
+    for (compiled, name) in [
+        (cfg!(feature = "cuda"), "cuda[:N]"),
+        (cfg!(feature = "vulkan"), "vulkan[:N]"),
+        (cfg!(feature = "metal"), "metal"),
+        (cfg!(feature = "wgpu"), "wgpu"),
+        (cfg!(feature = "rocm"), "rocm[:N]"),
+    ] {
+        names.extend(compiled.then_some(name));
+    }
+    names
+}
+
+/// The plain device named `auto`, `cpu`, `cuda:N`, `vulkan[:N]`, `metal`, `wgpu` or `rocm:N`.
+///
+/// # Errors
+///
+/// An unknown name, a bad number, or a backend that this build lacks.
+pub fn device(name: &str) -> Result<Device, DeviceError> {
+    let (kind, index) = match name.split_once(':') {
+        Some((kind, index)) => (kind, Some(index)),
+        None => (name, None),
+    };
+    let number = match index.map(str::parse::<usize>) {
+        None => None,
+        Some(Ok(number)) => Some(number),
+        Some(Err(_)) => {
+            let index = index.unwrap_or_default().to_owned();
+            return Err(DeviceError::Index { name: name.into(), kind: kind.into(), index });
+        }
+    };
+    match kind {
+        "auto" => Ok(auto()),
+        "cpu" => Ok(Device::flex()),
+        _ => gpu(kind, number, name),
+    }
+}
+
+/// The first of this build's backends: a GPU's if there is one, else the CPU.
+fn auto() -> Device {
+    ["cuda", "rocm", "metal", "vulkan", "wgpu"]
+        .into_iter()
+        .find_map(|kind| gpu(kind, None, kind).ok())
+        .unwrap_or_else(Device::flex)
+}
+
+#[allow(unused_variables)] // the number is read where a GPU backend is compiled in
+fn gpu(kind: &str, number: Option<usize>, name: &str) -> Result<Device, DeviceError> {
+    match kind {
+        #[cfg(feature = "cuda")]
+        "cuda" => Ok(Device::cuda(number.unwrap_or(0))),
+        #[cfg(feature = "rocm")]
+        "rocm" => Ok(Device::rocm(number.unwrap_or(0))),
+        #[cfg(feature = "vulkan")]
+        "vulkan" => Ok(Device::vulkan(kind_of(number))),
+        #[cfg(feature = "metal")]
+        "metal" => Ok(Device::metal(kind_of(number))),
+        #[cfg(feature = "wgpu")]
+        "wgpu" => Ok(Device::wgpu(kind_of(number))),
+        _ => {
+            let known = ["cuda", "vulkan", "metal", "wgpu", "rocm"];
+            match known.into_iter().find(|feature| *feature == kind) {
+                Some(feature) => Err(DeviceError::NotCompiled { name: name.into(), feature }),
+                None => Err(DeviceError::Unknown { name: name.into() }),
+            }
+        }
+    }
+}
+
+#[cfg(any(feature = "vulkan", feature = "metal", feature = "wgpu"))]
+fn kind_of(number: Option<usize>) -> burn::tensor::DeviceKind {
+    use burn::tensor::DeviceKind;
+    number.map_or(DeviceKind::DefaultDevice, DeviceKind::DiscreteGpu)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cpu_is_always_there() {
+        assert!(device("cpu").is_ok() && device("auto").is_ok());
+    }
+
+    #[test]
+    #[cfg(not(feature = "cuda"))]
+    fn a_missing_backend_names_its_feature() {
+        let error = device("cuda:0").unwrap_err().to_string();
+        assert!(error.contains("--features cuda"), "{error}");
+    }
+
+    #[test]
+    fn bad_names_are_refused() {
+        assert!(device("gpu").unwrap_err().to_string().contains("unknown device `gpu`"));
+        assert!(device("cuda:x").unwrap_err().to_string().contains("`cuda:0`"));
+    }
+}

@@ -1,0 +1,13 @@
+//! From names in a plan to built objects: plain matches, one file per kind.
+
+mod classify;
+mod data;
+mod device;
+mod model;
+mod training;
+
+pub use classify::{ClassificationTally, ImageClassification};
+pub use data::{EvalBatches, ImageData, TrainBatches};
+pub use device::{device, device_names};
+pub use model::{image_backbone, image_classifier, input_shape};
+pub use training::{param_rules, train_config};

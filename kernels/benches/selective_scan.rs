@@ -1,0 +1,57 @@
+//! Selective scan on the CPU: native against tensor operations.
+//!
+//! `cargo bench -p elapid-kernels` prints medians; `peers/` holds the PyTorch counterpart.
+
+use burn::tensor::{Device, Distribution, Tensor};
+use divan::Bencher;
+use elapid_kernels::selective_scan::{ScanInput, ScanOptions, reference, selective_scan};
+
+/// B, D, L, N.
+type Shape = [usize; 4];
+
+const SHAPES: [Shape; 3] = [[8, 384, 197, 16], [4, 768, 512, 16], [1, 1536, 2048, 16]];
+const OPTIONS: ScanOptions = ScanOptions { delta_softplus: true, reverse: false };
+
+fn main() {
+    divan::main();
+}
+
+/// Operands with gate, skip and bias, like those of a Mamba block.
+fn input([b, d, l, n]: Shape, device: &Device) -> ScanInput {
+    let normal = Distribution::Normal(0.0, 1.0);
+    let uniform = |low, high| Distribution::Uniform(low, high);
+    ScanInput::new(
+        Tensor::random([b, l, d], normal, device).require_grad(),
+        Tensor::random([b, l, d], uniform(0.0, 0.5), device).require_grad(),
+        Tensor::random([d, n], uniform(-1.0, -0.1), device).require_grad(),
+        Tensor::random([b, l, 1, n], normal, device).require_grad(),
+        Tensor::random([b, l, 1, n], normal, device).require_grad(),
+    )
+    .with_skip(Tensor::random([d], normal, device).require_grad())
+    .with_gate(Tensor::random([b, l, d], normal, device).require_grad())
+    .with_delta_bias(Tensor::random([d], uniform(0.0, 0.5), device).require_grad())
+}
+
+#[divan::bench(args = SHAPES, sample_count = 10, sample_size = 1)]
+fn forward_native(bencher: Bencher, shape: &Shape) {
+    let input = input(*shape, &Device::flex());
+    bencher.bench(|| selective_scan(input.clone(), OPTIONS));
+}
+
+#[divan::bench(args = SHAPES, sample_count = 10, sample_size = 1)]
+fn forward_backward_native(bencher: Bencher, shape: &Shape) {
+    let input = input(*shape, &Device::flex().autodiff());
+    bencher.bench(|| selective_scan(input.clone(), OPTIONS).sum().backward());
+}
+
+#[divan::bench(args = SHAPES, sample_count = 3, sample_size = 1)]
+fn forward_reference(bencher: Bencher, shape: &Shape) {
+    let input = input(*shape, &Device::flex());
+    bencher.bench(|| reference::selective_scan(input.clone(), OPTIONS));
+}
+
+#[divan::bench(args = SHAPES, sample_count = 3, sample_size = 1)]
+fn forward_backward_reference(bencher: Bencher, shape: &Shape) {
+    let input = input(*shape, &Device::flex().autodiff());
+    bencher.bench(|| reference::selective_scan(input.clone(), OPTIONS).0.sum().backward());
+}

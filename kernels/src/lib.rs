@@ -1,0 +1,28 @@
+//! Fused state-space operators for [Burn](https://burn.dev).
+//!
+//! Every operator is one folder with the same parts:
+//!
+//! | file | holds |
+//! |---|---|
+//! | `mod.rs` | the public function: shape checks and the choice of implementation |
+//! | `input.rs` | operands and options |
+//! | `reference.rs` | plain tensor operations: slow, obviously right, differentiable, on every device |
+//! | `ops.rs` | the backend-extension trait through which native implementations are reached |
+//! | `autodiff.rs` | registration of the hand-derived backward pass |
+//! | `flex/` | the native CPU implementation: SIMD over channels, threads over batch and channels |
+//!
+//! The CubeCL kernels of an operator belong in its folder as `cube/`; until an operator has them, GPU
+//! devices run its reference.
+//!
+//! Activations are channel-last, `[batch, length, channels]`, everywhere.
+
+mod flex;
+mod native;
+#[cfg(test)]
+mod testing;
+
+pub mod causal_conv1d;
+pub mod selective_scan;
+
+pub use causal_conv1d::{ConvInput, ConvOptions, causal_conv1d, final_columns};
+pub use selective_scan::{ScanInput, ScanOptions, selective_scan, selective_scan_with_state};

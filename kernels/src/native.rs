@@ -1,0 +1,44 @@
+//! Which implementation an operand's device calls for.
+
+use burn::backend::{Backend, DispatchDevice, ExtensionType, tensor::FloatTensor};
+use burn::tensor::{DType, Device};
+
+/// An operand that may be absent, in a form that crosses burn's backend dispatch.
+#[derive(Clone, Debug, ExtensionType)]
+pub(crate) enum Optional<B: Backend> {
+    /// The operand was not given.
+    Absent,
+    /// The operand.
+    Present(FloatTensor<B>),
+}
+
+impl<B: Backend> Optional<B> {
+    /// The tensor, if there is one.
+    pub(crate) fn into_option(self) -> Option<FloatTensor<B>> {
+        match self {
+            Self::Absent => None,
+            Self::Present(tensor) => Some(tensor),
+        }
+    }
+
+    /// The tensor, if there is one.
+    pub(crate) fn as_option(&self) -> Option<&FloatTensor<B>> {
+        match self {
+            Self::Absent => None,
+            Self::Present(tensor) => Some(tensor),
+        }
+    }
+}
+
+impl<B: Backend> From<Option<FloatTensor<B>>> for Optional<B> {
+    fn from(tensor: Option<FloatTensor<B>>) -> Self {
+        tensor.map_or(Self::Absent, Self::Present)
+    }
+}
+
+/// True where a native implementation exists: the CPU device, in any float type up to 32 bits.
+/// (In 64 bits the reference runs; nobody trains in it, and gradient checks want it plain.)
+pub(crate) fn is_native(device: &Device, dtype: DType) -> bool {
+    let on_cpu = matches!(device.clone().inner().as_dispatch(), DispatchDevice::Flex(_));
+    on_cpu && matches!(dtype, DType::F32 | DType::F16 | DType::BF16)
+}

@@ -1,0 +1,128 @@
+//! Operands and options of the selective scan.
+
+use burn::tensor::{Bool, Tensor};
+
+/// Operands of [`selective_scan`](super::selective_scan). Shapes: B batch, L length, D channels,
+/// N states, G groups of channels that share `b` and `c` (D divisible by G).
+#[derive(Clone, Debug)]
+pub struct ScanInput {
+    /// Input, `[B, L, D]`.
+    pub u: Tensor<3>,
+    /// Step size before bias and softplus, `[B, L, D]`.
+    pub delta: Tensor<3>,
+    /// Continuous-time decay, negative for a stable system, `[D, N]`.
+    pub a: Tensor<2>,
+    /// Input matrix, `[B, L, G, N]`; channel d uses group `d / (D / G)`.
+    pub b: Tensor<4>,
+    /// Output matrix, `[B, L, G, N]`.
+    pub c: Tensor<4>,
+    /// Skip coefficient `D` of the paper, `[D]`.
+    pub skip: Option<Tensor<1>>,
+    /// Gate: the output is multiplied by `silu(z)`, `[B, L, D]`.
+    pub z: Option<Tensor<3>>,
+    /// Added to `delta` before the softplus, `[D]`.
+    pub delta_bias: Option<Tensor<1>>,
+    /// State before the first processed token, `[B, D, N]`; zero if absent.
+    pub initial_state: Option<Tensor<3>>,
+    /// True at the first token of every packed sequence, `[B, L]`. The marks mean the same in both
+    /// directions: no state crosses the border in front of a marked token.
+    pub reset: Option<Tensor<2, Bool>>,
+}
+
+impl ScanInput {
+    /// The operands every scan needs; the others are absent.
+    pub fn new(
+        u: Tensor<3>,
+        delta: Tensor<3>,
+        a: Tensor<2>,
+        b: Tensor<4>,
+        c: Tensor<4>,
+    ) -> Self {
+        Self { u, delta, a, b, c, skip: None, z: None, delta_bias: None, initial_state: None, reset: None }
+    }
+
+    /// Sets the skip coefficient, `[D]`.
+    #[must_use]
+    pub fn with_skip(mut self, skip: Tensor<1>) -> Self {
+        self.skip = Some(skip);
+        self
+    }
+
+    /// Sets the gate, `[B, L, D]`.
+    #[must_use]
+    pub fn with_gate(mut self, z: Tensor<3>) -> Self {
+        self.z = Some(z);
+        self
+    }
+
+    /// Sets the step-size bias, `[D]`.
+    #[must_use]
+    pub fn with_delta_bias(mut self, delta_bias: Tensor<1>) -> Self {
+        self.delta_bias = Some(delta_bias);
+        self
+    }
+
+    /// Sets the state before the first processed token, `[B, D, N]`.
+    #[must_use]
+    pub fn with_initial_state(mut self, state: Tensor<3>) -> Self {
+        self.initial_state = Some(state);
+        self
+    }
+
+    /// Marks the first token of every packed sequence, `[B, L]`.
+    #[must_use]
+    pub fn with_reset(mut self, reset: Tensor<2, Bool>) -> Self {
+        self.reset = Some(reset);
+        self
+    }
+
+    /// Checks every operand's shape against `u`, `a` and `b`.
+    ///
+    /// # Panics
+    ///
+    /// Panics with the operand, the expected and the given shape.
+    pub(super) fn check(&self) {
+        let [batch, length, channels] = self.u.dims();
+        let [_, states] = self.a.dims();
+        let [_, _, groups, _] = self.b.dims();
+        assert!(length > 0 && states > 0, "selective_scan: length and states must be positive");
+        assert!(
+            groups > 0 && channels % groups == 0,
+            "selective_scan: {channels} channels do not divide into {groups} groups"
+        );
+        expect("delta", self.delta.dims(), [batch, length, channels]);
+        expect("a", self.a.dims(), [channels, states]);
+        expect("b", self.b.dims(), [batch, length, groups, states]);
+        expect("c", self.c.dims(), [batch, length, groups, states]);
+        if let Some(skip) = &self.skip {
+            expect("skip", skip.dims(), [channels]);
+        }
+        if let Some(z) = &self.z {
+            expect("z", z.dims(), [batch, length, channels]);
+        }
+        if let Some(bias) = &self.delta_bias {
+            expect("delta_bias", bias.dims(), [channels]);
+        }
+        if let Some(state) = &self.initial_state {
+            expect("initial_state", state.dims(), [batch, channels, states]);
+        }
+        if let Some(reset) = &self.reset {
+            expect("reset", reset.dims(), [batch, length]);
+        }
+    }
+}
+
+fn expect<const D: usize>(operand: &str, got: [usize; D], expected: [usize; D]) {
+    assert!(got == expected, "selective_scan: `{operand}` is {got:?}, expected {expected:?}");
+}
+
+/// How a scan runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ScanOptions {
+    /// Apply `softplus` to `delta + delta_bias`.
+    pub delta_softplus: bool,
+    /// Process tokens from last to first. The result stays in sequence order, and the final state
+    /// is the one after the first token; where that token starts a sequence, the preceding chunk
+    /// continues without it.
+    pub reverse: bool,
+}

@@ -1,0 +1,60 @@
+//! Reproducible operands and comparison for operator tests.
+
+use burn::tensor::{DType, TensorData};
+
+/// A small generator (SplitMix64): tests need spread, not statistical quality.
+pub(crate) struct Numbers(u64);
+
+impl Numbers {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn unit(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut x = self.0;
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((x ^ (x >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// Uniform numbers in `[low, high)`.
+    pub(crate) fn uniform<const D: usize>(
+        &mut self,
+        shape: [usize; D],
+        low: f64,
+        high: f64,
+    ) -> TensorData {
+        let len = shape.iter().product();
+        let values: Vec<f64> = (0..len).map(|_| low + (high - low) * self.unit()).collect();
+        TensorData::new(values, shape)
+    }
+
+    /// Numbers of mean 0 and variance 1 (a sum of uniforms).
+    pub(crate) fn normal<const D: usize>(&mut self, shape: [usize; D]) -> TensorData {
+        let len = shape.iter().product();
+        let values: Vec<f64> =
+            (0..len).map(|_| (0..12).map(|_| self.unit()).sum::<f64>() - 6.0).collect();
+        TensorData::new(values, shape)
+    }
+}
+
+/// Asserts `|got − expected| <= absolute · max|expected| + relative · |expected|` everywhere. The
+/// absolute part is relative to the tensor's largest element (at least 1), because a sum of many
+/// terms is only as exact as its terms are large. NaN fails.
+pub(crate) fn assert_close(
+    got: &TensorData,
+    expected: &TensorData,
+    relative: f64,
+    absolute: f64,
+    what: &str,
+) {
+    assert_eq!(got.shape(), expected.shape(), "{what}");
+    let read = |data: &TensorData| data.clone().convert_dtype(DType::F64).try_to_vec::<f64>().unwrap();
+    let (got, expected) = (read(got), read(expected));
+    let largest = expected.iter().fold(1.0, |max: f64, x| max.max(x.abs()));
+    for (i, (x, y)) in got.iter().zip(&expected).enumerate() {
+        let bound = absolute * largest + relative * y.abs();
+        assert!((x - y).abs() <= bound, "{what}: element {i} is {x}, expected {y} (± {bound:.1e})");
+    }
+}
