@@ -10,26 +10,35 @@ use elapid_kernels::selective_scan::{ScanInput, ScanOptions, reference, selectiv
 type Shape = [usize; 4];
 
 const SHAPES: [Shape; 3] = [[8, 384, 197, 16], [4, 768, 512, 16], [1, 1536, 2048, 16]];
-const OPTIONS: ScanOptions = ScanOptions { delta_softplus: true, reverse: false };
+const OPTIONS: ScanOptions = ScanOptions {
+    delta_softplus: true,
+    reverse: false,
+};
 
 fn main() {
     divan::main();
 }
 
-/// Operands with gate, skip and bias, like those of a Mamba block.
+/// Operands with gate, skip and bias, like those of a Mamba block; leaves on an autodiff device.
 fn input([b, d, l, n]: Shape, device: &Device) -> ScanInput {
-    let normal = Distribution::Normal(0.0, 1.0);
-    let uniform = |low, high| Distribution::Uniform(low, high);
+    fn draw<const R: usize>(shape: [usize; R], low: f64, high: f64, device: &Device) -> Tensor<R> {
+        let tensor = Tensor::random(shape, Distribution::Uniform(low, high), device);
+        if device.is_autodiff() {
+            tensor.require_grad()
+        } else {
+            tensor
+        }
+    }
     ScanInput::new(
-        Tensor::random([b, l, d], normal, device).require_grad(),
-        Tensor::random([b, l, d], uniform(0.0, 0.5), device).require_grad(),
-        Tensor::random([d, n], uniform(-1.0, -0.1), device).require_grad(),
-        Tensor::random([b, l, 1, n], normal, device).require_grad(),
-        Tensor::random([b, l, 1, n], normal, device).require_grad(),
+        draw([b, l, d], -1.0, 1.0, device),
+        draw([b, l, d], 0.0, 0.5, device),
+        draw([d, n], -1.0, -0.1, device),
+        draw([b, l, 1, n], -1.0, 1.0, device),
+        draw([b, l, 1, n], -1.0, 1.0, device),
     )
-    .with_skip(Tensor::random([d], normal, device).require_grad())
-    .with_gate(Tensor::random([b, l, d], normal, device).require_grad())
-    .with_delta_bias(Tensor::random([d], uniform(0.0, 0.5), device).require_grad())
+    .with_skip(draw([d], -1.0, 1.0, device))
+    .with_gate(draw([b, l, d], -1.0, 1.0, device))
+    .with_delta_bias(draw([d], 0.0, 0.5, device))
 }
 
 #[divan::bench(args = SHAPES, sample_count = 10, sample_size = 1)]
@@ -53,5 +62,10 @@ fn forward_reference(bencher: Bencher, shape: &Shape) {
 #[divan::bench(args = SHAPES, sample_count = 3, sample_size = 1)]
 fn forward_backward_reference(bencher: Bencher, shape: &Shape) {
     let input = input(*shape, &Device::flex().autodiff());
-    bencher.bench(|| reference::selective_scan(input.clone(), OPTIONS).0.sum().backward());
+    bencher.bench(|| {
+        reference::selective_scan(input.clone(), OPTIONS)
+            .0
+            .sum()
+            .backward()
+    });
 }

@@ -39,6 +39,9 @@ impl<B: Backend> From<Option<FloatTensor<B>>> for Optional<B> {
 /// True where a native implementation exists: the CPU device, in any float type up to 32 bits.
 /// (In 64 bits the reference runs; nobody trains in it, and gradient checks want it plain.)
 pub(crate) fn is_native(device: &Device, dtype: DType) -> bool {
-    let on_cpu = matches!(device.clone().inner().as_dispatch(), DispatchDevice::Flex(_));
+    let on_cpu = matches!(
+        device.clone().inner().as_dispatch(),
+        DispatchDevice::Flex(_)
+    );
     on_cpu && matches!(dtype, DType::F32 | DType::F16 | DType::BF16)
 }

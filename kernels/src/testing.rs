@@ -33,8 +33,9 @@ impl Numbers {
     /// Numbers of mean 0 and variance 1 (a sum of uniforms).
     pub(crate) fn normal<const D: usize>(&mut self, shape: [usize; D]) -> TensorData {
         let len = shape.iter().product();
-        let values: Vec<f64> =
-            (0..len).map(|_| (0..12).map(|_| self.unit()).sum::<f64>() - 6.0).collect();
+        let values: Vec<f64> = (0..len)
+            .map(|_| (0..12).map(|_| self.unit()).sum::<f64>() - 6.0)
+            .collect();
         TensorData::new(values, shape)
     }
 }
@@ -50,11 +51,19 @@ pub(crate) fn assert_close(
     what: &str,
 ) {
     assert_eq!(got.shape(), expected.shape(), "{what}");
-    let read = |data: &TensorData| data.clone().convert_dtype(DType::F64).try_to_vec::<f64>().unwrap();
+    let read = |data: &TensorData| {
+        data.clone()
+            .convert_dtype(DType::F64)
+            .try_to_vec::<f64>()
+            .unwrap()
+    };
     let (got, expected) = (read(got), read(expected));
     let largest = expected.iter().fold(1.0, |max: f64, x| max.max(x.abs()));
     for (i, (x, y)) in got.iter().zip(&expected).enumerate() {
         let bound = absolute * largest + relative * y.abs();
-        assert!((x - y).abs() <= bound, "{what}: element {i} is {x}, expected {y} (± {bound:.1e})");
+        assert!(
+            (x - y).abs() <= bound,
+            "{what}: element {i} is {x}, expected {y} (± {bound:.1e})"
+        );
     }
 }

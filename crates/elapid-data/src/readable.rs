@@ -29,7 +29,11 @@ pub fn check_readable(dataset: &dyn ImageDataset) -> Result<(), DataError> {
             }
         };
         let handles: Vec<_> = (0..threads).map(|_| scope.spawn(check)).collect();
-        handles.into_iter().filter_map(|handle| handle.join().ok()).flatten().collect()
+        handles
+            .into_iter()
+            .filter_map(|handle| handle.join().ok())
+            .flatten()
+            .collect()
     });
     match failures.into_iter().min_by_key(|(index, _)| *index) {
         Some((_, error)) => Err(error),

@@ -46,7 +46,10 @@ impl ImageClassifier {
     /// Head as timm initialises it: weight N(0, 0.02), bias 0.
     pub fn new(init: &mut Init, backbone: ImageBackbone, classes: usize) -> Self {
         let weight = init.truncated_normal([classes, backbone.width()], 0.02);
-        let head = Linear { weight, bias: Some(init.constant([classes], 0.0)) };
+        let head = Linear {
+            weight,
+            bias: Some(init.constant([classes], 0.0)),
+        };
         Self { backbone, head }
     }
 

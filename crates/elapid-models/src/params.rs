@@ -16,7 +16,10 @@ pub struct NamedParam {
 
 /// Every float parameter of `module`, in declaration order.
 pub fn named_params<M: Module>(module: &M) -> Vec<NamedParam> {
-    let mut collector = Collector { path: Vec::new(), params: Vec::new() };
+    let mut collector = Collector {
+        path: Vec::new(),
+        params: Vec::new(),
+    };
     module.visit(&mut collector);
     collector.params
 }
@@ -37,6 +40,10 @@ impl ModuleVisitor for Collector {
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let shape = param.val().dims().to_vec();
-        self.params.push(NamedParam { path: self.path.join("."), id: param.id, shape });
+        self.params.push(NamedParam {
+            path: self.path.join("."),
+            id: param.id,
+            shape,
+        });
     }
 }

@@ -6,9 +6,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, s};
-use elapid_nn::mixer::{
-    BackwardBranch, BidirectionalMamba, Mamba, MambaConfig, Mixer,
-};
+use elapid_nn::mixer::{BackwardBranch, BidirectionalMamba, Mamba, MambaConfig, Mixer};
 use elapid_nn::{Block, Init, Noise, Norm, PatchEmbed, drop_path_rates, dropout};
 
 /// Where class tokens stand, and so what is read out.
@@ -153,9 +151,14 @@ impl Vim {
         let cls_token_head = token(class == ClassToken::Double);
         let cls_token_tail = token(class == ClassToken::Double);
         let positions = [1, config.tokens(), width];
-        let pos_embed = config.abs_pos_embed.then(|| init.truncated_normal(positions, 0.02));
+        let pos_embed = config
+            .abs_pos_embed
+            .then(|| init.truncated_normal(positions, 0.02));
         let (rates, last_drop_path) = drop_path_rates(config.drop_path_rate, config.depth);
-        let layers = rates.into_iter().map(|rate| block(init, config, rate)).collect();
+        let layers = rates
+            .into_iter()
+            .map(|rate| block(init, config, rate))
+            .collect();
         let norm_f = Norm::new(init, config.rms_norm, width, config.norm_epsilon);
         Self {
             patch_embed,
@@ -212,7 +215,13 @@ impl Vim {
                 let front = patches.clone().slice(s![.., ..position, ..]);
                 let back = patches.slice(s![.., position.., ..]);
                 let parts = [front, expand(token), back];
-                Tensor::cat(parts.into_iter().filter(|part| part.dims()[1] > 0).collect(), 1)
+                Tensor::cat(
+                    parts
+                        .into_iter()
+                        .filter(|part| part.dims()[1] > 0)
+                        .collect(),
+                    1,
+                )
             }
             (None, Some(head), Some(tail)) => {
                 Tensor::cat(vec![expand(head), patches, expand(tail)], 1)
@@ -232,14 +241,26 @@ impl Vim {
     }
 
     fn class_position(&self, patches: usize) -> usize {
-        if self.class_token == ClassToken::Middle { patches / 2 } else { 0 }
+        if self.class_token == ClassToken::Middle {
+            patches / 2
+        } else {
+            0
+        }
     }
 }
 
 fn block(init: &mut Init, config: &VimConfig, drop_path: f64) -> Block {
-    let norm = Norm::new(init, config.rms_norm, config.embed_dim(), config.norm_epsilon);
+    let norm = Norm::new(
+        init,
+        config.rms_norm,
+        config.embed_dim(),
+        config.norm_epsilon,
+    );
     let out_scale = 1.0 / (config.depth as f64).sqrt();
-    let mamba = MambaConfig { out_scale, ..config.mamba.clone() };
+    let mamba = MambaConfig {
+        out_scale,
+        ..config.mamba.clone()
+    };
     let mixer = match config.backward {
         None => Mixer::Mamba(Mamba::new(init, &mamba)),
         Some(branch) => Mixer::Bidirectional(BidirectionalMamba::new(
@@ -266,19 +287,28 @@ mod tests {
 
     #[test]
     fn parameter_counts_equal_the_official_ones() {
-        for (width, stride, expected) in
-            [(192, 16, 7_148_008), (192, 8, 7_250_344), (384, 16, 25_796_584), (768, 16, 97_598_440)]
-        {
-            let config = VimConfig { stride, ..VimConfig::patch16_224(width) };
+        for (width, stride, expected) in [
+            (192, 16, 7_148_008),
+            (192, 8, 7_250_344),
+            (384, 16, 25_796_584),
+            (768, 16, 97_598_440),
+        ] {
+            let config = VimConfig {
+                stride,
+                ..VimConfig::patch16_224(width)
+            };
             assert_eq!(classifier(&config, 1000).num_params(), expected);
         }
     }
 
     #[test]
     fn every_read_out_gives_scores() {
-        for class_token in
-            [ClassToken::Middle, ClassToken::Head, ClassToken::Double, ClassToken::None]
-        {
+        for class_token in [
+            ClassToken::Middle,
+            ClassToken::Head,
+            ClassToken::Double,
+            ClassToken::None,
+        ] {
             for pool in [Pool::Mean, Pool::Max] {
                 let config = VimConfig {
                     image_size: 12,

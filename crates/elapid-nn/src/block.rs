@@ -29,7 +29,12 @@ pub struct Block {
 impl Block {
     /// A block whose incoming hidden state is dropped at rate `drop_path`.
     pub fn new(norm: Norm, mixer: Mixer, drop_path: f64, residual_in_fp32: bool) -> Self {
-        Self { norm, mixer, drop_path, residual_in_fp32 }
+        Self {
+            norm,
+            mixer,
+            drop_path,
+            residual_in_fp32,
+        }
     }
 
     /// Hidden state and residual stream behind the block.
@@ -65,14 +70,21 @@ impl Block {
         noise: Option<&mut Noise>,
     ) -> Tensor<3> {
         let (dtype, stream) = (hidden.dtype(), residual.dtype());
-        norm.forward(residual + drop_path(hidden, rate, noise).cast(stream)).cast(dtype)
+        norm.forward(residual + drop_path(hidden, rate, noise).cast(stream))
+            .cast(dtype)
     }
 }
 
 /// Drop rates of the blocks' incoming hidden states and of the last mixer's output: the official
 /// schedule `[0] + linspace(0, rate, depth)`, whose last entry belongs to the final norm.
 pub fn drop_path_rates(rate: f64, depth: usize) -> (Vec<f64>, f64) {
-    let ramp = |i: usize| if depth > 1 { rate * i as f64 / (depth - 1) as f64 } else { 0.0 };
+    let ramp = |i: usize| {
+        if depth > 1 {
+            rate * i as f64 / (depth - 1) as f64
+        } else {
+            0.0
+        }
+    };
     let mut rates = vec![0.0];
     rates.extend((0..depth.saturating_sub(1)).map(ramp));
     (rates, rate)
@@ -86,7 +98,12 @@ mod tests {
     fn drop_rates_follow_the_official_list() {
         let (rates, last) = drop_path_rates(0.3, 4);
         let expected = [0.0, 0.0, 0.1, 0.2];
-        assert!(rates.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12));
+        assert!(
+            rates
+                .iter()
+                .zip(expected)
+                .all(|(a, b)| (a - b).abs() < 1e-12)
+        );
         assert_eq!((rates.len(), last), (4, 0.3));
     }
 }

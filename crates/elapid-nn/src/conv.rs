@@ -33,8 +33,19 @@ impl DepthwiseConv1d {
     ///
     /// - x, output `[B, L, E]`
     /// - reset `[B, L]`, true at the first token of every packed sequence
-    pub fn forward(&self, x: Tensor<3>, reset: Option<Tensor<2, Bool>>, reverse: bool) -> Tensor<3> {
-        causal_conv1d(self.operands(x, reset), ConvOptions { silu: true, reverse })
+    pub fn forward(
+        &self,
+        x: Tensor<3>,
+        reset: Option<Tensor<2, Bool>>,
+        reverse: bool,
+    ) -> Tensor<3> {
+        causal_conv1d(
+            self.operands(x, reset),
+            ConvOptions {
+                silu: true,
+                reverse,
+            },
+        )
     }
 
     /// The operator's operands for the input `x`.

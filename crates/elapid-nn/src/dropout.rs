@@ -11,7 +11,9 @@ use crate::Noise;
 ///
 /// - x, output `[B, L, D]`
 pub fn drop_path(x: Tensor<3>, rate: f64, noise: Option<&mut Noise>) -> Tensor<3> {
-    let Some(noise) = noise.filter(|_| rate > 0.0) else { return x };
+    let Some(noise) = noise.filter(|_| rate > 0.0) else {
+        return x;
+    };
     let [batch, _, _] = x.dims();
     let factors = TensorData::new(noise.keep_factors(batch, rate), [batch, 1, 1]);
     let factors = Tensor::<3>::from_data(factors, (&x.device(), x.dtype()));
@@ -21,7 +23,9 @@ pub fn drop_path(x: Tensor<3>, rate: f64, noise: Option<&mut Noise>) -> Tensor<3
 /// Zeroes elements with probability `rate` and scales the others by `1 / (1 − rate)`; the identity
 /// without noise (evaluation) or at rate 0. Shape-preserving.
 pub fn dropout(x: Tensor<3>, rate: f64, noise: Option<&mut Noise>) -> Tensor<3> {
-    let Some(noise) = noise.filter(|_| rate > 0.0) else { return x };
+    let Some(noise) = noise.filter(|_| rate > 0.0) else {
+        return x;
+    };
     let shape = x.dims();
     let factors = TensorData::new(noise.keep_factors(shape.iter().product(), rate), shape);
     let factors = Tensor::<3>::from_data(factors, (&x.device(), x.dtype()));
@@ -38,8 +42,13 @@ mod tests {
         let x = Tensor::<3>::ones([2000, 2, 3], &Device::flex());
         let y = drop_path(x, 0.25, Some(&mut Noise::new(1)));
         let values = y.into_data().try_to_vec::<f32>().unwrap();
-        let dropped = values.chunks(6).filter(|sample| sample.iter().all(|&v| v == 0.0)).count();
-        let kept = values.chunks(6).filter(|s| s.iter().all(|&v| (v - 4.0 / 3.0).abs() < 1e-6));
+        let dropped = values
+            .chunks(6)
+            .filter(|sample| sample.iter().all(|&v| v == 0.0))
+            .count();
+        let kept = values
+            .chunks(6)
+            .filter(|s| s.iter().all(|&v| (v - 4.0 / 3.0).abs() < 1e-6));
         assert_eq!(dropped + kept.count(), 2000);
         assert!((400..600).contains(&dropped));
     }

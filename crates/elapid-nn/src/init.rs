@@ -18,7 +18,10 @@ pub struct Init {
 impl Init {
     /// A generator for one model.
     pub fn new(seed: u64, device: &Device) -> Self {
-        Self { rng: ChaCha8Rng::seed_from_u64(seed), device: device.clone() }
+        Self {
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            device: device.clone(),
+        }
     }
 
     /// The device on which parameters are placed.
@@ -34,7 +37,10 @@ impl Init {
     ) -> Param<Tensor<D>> {
         let len = shape.iter().product();
         let values: Vec<f32> = (0..len).map(|i| value(&mut self.rng, i) as f32).collect();
-        Param::from_tensor(Tensor::from_data(TensorData::new(values, shape), &self.device))
+        Param::from_tensor(Tensor::from_data(
+            TensorData::new(values, shape),
+            &self.device,
+        ))
     }
 
     /// The same value everywhere.
@@ -99,34 +105,48 @@ mod tests {
         let values = param.val().into_data().try_to_vec::<f32>().unwrap();
         let n = values.len() as f64;
         let mean = values.iter().map(|&x| f64::from(x)).sum::<f64>() / n;
-        let var = values.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / n;
-        let max = values.iter().fold(0.0, |m: f64, &x| m.max(f64::from(x).abs()));
+        let var = values
+            .iter()
+            .map(|&x| (f64::from(x) - mean).powi(2))
+            .sum::<f64>()
+            / n;
+        let max = values
+            .iter()
+            .fold(0.0, |m: f64, &x| m.max(f64::from(x).abs()));
         (mean, var.sqrt(), max)
     }
 
     #[test]
     fn torch_default_is_uniform_up_to_one_over_root_fan_in() {
-        let (mean, std, max) = moments(&Init::new(0, &Device::flex()).torch_default([400, 100], 100));
+        let (mean, std, max) =
+            moments(&Init::new(0, &Device::flex()).torch_default([400, 100], 100));
         assert!(mean.abs() < 1e-3 && max <= 0.1 && max > 0.0999);
         assert!((std - 0.1 / 3.0_f64.sqrt()).abs() < 1e-3);
     }
 
     #[test]
     fn lecun_normal_has_variance_one_over_fan_in() {
-        let (mean, std, max) = moments(&Init::new(1, &Device::flex()).lecun_normal([400, 100], 100));
+        let (mean, std, max) =
+            moments(&Init::new(1, &Device::flex()).lecun_normal([400, 100], 100));
         assert!(mean.abs() < 2e-3 && (std - 0.1).abs() < 1e-3);
         assert!(max <= 2.0 * 0.1 / 0.8796 + 1e-6);
     }
 
     #[test]
     fn truncated_normal_keeps_small_deviations_whole() {
-        let (mean, std, max) = moments(&Init::new(2, &Device::flex()).truncated_normal([400, 100], 0.02));
+        let (mean, std, max) =
+            moments(&Init::new(2, &Device::flex()).truncated_normal([400, 100], 0.02));
         assert!(mean.abs() < 1e-3 && (std - 0.02).abs() < 5e-4 && max > 0.06);
     }
 
     #[test]
     fn the_same_seed_gives_the_same_numbers() {
-        let draw = |seed| Init::new(seed, &Device::flex()).uniform([3, 5], 1.0).val().into_data();
+        let draw = |seed| {
+            Init::new(seed, &Device::flex())
+                .uniform([3, 5], 1.0)
+                .val()
+                .into_data()
+        };
         assert_eq!(draw(3), draw(3));
         assert_ne!(draw(3), draw(4));
     }

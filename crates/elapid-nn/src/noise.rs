@@ -19,6 +19,14 @@ impl Noise {
     /// `len` factors, each 0 with probability `rate` and `1 / (1 − rate)` otherwise.
     pub(crate) fn keep_factors(&mut self, len: usize, rate: f64) -> Vec<f32> {
         let keep = 1.0 / (1.0 - rate) as f32;
-        (0..len).map(|_| if self.0.random::<f64>() < rate { 0.0 } else { keep }).collect()
+        (0..len)
+            .map(|_| {
+                if self.0.random::<f64>() < rate {
+                    0.0
+                } else {
+                    keep
+                }
+            })
+            .collect()
     }
 }

@@ -16,7 +16,10 @@ pub struct RmsNorm {
 impl RmsNorm {
     /// Starts at weight 1.
     pub fn new(init: &mut Init, width: usize, epsilon: f64) -> Self {
-        Self { weight: init.constant([width], 1.0), epsilon }
+        Self {
+            weight: init.constant([width], 1.0),
+            epsilon,
+        }
     }
 
     /// Shape-preserving; the result is 32-bit.
@@ -40,7 +43,11 @@ pub struct LayerNorm {
 impl LayerNorm {
     /// Starts at weight 1, bias 0.
     pub fn new(init: &mut Init, width: usize, epsilon: f64) -> Self {
-        Self { weight: init.constant([width], 1.0), bias: init.constant([width], 0.0), epsilon }
+        Self {
+            weight: init.constant([width], 1.0),
+            bias: init.constant([width], 0.0),
+            epsilon,
+        }
     }
 
     /// Shape-preserving; the result is 32-bit.

@@ -25,9 +25,21 @@ pub struct PatchProjection {
 
 impl PatchEmbed {
     /// LeCun-normal weight and zero bias, as the official Vim initialises its patch embedding.
-    pub fn new(init: &mut Init, channels: usize, width: usize, patch: usize, stride: usize) -> Self {
+    pub fn new(
+        init: &mut Init,
+        channels: usize,
+        width: usize,
+        patch: usize,
+        stride: usize,
+    ) -> Self {
         let weight = init.lecun_normal([width, channels, patch, patch], channels * patch * patch);
-        Self { proj: PatchProjection { weight, bias: init.constant([width], 0.0) }, stride }
+        Self {
+            proj: PatchProjection {
+                weight,
+                bias: init.constant([width], 0.0),
+            },
+            stride,
+        }
     }
 
     /// Patches along one side of an image of `side` pixels.
@@ -43,7 +55,11 @@ impl PatchEmbed {
         let [_, _, patch, _] = self.proj.weight.dims();
         let [_, _, height, width] = images.dims();
         let whole = height % patch == 0 && width % patch == 0;
-        if self.stride == patch && whole { self.disjoint(images) } else { self.overlapping(images) }
+        if self.stride == patch && whole {
+            self.disjoint(images)
+        } else {
+            self.overlapping(images)
+        }
     }
 
     /// Patches that tile the image are rows of a matrix: one product instead of a convolution,
@@ -56,7 +72,11 @@ impl PatchEmbed {
             .reshape([batch, channels, rows, patch, columns, patch])
             .permute([0, 2, 4, 1, 3, 5])
             .reshape([batch, rows * columns, channels * patch * patch]);
-        let weight = self.proj.weight.val().reshape([dim, channels * patch * patch]);
+        let weight = self
+            .proj
+            .weight
+            .val()
+            .reshape([dim, channels * patch * patch]);
         project(patches, weight) + self.proj.bias.val().unsqueeze()
     }
 
@@ -64,7 +84,9 @@ impl PatchEmbed {
         let stride = [self.stride, self.stride];
         let options = ConvOptions::new(stride, [0, 0], [1, 1], 1);
         let (weight, bias) = (self.proj.weight.val(), self.proj.bias.val());
-        conv2d(images, weight, Some(bias), options).flatten::<3>(2, 3).swap_dims(1, 2)
+        conv2d(images, weight, Some(bias), options)
+            .flatten::<3>(2, 3)
+            .swap_dims(1, 2)
     }
 }
 
@@ -81,7 +103,9 @@ mod tests {
         let tokens = embed.forward(images.clone());
         assert_eq!(tokens.dims(), [2, 6, 5]);
         let expected = embed.overlapping(images).into_data();
-        tokens.into_data().assert_approx_eq::<f32>(&expected, Tolerance::rel_abs(1e-5, 1e-6));
+        tokens
+            .into_data()
+            .assert_approx_eq::<f32>(&expected, Tolerance::rel_abs(1e-5, 1e-6));
     }
 
     #[test]
@@ -89,6 +113,9 @@ mod tests {
         let device = Device::flex();
         let embed = PatchEmbed::new(&mut Init::new(0, &device), 3, 5, 16, 8);
         let tokens = embed.forward(Tensor::<4>::zeros([1, 3, 40, 40], &device));
-        assert_eq!(tokens.dims(), [1, PatchEmbed::grid_side(40, 16, 8).pow(2), 5]);
+        assert_eq!(
+            tokens.dims(),
+            [1, PatchEmbed::grid_side(40, 16, 8).pow(2), 5]
+        );
     }
 }

@@ -30,7 +30,10 @@ pub enum Role {
 pub fn role_of(path: &str) -> Role {
     let mut names = path.rsplit('.');
     let last = names.next().unwrap_or_default();
-    let owner = names.find(|name| !is_wrapper(name)).unwrap_or_default();
+    // Enum variants, which alone begin with a capital, say nothing about a role.
+    let owner = names
+        .find(|name| !name.starts_with(char::is_uppercase))
+        .unwrap_or_default();
     match (owner, last) {
         (_, "A_log" | "A_b_log") => Role::SsmA,
         (_, "D" | "D_b") => Role::SsmD,
@@ -44,11 +47,6 @@ pub fn role_of(path: &str) -> Role {
         ("proj" | "embedding", "weight") => Role::Embed,
         _ => Role::Matrix,
     }
-}
-
-/// Enum variants appear in a module's path but carry no meaning for a role.
-fn is_wrapper(name: &str) -> bool {
-    matches!(name, "Rms" | "Layer")
 }
 
 impl Role {

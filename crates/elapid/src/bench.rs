@@ -31,9 +31,14 @@ type Scan = fn(ScanInput, ScanOptions) -> Tensor<3>;
 pub fn scan(device: &Device, shape: [usize; 4], dtype: DType) -> Vec<ScanTiming> {
     let strategies: [(&'static str, Scan); 2] = [
         ("native", selective_scan),
-        ("reference", |input, options| reference::selective_scan(input, options).0),
+        ("reference", |input, options| {
+            reference::selective_scan(input, options).0
+        }),
     ];
-    let options = ScanOptions { delta_softplus: true, reverse: false };
+    let options = ScanOptions {
+        delta_softplus: true,
+        reverse: false,
+    };
     let tracked = device.clone().autodiff();
     strategies
         .into_iter()
@@ -46,7 +51,13 @@ pub fn scan(device: &Device, shape: [usize; 4], dtype: DType) -> Vec<ScanTiming>
             let both = median(device, || drop(track().sum().backward()));
             let backward_ms = (both - taped).max(0.0);
             let dtype = format!("{dtype:?}").to_lowercase();
-            ScanTiming { strategy, shape, dtype, forward_ms, backward_ms }
+            ScanTiming {
+                strategy,
+                shape,
+                dtype,
+                forward_ms,
+                backward_ms,
+            }
         })
         .collect()
 }

@@ -35,17 +35,22 @@ impl<B: CausalConvBackward> Backward<B, 4> for CausalConvStep {
 }
 
 impl<B: CausalConvBackward, C: CheckpointStrategy> CausalConvOps for Autodiff<B, C> {
-    fn causal_conv1d_forward(
-        input: ConvTensors<Self>,
-        options: ConvOptions,
-    ) -> FloatTensor<Self> {
+    fn causal_conv1d_forward(input: ConvTensors<Self>, options: ConvOptions) -> FloatTensor<Self> {
         // An absent operand lends x's node to its place among the parents; no gradient is
         // registered through it.
         let node = |optional: &Optional<Self>| optional.as_option().unwrap_or(&input.x).node();
-        let nodes =
-            [input.x.node(), input.weight.node(), node(&input.bias), node(&input.initial_columns)];
+        let nodes = [
+            input.x.node(),
+            input.weight.node(),
+            node(&input.bias),
+            node(&input.initial_columns),
+        ];
         let input = into_inner(input);
-        match CausalConvStep.prepare::<C>(nodes).compute_bound().stateful() {
+        match CausalConvStep
+            .prepare::<C>(nodes)
+            .compute_bound()
+            .stateful()
+        {
             OpsKind::Tracked(step) => {
                 let output = B::causal_conv1d_forward(input.clone(), options);
                 step.finish((input, options), output)
@@ -60,7 +65,10 @@ fn into_inner<B: Backend, C: CheckpointStrategy>(
     input: ConvTensors<Autodiff<B, C>>,
 ) -> ConvTensors<B> {
     let inner = |optional: Optional<Autodiff<B, C>>| {
-        optional.into_option().map(|tensor| tensor.into_primitive()).into()
+        optional
+            .into_option()
+            .map(|tensor| tensor.into_primitive())
+            .into()
     };
     ConvTensors {
         x: input.x.into_primitive(),

@@ -24,7 +24,13 @@ pub struct ConvInput {
 impl ConvInput {
     /// The operands every convolution needs; the others are absent.
     pub fn new(x: Tensor<3>, weight: Tensor<2>) -> Self {
-        Self { x, weight, bias: None, initial_columns: None, reset: None }
+        Self {
+            x,
+            weight,
+            bias: None,
+            initial_columns: None,
+            reset: None,
+        }
     }
 
     /// Sets the bias, `[D]`.
@@ -56,13 +62,20 @@ impl ConvInput {
     pub(super) fn check(&self) {
         let [batch, length, channels] = self.x.dims();
         let [_, taps] = self.weight.dims();
-        assert!(length > 0 && taps > 0, "causal_conv1d: length and taps must be positive");
+        assert!(
+            length > 0 && taps > 0,
+            "causal_conv1d: length and taps must be positive"
+        );
         expect("weight", self.weight.dims(), [channels, taps]);
         if let Some(bias) = &self.bias {
             expect("bias", bias.dims(), [channels]);
         }
         if let Some(columns) = &self.initial_columns {
-            expect("initial_columns", columns.dims(), [batch, taps - 1, channels]);
+            expect(
+                "initial_columns",
+                columns.dims(),
+                [batch, taps - 1, channels],
+            );
         }
         if let Some(reset) = &self.reset {
             expect("reset", reset.dims(), [batch, length]);
@@ -71,7 +84,10 @@ impl ConvInput {
 }
 
 fn expect<const D: usize>(operand: &str, got: [usize; D], expected: [usize; D]) {
-    assert!(got == expected, "causal_conv1d: `{operand}` is {got:?}, expected {expected:?}");
+    assert!(
+        got == expected,
+        "causal_conv1d: `{operand}` is {got:?}, expected {expected:?}"
+    );
 }
 
 /// How a convolution runs.

@@ -37,13 +37,21 @@ pub fn causal_conv1d(input: ConvInput, options: ConvOptions) -> Tensor<3> {
         return reference::causal_conv1d(input, options);
     }
     // One tap has no columns to start from, and an empty tensor is nothing to pass on.
-    let columns = input.initial_columns.filter(|columns| columns.dims()[1] > 0);
+    let columns = input
+        .initial_columns
+        .filter(|columns| columns.dims()[1] > 0);
     let tensors = ConvTensors {
         x: input.x.into_dispatch(),
         weight: input.weight.cast(DType::F32).into_dispatch(),
-        bias: input.bias.map(|t| t.cast(DType::F32).into_dispatch()).into(),
+        bias: input
+            .bias
+            .map(|t| t.cast(DType::F32).into_dispatch())
+            .into(),
         initial_columns: columns.map(Tensor::into_dispatch).into(),
-        reset: input.reset.map(|t| t.float().cast(DType::F32).into_dispatch()).into(),
+        reset: input
+            .reset
+            .map(|t| t.float().cast(DType::F32).into_dispatch())
+            .into(),
     };
     Tensor::from_dispatch(Dispatch::causal_conv1d_forward(tensors, options))
 }

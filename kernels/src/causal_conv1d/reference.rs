@@ -12,7 +12,11 @@ pub fn causal_conv1d(input: ConvInput, options: ConvOptions) -> Tensor<3> {
     let [batch, length, channels] = input.x.dims();
     let [_, taps] = input.weight.dims();
     let out_dtype = input.x.dtype();
-    let dtype = if out_dtype == DType::F64 { DType::F64 } else { DType::F32 };
+    let dtype = if out_dtype == DType::F64 {
+        DType::F64
+    } else {
+        DType::F32
+    };
     let device = input.x.device();
     let kept = taps - 1;
 
@@ -27,13 +31,23 @@ pub fn causal_conv1d(input: ConvInput, options: ConvOptions) -> Tensor<3> {
         (_, false) => Tensor::cat(vec![before, x], 1),
     };
     let mut y = match input.bias.clone() {
-        Some(bias) => bias.cast(dtype).unsqueeze::<3>().expand([batch, length, channels]),
+        Some(bias) => bias
+            .cast(dtype)
+            .unsqueeze::<3>()
+            .expand([batch, length, channels]),
         None => Tensor::zeros([batch, length, channels], (&device, dtype)),
     };
     let weight = input.weight.clone().cast(dtype);
     for distance in 0..taps {
-        let start = if options.reverse { distance } else { kept - distance };
-        let tap = weight.clone().slice(s![.., kept - distance]).reshape([1, 1, channels]);
+        let start = if options.reverse {
+            distance
+        } else {
+            kept - distance
+        };
+        let tap = weight
+            .clone()
+            .slice(s![.., kept - distance])
+            .reshape([1, 1, channels]);
         let product = padded.clone().slice(s![.., start..start + length, ..]) * tap;
         y = y + match within_sequence(&input, distance, options.reverse, dtype) {
             Some(mask) => product * mask,

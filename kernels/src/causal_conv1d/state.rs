@@ -19,9 +19,10 @@ pub fn final_columns(input: &ConvInput, options: ConvOptions) -> Tensor<3> {
     let [_, taps] = input.weight.dims();
     let device = input.x.device();
     let kept = taps - 1;
-    let before = input.initial_columns.clone().unwrap_or_else(|| {
-        Tensor::zeros([batch, kept, channels], (&device, input.x.dtype()))
-    });
+    let before = input
+        .initial_columns
+        .clone()
+        .unwrap_or_else(|| Tensor::zeros([batch, kept, channels], (&device, input.x.dtype())));
     let joined = match options.reverse {
         true => Tensor::cat(vec![input.x.clone(), before], 1),
         false => Tensor::cat(vec![before, input.x.clone()], 1),
@@ -48,7 +49,12 @@ pub fn final_columns(input: &ConvInput, options: ConvOptions) -> Tensor<3> {
                 };
                 match hidden.dims()[1] {
                     0 => Tensor::ones([batch, 1, 1], (&device, input.x.dtype())),
-                    _ => hidden.sum_dim(1).equal_scalar(0.0).float().cast(input.x.dtype()).unsqueeze_dim(2),
+                    _ => hidden
+                        .sum_dim(1)
+                        .equal_scalar(0.0)
+                        .float()
+                        .cast(input.x.dtype())
+                        .unsqueeze_dim(2),
                 }
             };
             columns * Tensor::cat((0..kept).map(alive).collect(), 1)

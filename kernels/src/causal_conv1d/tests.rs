@@ -24,7 +24,10 @@ const FULL: Case = Case {
     length: 33,
     channels: 19,
     taps: 4,
-    options: ConvOptions { silu: true, reverse: false },
+    options: ConvOptions {
+        silu: true,
+        reverse: false,
+    },
     bias: true,
     initial_columns: true,
     reset: true,
@@ -32,17 +35,31 @@ const FULL: Case = Case {
 
 impl Case {
     fn reversed(self) -> Self {
-        Self { options: ConvOptions { reverse: true, ..self.options }, ..self }
+        Self {
+            options: ConvOptions {
+                reverse: true,
+                ..self.options
+            },
+            ..self
+        }
     }
 
     fn input(&self, device: &Device, dtype: DType) -> ConvInput {
-        let Self { batch: b, length: l, channels: d, taps: k, .. } = *self;
+        let Self {
+            batch: b,
+            length: l,
+            channels: d,
+            taps: k,
+            ..
+        } = *self;
         let mut numbers = Numbers::new(3);
         let on = (device, dtype);
         ConvInput {
             x: Tensor::from_data(numbers.normal([b, l, d]), on),
             weight: Tensor::from_data(numbers.uniform([d, k], -0.5, 0.5), on),
-            bias: self.bias.then(|| Tensor::from_data(numbers.uniform([d], -0.5, 0.5), on)),
+            bias: self
+                .bias
+                .then(|| Tensor::from_data(numbers.uniform([d], -0.5, 0.5), on)),
             initial_columns: (self.initial_columns && k > 1)
                 .then(|| Tensor::from_data(numbers.normal([b, k - 1, d]), on)),
             reset: self.reset.then(|| marks(b, l, device)),
@@ -77,7 +94,9 @@ fn results(case: &Case, conv: Conv, dtype: DType) -> Vec<(&'static str, TensorDa
     ];
     let bias = input.bias.map(|t| t.grad(&grads).unwrap().into_data());
     named.extend(bias.map(|data| ("dbias", data)));
-    let columns = input.initial_columns.map(|t| t.grad(&grads).unwrap().into_data());
+    let columns = input
+        .initial_columns
+        .map(|t| t.grad(&grads).unwrap().into_data());
     named.extend(columns.map(|data| ("dcolumns", data)));
     named
 }
@@ -94,7 +113,11 @@ fn check(case: Case) {
 fn native_equals_reference_at_every_length_and_width() {
     for length in [1, 2, 3, 15, 16, 17, 63, 64, 65, 197, 1031] {
         for taps in [1, 2, 4, 7] {
-            let case = Case { length, taps, ..FULL };
+            let case = Case {
+                length,
+                taps,
+                ..FULL
+            };
             check(case);
             check(case.reversed());
         }
@@ -108,7 +131,10 @@ fn native_equals_reference_with_and_without_every_option() {
         for channels in [1, 7, 16, 131] {
             let case = Case {
                 channels,
-                options: ConvOptions { silu: on(0), reverse: false },
+                options: ConvOptions {
+                    silu: on(0),
+                    reverse: false,
+                },
                 bias: on(1),
                 initial_columns: on(2),
                 reset: on(3),
@@ -126,7 +152,13 @@ fn half_precision_is_the_rounded_32_bit_result() {
         let native = results(&FULL, causal_conv1d, dtype);
         let expected = results(&FULL, reference::causal_conv1d, dtype);
         for ((name, native), (_, expected)) in native.iter().zip(&expected) {
-            assert_close(native, expected, tolerance, tolerance, &format!("{name} in {dtype:?}"));
+            assert_close(
+                native,
+                expected,
+                tolerance,
+                tolerance,
+                &format!("{name} in {dtype:?}"),
+            );
         }
     }
 }
@@ -137,7 +169,18 @@ fn chunks_with_carried_columns_equal_one_pass() {
     for taps in [2, 4, 7] {
         for reverse in [false, true] {
             for reset in [false, true] {
-                chunked(Case { taps, reset, options: ConvOptions { silu: true, reverse }, ..FULL }, &device);
+                chunked(
+                    Case {
+                        taps,
+                        reset,
+                        options: ConvOptions {
+                            silu: true,
+                            reverse,
+                        },
+                        ..FULL
+                    },
+                    &device,
+                );
             }
         }
     }
@@ -164,7 +207,10 @@ fn chunked(case: Case, device: &Device) {
         // In reverse, a mark at the first token of the chunk processed before separates the two.
         if case.options.reverse && range.end < 33 {
             carried.initial_columns = carried.initial_columns.map(|columns| {
-                let mark = whole.reset.clone().map(|t| t.slice([0..2, range.end..range.end + 1]));
+                let mark = whole
+                    .reset
+                    .clone()
+                    .map(|t| t.slice([0..2, range.end..range.end + 1]));
                 match mark {
                     Some(mark) => columns * (mark.bool_not().float().unsqueeze_dim::<3>(2)),
                     None => columns,
@@ -178,31 +224,60 @@ fn chunked(case: Case, device: &Device) {
         outputs.reverse();
     }
     let output = Tensor::cat(outputs, 1);
-    assert_close(&output.into_data(), &expected.into_data(), 1e-5, 1e-6, &format!("{case:?}"));
+    assert_close(
+        &output.into_data(),
+        &expected.into_data(),
+        1e-5,
+        1e-6,
+        &format!("{case:?}"),
+    );
 }
 
 #[test]
 fn packed_sequences_equal_separate_ones() {
     let device = Device::flex();
     for case in [FULL, FULL.reversed()] {
-        let case = Case { batch: 1, length: 40, reset: false, initial_columns: false, ..case };
+        let case = Case {
+            batch: 1,
+            length: 40,
+            reset: false,
+            initial_columns: false,
+            ..case
+        };
         let mut packed = case.input(&device, DType::F32);
         let values: Vec<bool> = (0..40).map(|t| [0, 13, 14, 30].contains(&t)).collect();
         packed.reset = Some(Tensor::from_data(TensorData::new(values, [1, 40]), &device));
         let output = causal_conv1d(packed.clone(), case.options);
         let parts = [0..13, 13..14, 14..30, 30..40].map(|range| {
             let x = packed.x.clone().slice([0..1, range]);
-            causal_conv1d(ConvInput { x, reset: None, ..packed.clone() }, case.options)
+            causal_conv1d(
+                ConvInput {
+                    x,
+                    reset: None,
+                    ..packed.clone()
+                },
+                case.options,
+            )
         });
         let separate = Tensor::cat(parts.to_vec(), 1);
-        assert_close(&output.into_data(), &separate.into_data(), 1e-5, 1e-6, "packed");
+        assert_close(
+            &output.into_data(),
+            &separate.into_data(),
+            1e-5,
+            1e-6,
+            "packed",
+        );
     }
 }
 
 #[test]
 fn reference_equals_the_sum_over_taps() {
     for case in [FULL, FULL.reversed()] {
-        let case = Case { batch: 1, reset: false, ..case };
+        let case = Case {
+            batch: 1,
+            reset: false,
+            ..case
+        };
         let input = case.input(&Device::flex(), DType::F64);
         let read = |data: TensorData| data.try_to_vec::<f64>().unwrap();
         let (x, w) = (read(input.x.to_data()), read(input.weight.to_data()));
@@ -218,7 +293,8 @@ fn reference_equals_the_sum_over_taps() {
         let direction = if case.options.reverse { 1 } else { -1 };
         for t in 0..case.length {
             for c in 0..d {
-                let tap = |j: usize| w[c * k + k - 1 - j] * at(t as isize + direction * j as isize, c);
+                let tap =
+                    |j: usize| w[c * k + k - 1 - j] * at(t as isize + direction * j as isize, c);
                 let p = bias[c] + (0..k).map(tap).sum::<f64>();
                 let expected = p / (1.0 + (-p).exp());
                 assert!((output[t * d + c] - expected).abs() < 1e-12);
@@ -229,13 +305,22 @@ fn reference_equals_the_sum_over_taps() {
 
 #[test]
 fn reference_gradients_equal_finite_differences() {
-    let case = Case { batch: 1, length: 6, channels: 2, taps: 3, ..FULL };
+    let case = Case {
+        batch: 1,
+        length: 6,
+        channels: 2,
+        taps: 3,
+        ..FULL
+    };
     let device = Device::flex().autodiff();
     let mut input = case.input(&device, DType::F64);
     input.x = input.x.require_grad();
     input.weight = input.weight.require_grad();
     let loss = |input: ConvInput| {
-        reference::causal_conv1d(input, case.options).powi_scalar(2).sum().into_scalar::<f64>()
+        reference::causal_conv1d(input, case.options)
+            .powi_scalar(2)
+            .sum()
+            .into_scalar::<f64>()
     };
     let output = reference::causal_conv1d(input.clone(), case.options);
     let grads = output.powi_scalar(2).sum().backward();
@@ -244,7 +329,13 @@ fn reference_gradients_equal_finite_differences() {
         data.as_mut_slice::<f64>().unwrap()[i] += by;
         data
     };
-    let dx = input.x.grad(&grads).unwrap().into_data().try_to_vec::<f64>().unwrap();
+    let dx = input
+        .x
+        .grad(&grads)
+        .unwrap()
+        .into_data()
+        .try_to_vec::<f64>()
+        .unwrap();
     for (i, grad) in dx.into_iter().enumerate() {
         let at = |by| ConvInput {
             x: Tensor::from_data(moved(input.x.to_data(), i, by), (&device, DType::F64)),
@@ -252,7 +343,13 @@ fn reference_gradients_equal_finite_differences() {
         };
         assert!(((loss(at(1e-6)) - loss(at(-1e-6))) / 2e-6 - grad).abs() < 1e-7);
     }
-    let dw = input.weight.grad(&grads).unwrap().into_data().try_to_vec::<f64>().unwrap();
+    let dw = input
+        .weight
+        .grad(&grads)
+        .unwrap()
+        .into_data()
+        .try_to_vec::<f64>()
+        .unwrap();
     for (i, grad) in dw.into_iter().enumerate() {
         let at = |by| ConvInput {
             weight: Tensor::from_data(moved(input.weight.to_data(), i, by), (&device, DType::F64)),
@@ -267,6 +364,6 @@ fn reference_gradients_equal_finite_differences() {
 fn wrong_shapes_are_named() {
     let device = Device::flex();
     let mut input = FULL.input(&device, DType::F32);
-    input.bias = input.bias.map(|bias| bias.slice([0..18]));
+    input.bias = input.bias.map(|bias| bias.slice(burn::tensor::s![..18]));
     let _ = causal_conv1d(input, FULL.options);
 }

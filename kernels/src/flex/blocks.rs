@@ -42,7 +42,12 @@ pub(crate) fn blocks(batch: usize, groups: usize, channels: usize) -> Vec<Block>
             for part in 0..parts(per_group) {
                 let start = group * per_group + part * width;
                 let end = (start + width).min((group + 1) * per_group);
-                blocks.push(Block { batch, group, part, channels: start..end });
+                blocks.push(Block {
+                    batch,
+                    group,
+                    part,
+                    channels: start..end,
+                });
             }
         }
     }

@@ -6,8 +6,8 @@ pub(crate) mod scatter;
 pub(crate) mod simd;
 pub(crate) mod sums;
 
-use burn::backend::ops::FloatTensorOps;
 use burn::backend::Flex;
+use burn::backend::ops::FloatTensorOps;
 use burn::tensor::{DType, FloatDType, TensorData};
 use burn_flex::FlexTensor;
 
@@ -35,5 +35,9 @@ pub(crate) fn from_vec<const D: usize>(
 /// Memory for a result that the caller writes completely. Tests fill it with NaN, so that an
 /// element that was left out, or read before it was written, shows.
 pub(crate) fn output(len: usize) -> Vec<f32> {
-    if cfg!(test) { vec![f32::NAN; len] } else { vec![0.0; len] }
+    if cfg!(test) {
+        vec![f32::NAN; len]
+    } else {
+        vec![0.0; len]
+    }
 }

@@ -38,10 +38,10 @@ impl<'a, const O: usize> Rows<'a, O> {
     /// The row at the given outer indices.
     #[inline(always)]
     pub(crate) fn row(&self, index: [usize; O]) -> &'a [f32] {
-        let mut offset = self.start;
-        for axis in 0..O {
-            offset += self.strides[axis] * index[axis] as isize;
-        }
+        let steps = self.strides.iter().zip(index);
+        let offset = steps.fold(self.start, |at, (stride, index)| {
+            at + stride * index as isize
+        });
         &self.data[offset as usize..offset as usize + self.width]
     }
 }

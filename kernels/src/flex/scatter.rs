@@ -20,7 +20,11 @@ unsafe impl Sync for Scatter<'_> {}
 impl<'a> Scatter<'a> {
     /// Takes the buffer for as long as the tasks run.
     pub(crate) fn new(buffer: &'a mut [f32]) -> Self {
-        Self { pointer: buffer.as_mut_ptr(), len: buffer.len(), lifetime: PhantomData }
+        Self {
+            pointer: buffer.as_mut_ptr(),
+            len: buffer.len(),
+            lifetime: PhantomData,
+        }
     }
 
     /// The part `range` of the buffer.

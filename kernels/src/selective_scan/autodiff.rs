@@ -30,7 +30,11 @@ impl<B: SelectiveScanBackward> Backward<B, 9> for SelectiveScanStep {
         _checkpointer: &mut Checkpointer,
     ) {
         let grad = grads.consume::<B>(&ops.node);
-        let Kept { input, plan, states } = ops.state;
+        let Kept {
+            input,
+            plan,
+            states,
+        } = ops.state;
         let g = B::selective_scan_backward(input, plan, states, grad);
         let results = [
             Some(g.u),
@@ -71,12 +75,29 @@ impl<B: SelectiveScanBackward, C: CheckpointStrategy> SelectiveScanOps for Autod
             node(&input.initial_state),
         ];
         let input = into_inner(input);
-        match SelectiveScanStep.prepare::<C>(nodes).compute_bound().stateful() {
+        match SelectiveScanStep
+            .prepare::<C>(nodes)
+            .compute_bound()
+            .stateful()
+        {
             OpsKind::Tracked(step) => {
-                let plan = ScanPlan { keep_states: true, ..plan };
+                let plan = ScanPlan {
+                    keep_states: true,
+                    ..plan
+                };
                 let (output, states) = B::selective_scan_forward(input.clone(), plan);
                 let constant = Self::from_inner(states.clone());
-                (step.finish(Kept { input, plan, states }, output), constant)
+                (
+                    step.finish(
+                        Kept {
+                            input,
+                            plan,
+                            states,
+                        },
+                        output,
+                    ),
+                    constant,
+                )
             }
             OpsKind::UnTracked(step) => {
                 let (output, states) = B::selective_scan_forward(input, plan);
@@ -91,7 +112,10 @@ fn into_inner<B: Backend, C: CheckpointStrategy>(
     input: ScanTensors<Autodiff<B, C>>,
 ) -> ScanTensors<B> {
     let inner = |optional: Optional<Autodiff<B, C>>| {
-        optional.into_option().map(|tensor| tensor.into_primitive()).into()
+        optional
+            .into_option()
+            .map(|tensor| tensor.into_primitive())
+            .into()
     };
     ScanTensors {
         u: input.u.into_primitive(),

@@ -31,14 +31,19 @@ pub struct ScanInput {
 
 impl ScanInput {
     /// The operands every scan needs; the others are absent.
-    pub fn new(
-        u: Tensor<3>,
-        delta: Tensor<3>,
-        a: Tensor<2>,
-        b: Tensor<4>,
-        c: Tensor<4>,
-    ) -> Self {
-        Self { u, delta, a, b, c, skip: None, z: None, delta_bias: None, initial_state: None, reset: None }
+    pub fn new(u: Tensor<3>, delta: Tensor<3>, a: Tensor<2>, b: Tensor<4>, c: Tensor<4>) -> Self {
+        Self {
+            u,
+            delta,
+            a,
+            b,
+            c,
+            skip: None,
+            z: None,
+            delta_bias: None,
+            initial_state: None,
+            reset: None,
+        }
     }
 
     /// Sets the skip coefficient, `[D]`.
@@ -85,7 +90,10 @@ impl ScanInput {
         let [batch, length, channels] = self.u.dims();
         let [_, states] = self.a.dims();
         let [_, _, groups, _] = self.b.dims();
-        assert!(length > 0 && states > 0, "selective_scan: length and states must be positive");
+        assert!(
+            length > 0 && states > 0,
+            "selective_scan: length and states must be positive"
+        );
         assert!(
             groups > 0 && channels % groups == 0,
             "selective_scan: {channels} channels do not divide into {groups} groups"
@@ -113,7 +121,10 @@ impl ScanInput {
 }
 
 fn expect<const D: usize>(operand: &str, got: [usize; D], expected: [usize; D]) {
-    assert!(got == expected, "selective_scan: `{operand}` is {got:?}, expected {expected:?}");
+    assert!(
+        got == expected,
+        "selective_scan: `{operand}` is {got:?}, expected {expected:?}"
+    );
 }
 
 /// How a scan runs.

@@ -44,10 +44,7 @@ pub fn selective_scan(input: ScanInput, options: ScanOptions) -> Tensor<3> {
 /// # Panics
 ///
 /// Panics if the operands' shapes disagree (see [`ScanInput`]).
-pub fn selective_scan_with_state(
-    input: ScanInput,
-    options: ScanOptions,
-) -> (Tensor<3>, Tensor<3>) {
+pub fn selective_scan_with_state(input: ScanInput, options: ScanOptions) -> (Tensor<3>, Tensor<3>) {
     input.check();
     let dtype = input.u.dtype();
     if !crate::native::is_native(&input.u.device(), dtype) {
@@ -68,12 +65,28 @@ fn run(input: ScanInput, options: ScanOptions, emit: Emit) -> Tensor<3> {
         a: input.a.cast(DType::F32).into_dispatch(),
         b: input.b.into_dispatch(),
         c: input.c.into_dispatch(),
-        skip: input.skip.map(|t| t.cast(DType::F32).into_dispatch()).into(),
+        skip: input
+            .skip
+            .map(|t| t.cast(DType::F32).into_dispatch())
+            .into(),
         z: input.z.map(Tensor::into_dispatch).into(),
-        delta_bias: input.delta_bias.map(|t| t.cast(DType::F32).into_dispatch()).into(),
-        initial_state: input.initial_state.map(|t| t.cast(DType::F32).into_dispatch()).into(),
-        reset: input.reset.map(|t| t.float().cast(DType::F32).into_dispatch()).into(),
+        delta_bias: input
+            .delta_bias
+            .map(|t| t.cast(DType::F32).into_dispatch())
+            .into(),
+        initial_state: input
+            .initial_state
+            .map(|t| t.cast(DType::F32).into_dispatch())
+            .into(),
+        reset: input
+            .reset
+            .map(|t| t.float().cast(DType::F32).into_dispatch())
+            .into(),
     };
-    let plan = ScanPlan { options, emit, keep_states: false };
+    let plan = ScanPlan {
+        options,
+        emit,
+        keep_states: false,
+    };
     Tensor::from_dispatch(Dispatch::selective_scan_forward(tensors, plan).0)
 }

@@ -13,12 +13,21 @@ pub fn selective_scan(input: ScanInput, options: ScanOptions) -> (Tensor<3>, Ten
     let [batch, length, channels] = input.u.dims();
     let [_, states] = input.a.dims();
     let out_dtype = input.u.dtype();
-    let dtype = if out_dtype == DType::F64 { DType::F64 } else { DType::F32 };
+    let dtype = if out_dtype == DType::F64 {
+        DType::F64
+    } else {
+        DType::F32
+    };
     let device = input.u.device();
 
     let u = input.u.cast(dtype);
-    let delta = step_sizes(input.delta.cast(dtype), input.delta_bias, options.delta_softplus);
+    let delta = step_sizes(
+        input.delta.cast(dtype),
+        input.delta_bias,
+        options.delta_softplus,
+    );
     let a = input.a.cast(dtype).unsqueeze::<3>();
+    let (b, c) = (input.b.cast(dtype), input.c.cast(dtype));
     let mut state = match input.initial_state {
         Some(state) => state.cast(dtype),
         None => Tensor::zeros([batch, channels, states], (&device, dtype)),
@@ -26,16 +35,20 @@ pub fn selective_scan(input: ScanInput, options: ScanOptions) -> (Tensor<3>, Ten
 
     let mut rows: Vec<Tensor<3>> = Vec::with_capacity(length);
     for step in 0..length {
-        let t = if options.reverse { length - 1 - step } else { step };
+        let t = if options.reverse {
+            length - 1 - step
+        } else {
+            step
+        };
         let at = |x: &Tensor<3>| x.clone().slice(s![.., t..t + 1, ..]).swap_dims(1, 2);
         if let Some(reset) = &input.reset {
             state = reset_before(state, reset, t, options.reverse);
         }
         let delta_t = at(&delta); // [B, D, 1]
-        let b = per_channel(&input.b, t, channels).cast(dtype); // [B, D, N]
-        let c = per_channel(&input.c, t, channels).cast(dtype);
-        state = (delta_t.clone() * a.clone()).exp() * state + delta_t * at(&u) * b;
-        rows.push((state.clone() * c).sum_dim(2).swap_dims(1, 2));
+        let b_t = per_channel(&b, t, channels); // [B, D, N]
+        let c_t = per_channel(&c, t, channels);
+        state = (delta_t.clone() * a.clone()).exp() * state + delta_t * at(&u) * b_t;
+        rows.push((state.clone() * c_t).sum_dim(2).swap_dims(1, 2));
     }
     if options.reverse {
         rows.reverse();
@@ -59,22 +72,24 @@ fn step_sizes(delta: Tensor<3>, bias: Option<Tensor<1>>, softplus: bool) -> Tens
         None => delta,
     };
     // softplus(x) = −ln σ(−x): burn's log-sigmoid is the stable form, in both passes.
-    if softplus { -activation::log_sigmoid(-delta) } else { delta }
+    if softplus {
+        -activation::log_sigmoid(-delta)
+    } else {
+        delta
+    }
 }
 
 /// The state, zeroed where a sequence border lies in front of step `t` in processing order.
-fn reset_before(
-    state: Tensor<3>,
-    reset: &Tensor<2, Bool>,
-    t: usize,
-    reverse: bool,
-) -> Tensor<3> {
+fn reset_before(state: Tensor<3>, reset: &Tensor<2, Bool>, t: usize, reverse: bool) -> Tensor<3> {
     let [batch, length] = reset.dims();
     let marked = if reverse { t + 1 } else { t };
     if marked == length {
         return state;
     }
-    let mask = reset.clone().slice(s![.., marked..marked + 1]).reshape([batch, 1, 1]);
+    let mask = reset
+        .clone()
+        .slice(s![.., marked..marked + 1])
+        .reshape([batch, 1, 1]);
     let shape = state.shape();
     state.mask_fill(mask.expand(shape), 0)
 }

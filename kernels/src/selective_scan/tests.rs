@@ -28,7 +28,10 @@ const FULL: Case = Case {
     channels: 19,
     groups: 1,
     states: 16,
-    options: ScanOptions { delta_softplus: true, reverse: false },
+    options: ScanOptions {
+        delta_softplus: true,
+        reverse: false,
+    },
     skip: true,
     gate: true,
     bias: true,
@@ -38,12 +41,25 @@ const FULL: Case = Case {
 
 impl Case {
     fn reversed(self) -> Self {
-        Self { options: ScanOptions { reverse: true, ..self.options }, ..self }
+        Self {
+            options: ScanOptions {
+                reverse: true,
+                ..self.options
+            },
+            ..self
+        }
     }
 
     /// Operands like those of a trained layer, reproducible.
     fn input(&self, device: &Device, dtype: DType) -> ScanInput {
-        let Self { batch: b, length: l, channels: d, groups: g, states: n, .. } = *self;
+        let Self {
+            batch: b,
+            length: l,
+            channels: d,
+            groups: g,
+            states: n,
+            ..
+        } = *self;
         let mut numbers = Numbers::new(7);
         let on = (device, dtype);
         ScanInput {
@@ -52,9 +68,15 @@ impl Case {
             a: Tensor::from_data(numbers.uniform([d, n], -1.5, -0.05), on),
             b: Tensor::from_data(numbers.normal([b, l, g, n]), on),
             c: Tensor::from_data(numbers.normal([b, l, g, n]), on),
-            skip: self.skip.then(|| Tensor::from_data(numbers.normal([d]), on)),
-            z: self.gate.then(|| Tensor::from_data(numbers.normal([b, l, d]), on)),
-            delta_bias: self.bias.then(|| Tensor::from_data(numbers.uniform([d], -0.5, 0.5), on)),
+            skip: self
+                .skip
+                .then(|| Tensor::from_data(numbers.normal([d]), on)),
+            z: self
+                .gate
+                .then(|| Tensor::from_data(numbers.normal([b, l, d]), on)),
+            delta_bias: self
+                .bias
+                .then(|| Tensor::from_data(numbers.uniform([d], -0.5, 0.5), on)),
             initial_state: self
                 .initial_state
                 .then(|| Tensor::from_data(numbers.normal([b, d, n]), on)),
@@ -93,10 +115,23 @@ fn results(case: &Case, scan: Scan, dtype: DType) -> Vec<(&'static str, TensorDa
     named.push(("db", input.b.grad(&grads).unwrap().into_data()));
     named.push(("dc", input.c.grad(&grads).unwrap().into_data()));
     let mut optional = |name, data: Option<TensorData>| named.extend(data.map(|data| (name, data)));
-    optional("dskip", input.skip.map(|t| t.grad(&grads).unwrap().into_data()));
+    optional(
+        "dskip",
+        input.skip.map(|t| t.grad(&grads).unwrap().into_data()),
+    );
     optional("dz", input.z.map(|t| t.grad(&grads).unwrap().into_data()));
-    optional("dbias", input.delta_bias.map(|t| t.grad(&grads).unwrap().into_data()));
-    optional("dstate", input.initial_state.map(|t| t.grad(&grads).unwrap().into_data()));
+    optional(
+        "dbias",
+        input
+            .delta_bias
+            .map(|t| t.grad(&grads).unwrap().into_data()),
+    );
+    optional(
+        "dstate",
+        input
+            .initial_state
+            .map(|t| t.grad(&grads).unwrap().into_data()),
+    );
     named
 }
 
@@ -127,7 +162,11 @@ fn check(case: Case) {
 fn native_equals_reference_at_every_length_and_state_size() {
     for length in [1, 2, 3, 15, 16, 17, 63, 64, 65, 197] {
         for states in [1, 3, 16, 64] {
-            let case = Case { length, states, ..FULL };
+            let case = Case {
+                length,
+                states,
+                ..FULL
+            };
             check(case);
             check(case.reversed());
         }
@@ -136,7 +175,12 @@ fn native_equals_reference_at_every_length_and_state_size() {
 
 #[test]
 fn native_equals_reference_on_a_long_sequence() {
-    let case = Case { batch: 1, length: 1031, channels: 5, ..FULL };
+    let case = Case {
+        batch: 1,
+        length: 1031,
+        channels: 5,
+        ..FULL
+    };
     for states in [1, 3, 16, 64] {
         check(Case { states, ..case });
         check(Case { states, ..case }.reversed());
@@ -145,8 +189,22 @@ fn native_equals_reference_on_a_long_sequence() {
 
 #[test]
 fn native_equals_reference_at_odd_channel_counts_and_groups() {
-    for (channels, groups) in [(1, 1), (7, 7), (16, 1), (17, 1), (66, 2), (129, 3), (131, 1)] {
-        let case = Case { channels, groups, length: 18, states: 3, ..FULL };
+    for (channels, groups) in [
+        (1, 1),
+        (7, 7),
+        (16, 1),
+        (17, 1),
+        (66, 2),
+        (129, 3),
+        (131, 1),
+    ] {
+        let case = Case {
+            channels,
+            groups,
+            length: 18,
+            states: 3,
+            ..FULL
+        };
         check(case);
         check(case.reversed());
     }
@@ -160,7 +218,10 @@ fn native_equals_reference_with_and_without_every_option() {
             length: 18,
             channels: 5,
             states: 3,
-            options: ScanOptions { delta_softplus: on(0), reverse: false },
+            options: ScanOptions {
+                delta_softplus: on(0),
+                reverse: false,
+            },
             skip: on(1),
             gate: on(2),
             bias: on(3),
@@ -180,7 +241,13 @@ fn half_precision_is_the_rounded_32_bit_result() {
         let expected = results(&FULL, reference::selective_scan, dtype);
         for ((name, native), (_, expected)) in native.iter().zip(&expected) {
             assert_eq!(native.dtype(), expected.dtype(), "{name}");
-            assert_close(native, expected, tolerance, tolerance, &format!("{name} in {dtype:?}"));
+            assert_close(
+                native,
+                expected,
+                tolerance,
+                tolerance,
+                &format!("{name} in {dtype:?}"),
+            );
         }
     }
 }
@@ -194,7 +261,10 @@ fn output_alone_equals_output_with_state() {
     let (with_state, _) = selective_scan_with_state(input.clone(), FULL.options);
     assert_eq!(alone.to_data(), with_state.to_data());
     let (first, second) = (alone.sum().backward(), with_state.sum().backward());
-    assert_eq!(input.a.grad(&first).unwrap().to_data(), input.a.grad(&second).unwrap().to_data());
+    assert_eq!(
+        input.a.grad(&first).unwrap().to_data(),
+        input.a.grad(&second).unwrap().to_data()
+    );
 }
 
 #[test]
@@ -202,20 +272,31 @@ fn views_are_read_in_place() {
     let device = Device::flex();
     let input = FULL.input(&device, DType::F32);
     let expected = selective_scan(input.clone(), FULL.options);
-    let joined = Tensor::cat(vec![input.u.clone(), input.u.clone() * 2, input.delta.clone()], 2);
+    let joined = Tensor::cat(
+        vec![input.u.clone(), input.u.clone() * 2, input.delta.clone()],
+        2,
+    );
     let [_, _, d] = input.u.dims();
     let mut views = input;
     views.u = joined.clone().slice([0..2, 0..33, 0..d]);
     views.delta = joined.slice([0..2, 0..33, 2 * d..3 * d]);
     views.a = views.a.transpose() * 1.0;
     views.a = views.a.transpose();
-    assert_eq!(selective_scan(views, FULL.options).to_data(), expected.to_data());
+    assert_eq!(
+        selective_scan(views, FULL.options).to_data(),
+        expected.to_data()
+    );
 }
 
 #[test]
 fn chunks_with_carried_state_equal_one_pass() {
     let device = Device::flex();
-    let whole = Case { length: 50, reset: false, ..FULL }.input(&device, DType::F32);
+    let whole = Case {
+        length: 50,
+        reset: false,
+        ..FULL
+    }
+    .input(&device, DType::F32);
     let (expected, expected_state) = selective_scan_with_state(whole.clone(), FULL.options);
     let mut state = whole.initial_state.clone();
     let mut outputs = Vec::new();
@@ -228,24 +309,46 @@ fn chunks_with_carried_state_equal_one_pass() {
     }
     let output = Tensor::cat(outputs, 1).into_data();
     assert_close(&output, &expected.into_data(), 1e-5, 1e-6, "output");
-    assert_close(&state.unwrap().into_data(), &expected_state.into_data(), 1e-5, 1e-6, "state");
+    assert_close(
+        &state.unwrap().into_data(),
+        &expected_state.into_data(),
+        1e-5,
+        1e-6,
+        "state",
+    );
 }
 
 #[test]
 fn packed_sequences_equal_separate_ones() {
     let device = Device::flex();
     for reverse in [false, true] {
-        let options = ScanOptions { reverse, ..FULL.options };
-        let case = Case { length: 40, reset: false, initial_state: false, batch: 1, ..FULL };
+        let options = ScanOptions {
+            reverse,
+            ..FULL.options
+        };
+        let case = Case {
+            length: 40,
+            reset: false,
+            initial_state: false,
+            batch: 1,
+            ..FULL
+        };
         let mut packed = case.input(&device, DType::F32);
         let starts = [0, 13, 14, 30];
         let values: Vec<bool> = (0..40).map(|t| starts.contains(&t)).collect();
         packed.reset = Some(Tensor::from_data(TensorData::new(values, [1, 40]), &device));
         let output = selective_scan(packed.clone(), options);
         packed.reset = None;
-        let parts = [0..13, 13..14, 14..30, 30..40].map(|r| selective_scan(cut(&packed, r), options));
+        let parts =
+            [0..13, 13..14, 14..30, 30..40].map(|r| selective_scan(cut(&packed, r), options));
         let separate = Tensor::cat(parts.to_vec(), 1);
-        assert_close(&output.into_data(), &separate.into_data(), 1e-5, 1e-6, "packed");
+        assert_close(
+            &output.into_data(),
+            &separate.into_data(),
+            1e-5,
+            1e-6,
+            "packed",
+        );
     }
 }
 
@@ -265,7 +368,10 @@ fn cut(input: &ScanInput, range: std::ops::Range<usize>) -> ScanInput {
 
 #[test]
 fn native_is_deterministic() {
-    let case = Case { channels: 300, ..FULL };
+    let case = Case {
+        channels: 300,
+        ..FULL
+    };
     let first = results(&case, selective_scan_with_state, DType::F32);
     for _ in 0..3 {
         assert_eq!(first, results(&case, selective_scan_with_state, DType::F32));
@@ -275,12 +381,19 @@ fn native_is_deterministic() {
 #[test]
 fn extreme_step_sizes_stay_finite() {
     let device = Device::flex().autodiff();
-    let mut input = Case { reset: false, ..FULL }.input(&device, DType::F32);
+    let mut input = Case {
+        reset: false,
+        ..FULL
+    }
+    .input(&device, DType::F32);
     input.delta = input.delta * 200.0;
     track(&mut input);
     let loss = selective_scan(input.clone(), FULL.options).sum();
     let grads = loss.backward();
-    for grad in [input.delta.grad(&grads).unwrap(), input.u.grad(&grads).unwrap()] {
+    for grad in [
+        input.delta.grad(&grads).unwrap(),
+        input.u.grad(&grads).unwrap(),
+    ] {
         let values = grad.into_data().try_to_vec::<f32>().unwrap();
         assert!(values.iter().all(|x| x.is_finite()));
     }
@@ -289,13 +402,22 @@ fn extreme_step_sizes_stay_finite() {
 #[test]
 fn reference_equals_the_recurrence() {
     for case in [FULL, FULL.reversed(), Case { groups: 19, ..FULL }] {
-        let case = Case { length: 12, states: 3, ..case };
+        let case = Case {
+            length: 12,
+            states: 3,
+            ..case
+        };
         let input = case.input(&Device::flex(), DType::F64);
         let expected = scalar_recurrence(&case, &input);
         let (output, state) = reference::selective_scan(input, case.options);
-        let (output, state) = (output.into_data().try_to_vec::<f64>(), state.into_data().try_to_vec::<f64>());
+        let (output, state) = (
+            output.into_data().try_to_vec::<f64>(),
+            state.into_data().try_to_vec::<f64>(),
+        );
         let close = |got: &[f64], expected: &[f64]| {
-            got.iter().zip(expected).all(|(x, y)| (x - y).abs() <= 1e-12 * y.abs().max(1.0))
+            got.iter()
+                .zip(expected)
+                .all(|(x, y)| (x - y).abs() <= 1e-12 * y.abs().max(1.0))
         };
         assert!(close(&output.unwrap(), &expected.0) && close(&state.unwrap(), &expected.1));
     }
@@ -303,21 +425,41 @@ fn reference_equals_the_recurrence() {
 
 /// Output and final state by five nested loops over numbers.
 fn scalar_recurrence(case: &Case, input: &ScanInput) -> (Vec<f64>, Vec<f64>) {
-    let Case { batch, length, channels, groups, states, .. } = *case;
+    let Case {
+        batch,
+        length,
+        channels,
+        groups,
+        states,
+        ..
+    } = *case;
     let read = |data: TensorData| data.try_to_vec::<f64>().unwrap();
     let (u, delta) = (read(input.u.to_data()), read(input.delta.to_data()));
     let (b, c) = (read(input.b.to_data()), read(input.c.to_data()));
-    let (a, z) = (read(input.a.to_data()), read(input.z.as_ref().unwrap().to_data()));
+    let (a, z) = (
+        read(input.a.to_data()),
+        read(input.z.as_ref().unwrap().to_data()),
+    );
     let skip = read(input.skip.as_ref().unwrap().to_data());
     let bias = read(input.delta_bias.as_ref().unwrap().to_data());
     let mut state = read(input.initial_state.as_ref().unwrap().to_data());
-    let reset = input.reset.as_ref().unwrap().to_data().try_to_vec::<bool>().unwrap();
+    let reset = input
+        .reset
+        .as_ref()
+        .unwrap()
+        .to_data()
+        .try_to_vec::<bool>()
+        .unwrap();
     let mut output = vec![0.0; u.len()];
     for i in 0..batch {
         for d in 0..channels {
             let h = &mut state[(i * channels + d) * states..][..states];
             for step in 0..length {
-                let t = if case.options.reverse { length - 1 - step } else { step };
+                let t = if case.options.reverse {
+                    length - 1 - step
+                } else {
+                    step
+                };
                 let border = if case.options.reverse { t + 1 } else { t };
                 if border < length && reset[i * length + border] {
                     h.fill(0.0);
@@ -339,7 +481,13 @@ fn scalar_recurrence(case: &Case, input: &ScanInput) -> (Vec<f64>, Vec<f64>) {
 
 #[test]
 fn reference_gradients_equal_finite_differences() {
-    let case = Case { batch: 1, length: 6, channels: 2, states: 2, ..FULL };
+    let case = Case {
+        batch: 1,
+        length: 6,
+        channels: 2,
+        states: 2,
+        ..FULL
+    };
     let device = Device::flex().autodiff();
     let mut input = case.input(&device, DType::F64);
     track(&mut input);

@@ -1,9 +1,9 @@
 """One Mamba-1 mixer of the official code: output, gradients, and the same outputs step by step.
 
-    python generate.py --mamba PATH    # a checkout of state-spaces/mamba; needs torch, numpy, einops,
-                                       # safetensors
+    python generate.py --mamba PATH    # a checkout of state-spaces/mamba
 
-The mixer takes its unfused path with `selective_scan_ref`, both official and both plain PyTorch.
+Needs torch, numpy, einops and safetensors. The mixer takes its unfused path with
+`selective_scan_ref`, both official and both plain PyTorch.
 """
 
 import argparse
@@ -17,8 +17,8 @@ from safetensors.torch import load_file
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from support import fill, record  # noqa: E402
-from support.modules import module, no_rounding_to_f32  # noqa: E402
+from support import fill, record
+from support.modules import module, no_rounding_to_f32
 
 SEED = 2
 BATCH, LENGTH = 2, 11
@@ -27,7 +27,9 @@ SIZES = {"d_model": 12, "d_state": 5, "d_conv": 4, "expand": 2}
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--mamba", type=Path, required=True, help="checkout of state-spaces/mamba")
+    arguments.add_argument(
+        "--mamba", type=Path, required=True, help="checkout of state-spaces/mamba"
+    )
     checkout = arguments.parse_args().mamba
     mamba = import_mamba(checkout)
     mixer = mamba(**SIZES)
@@ -50,7 +52,10 @@ def import_mamba(checkout):
     module("mamba_ssm", __path__=[str(checkout / "mamba_ssm")])
     module(
         "mamba_ssm.ops.triton.layer_norm",
-        RMSNorm=None, layer_norm_fn=None, rms_norm_fn=None, _layer_norm_fwd=None,
+        RMSNorm=None,
+        layer_norm_fn=None,
+        rms_norm_fn=None,
+        _layer_norm_fwd=None,
     )
     # `None` makes the import fail; the official code then takes its plain path.
     for kernel in ("causal_conv1d", "selective_scan_cuda"):
@@ -63,7 +68,7 @@ def import_mamba(checkout):
 
 
 def evaluate(mixer, input, loss_weight):
-    """Outputs `[B, L, d_model]` and caches of both forms; gradients of sum(output · loss_weight)."""
+    """Outputs and caches of both forms; gradients of sum(output · loss_weight)."""
     input = input.clone().requires_grad_()
     mixer.zero_grad()
     output = mixer(input)
@@ -101,9 +106,10 @@ def write_case(checkout, mixer, inputs, expected, gradients):
     forms = record.largest_difference(expected_f64["output"], expected_f64["step_output"])
     assert forms < 1e-12, f"parallel and step form differ by {forms}"
     output = record.largest_difference(expected["output"], expected_f64["output"])
-    gradient = max(record.largest_difference(gradients[key], gradients_f64[key]) for key in gradients)
+    pairs = [(gradients[name], gradients_f64[name]) for name in gradients]
+    gradient = max(record.largest_difference(*pair) for pair in pairs)
     largest = max(tensor.abs().max().item() for tensor in gradients.values())
-    text = f'''what = "Mamba-1 mixer: output, gradients of sum(output * loss_weight), step form and its caches"
+    text = f"""what = "Mamba-1 mixer: output, all gradients, step form and its caches"
 source = "state-spaces/mamba: mamba_ssm/modules/mamba_simple.py, selective_scan_ref"
 command = "python generate.py --mamba PATH"
 {record.provenance(checkout, "einops")}
@@ -129,7 +135,7 @@ largest_gradient = {largest:.3f}
 output_f32_against_f64 = {output:.1e}
 gradients_f32_against_f64 = {gradient:.1e}
 parallel_against_step_f64 = {forms:.1e}
-'''
+"""
     (HERE / "case.toml").write_text(text)
 
 

@@ -131,9 +131,7 @@ def install_timm():
         to_2tuple=lambda side: (side, side),
         DropPath=nn.Identity,
     )
-    module(
-        "timm.models.vision_transformer", VisionTransformer=None, _cfg=dict, _load_weights=None
-    )
+    module("timm.models.vision_transformer", VisionTransformer=None, _cfg=dict, _load_weights=None)
 
 
 def conv_kernel(x, weight, bias, sequence_index, initial, final, silu):

@@ -50,8 +50,20 @@ def mamba_inner_fn_no_out_proj(
 
 
 def bimamba_inner_fn(
-    xz, conv_weight, conv_bias, x_proj, dt_proj, out_weight, out_bias, a, a_backward,
-    b, c, skip, delta_bias, delta_softplus,
+    xz,
+    conv_weight,
+    conv_bias,
+    x_proj,
+    dt_proj,
+    out_weight,
+    out_bias,
+    a,
+    a_backward,
+    b,
+    c,
+    skip,
+    delta_bias,
+    delta_softplus,
 ):
     """Both directions of `bimamba_type="v1"`: they share all but A, and are summed, not halved."""
     assert b is None and c is None and delta_softplus

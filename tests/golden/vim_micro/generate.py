@@ -64,7 +64,8 @@ def embed(parameters, image):
     weight = parameters["patch_embed.proj.weight"]
     corners = [(y, x) for y in range(0, SIDE, PATCH) for x in range(0, SIDE, PATCH)]
     patches = [image[:, y : y + PATCH, x : x + PATCH] for y, x in corners]
-    tokens = [np.tensordot(weight, patch, 3) + parameters["patch_embed.proj.bias"] for patch in patches]
+    bias = parameters["patch_embed.proj.bias"]
+    tokens = [np.tensordot(weight, patch, 3) + bias for patch in patches]
     tokens.insert(len(patches) // 2, parameters["cls_token"][0, 0])
     return np.stack(tokens) + parameters["pos_embed"][0]
 
@@ -180,19 +181,23 @@ def save(name, tensors):
     save_file(rounded, HERE / f"{name}.safetensors")
 
 
+def load(name):
+    stored = load_file(HERE / f"{name}.safetensors")
+    return {key: values.astype(np.float64) for key, values in stored.items()}
+
+
 def check_files():
     """Evaluates the files as written; returns the largest difference made by rounding them."""
-    loaded = {name: load_file(HERE / f"{name}.safetensors") for name in ("weights", "input", "expected")}
-    parameters = {name: values.astype(np.float64) for name, values in loaded["weights"].items()}
-    stages = forward(parameters, loaded["input"]["input"][0].astype(np.float64))
-    assert stages.keys() == loaded["expected"].keys()
-    difference = max(np.abs(stages[name] - loaded["expected"][name]).max() for name in stages)
+    parameters, inputs, expected = map(load, ("weights", "input", "expected"))
+    stages = forward(parameters, inputs["input"][0])
+    assert stages.keys() == expected.keys()
+    difference = max(np.abs(stages[name] - expected[name]).max() for name in stages)
     assert difference < 1e-6, f"the files reproduce the stages only to {difference}"
     return difference
 
 
 def write_case(rounding):
-    text = f'''what = "Every stage of the smallest Vim, weights and image by formula: catches wiring errors"
+    text = f'''what = "Every stage of the smallest Vim, weights and image by formula"
 source = "generate.py, from the equations of arXiv 2401.09417; no official code involved"
 command = "python generate.py"
 

@@ -1,6 +1,8 @@
 """A small Vision Mamba with random weights, run by the official code.
 
-    python generate.py --vim PATH    # a checkout of hustvl/Vim; needs torch, numpy, einops, safetensors
+    python generate.py --vim PATH    # a checkout of hustvl/Vim
+
+Needs torch, numpy, einops and safetensors.
 """
 
 import argparse
@@ -14,8 +16,8 @@ from safetensors.torch import load_file
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from support import fill, record  # noqa: E402
-from support.official_vim import OfficialVim  # noqa: E402
+from support import fill, record
+from support.official_vim import OfficialVim
 
 SEED = 0
 ARGS = {"model": "vim_tiny_random", "input_size": 40, "batch_size": 3, "lr": 5e-4, "drop_path": 0.0}
@@ -41,7 +43,7 @@ def main():
 
 
 def write_checkpoints(network):
-    """The dictionary of the official training script, and names as under DistributedDataParallel."""
+    """The official training script's dictionary, and names as under DistributedDataParallel."""
     state = network.state_dict()
     torch.save({"model": state, "epoch": 0, "args": ARGS}, HERE / "weights.pth")
     prefixed = {f"module.{name}": tensor for name, tensor in state.items()}
@@ -62,7 +64,7 @@ def check_checkpoints(official, model, task):
 
 
 def write_case(checkout, measured):
-    text = f'''what = "Logits of a small bidirectional Vim (v2, class token in the middle), random weights"
+    text = f"""what = "Logits of a small bidirectional Vim (v2, middle class token), random weights"
 source = "hustvl/Vim: vim/models_mamba.py, mamba-1p1p1/mamba_ssm/modules/mamba_simple.py"
 command = "python generate.py --vim PATH"
 {record.provenance(checkout, "einops")}
@@ -73,7 +75,7 @@ absolute = 1e-5
 
 # Largest absolute differences between logits.
 [measured]
-{measured}'''
+{measured}"""
     (HERE / "case.toml").write_text(text)
 
 

@@ -1,6 +1,8 @@
 """Vision Mamba with one switch turned per folder, random weights, run by the official code.
 
-    python generate.py --vim PATH    # a checkout of hustvl/Vim; needs torch, numpy, einops, safetensors
+    python generate.py --vim PATH    # a checkout of hustvl/Vim
+
+Needs torch, numpy, einops and safetensors.
 """
 
 import argparse
@@ -12,8 +14,8 @@ from safetensors.torch import load_file
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from support import fill, record  # noqa: E402
-from support.official_vim import OfficialVim  # noqa: E402
+from support import fill, record
+from support.official_vim import OfficialVim
 
 SEED = 1
 
@@ -50,7 +52,7 @@ def generate(official, folder):
 
 def write_case(checkout, measured):
     tables = "\n".join(f"[measured.{name}]\n{lines}" for name, lines in measured.items())
-    text = f'''what = "Logits of tiny Vims, one switch per folder: bimamba, stride, class token, scale, division"
+    text = f"""what = "Logits of tiny Vims with random weights, one switch turned per folder"
 source = "hustvl/Vim: vim/models_mamba.py, mamba-1p1p1/mamba_ssm/modules/mamba_simple.py"
 command = "python generate.py --vim PATH"
 {record.provenance(checkout, "einops")}
@@ -60,7 +62,7 @@ relative = 1e-4
 absolute = 1e-5
 
 # Largest absolute differences between logits.
-{tables}'''
+{tables}"""
     (HERE / "case.toml").write_text(text)
 
 

@@ -11,8 +11,14 @@ use super::{Checkpoint, CheckpointError, official_name};
 use crate::named_params;
 
 /// Names under which training scripts wrap the weights, alone or nested.
-const WRAPPERS: [&str; 6] =
-    ["", "model.", "state_dict.", "module.", "model.module.", "state_dict.module."];
+const WRAPPERS: [&str; 6] = [
+    "",
+    "model.",
+    "state_dict.",
+    "module.",
+    "model.module.",
+    "state_dict.module.",
+];
 
 /// The model with the checkpoint's weights. `path` is for messages.
 ///
@@ -29,16 +35,25 @@ pub fn apply<M: Module>(
     path: &Path,
 ) -> Result<M, CheckpointError> {
     let params = named_params(&model);
-    let expected: BTreeMap<String, &[usize]> =
-        params.iter().map(|p| (official_name(&p.path), p.shape.as_slice())).collect();
+    let expected: BTreeMap<String, &[usize]> = params
+        .iter()
+        .map(|p| (official_name(&p.path), p.shape.as_slice()))
+        .collect();
     let mut weights = unwrap(checkpoint, &expected);
     let differences = compare(&expected, &weights);
     if !differences.is_empty() {
-        return Err(CheckpointError::Mismatch { path: path.display().to_string(), differences });
+        return Err(CheckpointError::Mismatch {
+            path: path.display().to_string(),
+            differences,
+        });
     }
     let by_id = params
         .iter()
-        .filter_map(|p| weights.remove(&official_name(&p.path)).map(|data| (p.id, data)))
+        .filter_map(|p| {
+            weights
+                .remove(&official_name(&p.path))
+                .map(|data| (p.id, data))
+        })
         .collect();
     Ok(model.map(&mut Assign { by_id }))
 }
@@ -46,13 +61,21 @@ pub fn apply<M: Module>(
 /// The entries under the wrapper that holds most of the expected names, without it.
 fn unwrap(checkpoint: Checkpoint, expected: &BTreeMap<String, &[usize]>) -> Checkpoint {
     let matches = |wrapper: &&str| {
-        let names = checkpoint.keys().filter_map(|name| name.strip_prefix(*wrapper));
+        let names = checkpoint
+            .keys()
+            .filter_map(|name| name.strip_prefix(*wrapper));
         names.filter(|name| expected.contains_key(*name)).count()
     };
     // Of equal counts the first, shortest wrapper: `max_by_key` keeps the last.
-    let wrapper = WRAPPERS.iter().rev().max_by_key(|w| matches(w)).copied().unwrap_or_default();
+    let wrapper = WRAPPERS
+        .iter()
+        .rev()
+        .max_by_key(|w| matches(w))
+        .copied()
+        .unwrap_or_default();
     let strip = |(name, data): (String, TensorData)| {
-        name.strip_prefix(wrapper).map(|name| (name.to_owned(), data))
+        name.strip_prefix(wrapper)
+            .map(|name| (name.to_owned(), data))
     };
     checkpoint.into_iter().filter_map(strip).collect()
 }
@@ -64,7 +87,9 @@ fn compare(expected: &BTreeMap<String, &[usize]>, weights: &Checkpoint) -> Diffe
             None => differences.missing.push(name.clone()),
             Some(data) if data.shape().as_slice() != *shape => {
                 let file = data.shape().to_vec();
-                differences.shapes.push((name.clone(), shape.to_vec(), file));
+                differences
+                    .shapes
+                    .push((name.clone(), shape.to_vec(), file));
             }
             Some(_) => {}
         }
@@ -84,7 +109,11 @@ impl ModuleMapper for Assign {
         match self.by_id.remove(&param.id) {
             Some(data) => param.map(|old| {
                 let new = Tensor::from_data(data, (&old.device(), old.dtype()));
-                if old.is_require_grad() { new.require_grad() } else { new }
+                if old.is_require_grad() {
+                    new.require_grad()
+                } else {
+                    new
+                }
             }),
             None => param,
         }

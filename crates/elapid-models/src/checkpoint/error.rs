@@ -35,7 +35,10 @@ pub enum CheckpointError {
 
 impl CheckpointError {
     pub(super) fn unreadable(path: &std::path::Path, reason: impl fmt::Display) -> Self {
-        Self::Unreadable { path: path.display().to_string(), reason: reason.to_string() }
+        Self::Unreadable {
+            path: path.display().to_string(),
+            reason: reason.to_string(),
+        }
     }
 }
 
@@ -84,4 +87,3 @@ fn list(f: &mut fmt::Formatter<'_>, what: &str, items: Vec<String>) -> fmt::Resu
         _ => Ok(()),
     }
 }
-

@@ -2,27 +2,31 @@
 
 /// The official name of the parameter at our `path`.
 ///
-/// Ours nests what belongs together (`projections`, one `ssm` per direction, the norm's kind);
-/// official names are flat, with the suffix `_b` for the backward direction.
+/// Ours nests what belongs together: `backbone`, `projections`, one `ssm` per direction, and the
+/// variant of an enum, which alone begins with a capital without being the last name. Official
+/// names are flat, with the suffix `_b` for the backward direction.
 pub fn official_name(path: &str) -> String {
-    let mut names = Vec::new();
+    let mut names: Vec<String> = Vec::new();
     let mut backward = false;
-    for name in path.split('.') {
-        match name {
-            "backbone" | "Vim" | "Mamba" | "Bidirectional" | "Rms" | "Layer" | "projections"
-            | "ssm" => {}
+    let mut parts = path.split('.').peekable();
+    while let Some(part) = parts.next() {
+        let is_last = parts.peek().is_none();
+        match part {
+            "backbone" | "projections" | "ssm" => {}
             "ssm_b" => backward = true,
-            name if backward => {
-                names.push(match name {
-                    "A_log" => "A_b_log".to_owned(),
-                    name => format!("{name}_b"),
-                });
-                backward = false;
-            }
+            variant if !is_last && variant.starts_with(char::is_uppercase) => {}
+            name if std::mem::take(&mut backward) => names.push(backward_name(name)),
             name => names.push(name.to_owned()),
         }
     }
     names.join(".")
+}
+
+fn backward_name(name: &str) -> String {
+    match name {
+        "A_log" => "A_b_log".to_owned(),
+        name => format!("{name}_b"),
+    }
 }
 
 #[cfg(test)]
@@ -32,15 +36,30 @@ mod tests {
     #[test]
     fn names_are_those_of_the_official_state_dict() {
         for (path, name) in [
-            ("backbone.Vim.patch_embed.proj.weight", "patch_embed.proj.weight"),
-            ("backbone.Vim.layers.3.norm.Rms.weight", "layers.3.norm.weight"),
+            (
+                "backbone.Vim.patch_embed.proj.weight",
+                "patch_embed.proj.weight",
+            ),
+            (
+                "backbone.Vim.layers.3.norm.Rms.weight",
+                "layers.3.norm.weight",
+            ),
             (
                 "backbone.Vim.layers.3.mixer.Bidirectional.projections.in_proj.weight",
                 "layers.3.mixer.in_proj.weight",
             ),
-            ("backbone.Vim.layers.3.mixer.Bidirectional.ssm.A_log", "layers.3.mixer.A_log"),
-            ("backbone.Vim.layers.3.mixer.Bidirectional.ssm_b.A_log", "layers.3.mixer.A_b_log"),
-            ("backbone.Vim.layers.3.mixer.Bidirectional.ssm_b.D", "layers.3.mixer.D_b"),
+            (
+                "backbone.Vim.layers.3.mixer.Bidirectional.ssm.A_log",
+                "layers.3.mixer.A_log",
+            ),
+            (
+                "backbone.Vim.layers.3.mixer.Bidirectional.ssm_b.A_log",
+                "layers.3.mixer.A_b_log",
+            ),
+            (
+                "backbone.Vim.layers.3.mixer.Bidirectional.ssm_b.D",
+                "layers.3.mixer.D_b",
+            ),
             (
                 "backbone.Vim.layers.3.mixer.Bidirectional.ssm_b.dt_proj.bias",
                 "layers.3.mixer.dt_proj_b.bias",

@@ -23,7 +23,9 @@ pub fn read(path: &Path) -> Result<Checkpoint, CheckpointError> {
         Some("safetensors") => read_safetensors(path),
         Some("pth" | "pt" | "bin") => read_pytorch(path),
         Some("bpk") => read_burnpack(path),
-        _ => Err(CheckpointError::UnknownFormat { path: path.display().to_string() }),
+        _ => Err(CheckpointError::UnknownFormat {
+            path: path.display().to_string(),
+        }),
     }
 }
 
@@ -50,8 +52,9 @@ fn read_pytorch(path: &Path) -> Result<Checkpoint, CheckpointError> {
     use pytorch_reader::DType as Torch;
     let reader = pytorch_reader::PytorchReader::new(path)
         .map_err(|e| CheckpointError::unreadable(path, e))?;
+    let stored: BTreeMap<_, _> = reader.into_tensors().into_iter().collect();
     let mut checkpoint = Checkpoint::new();
-    for (name, stored) in reader.into_tensors() {
+    for (name, stored) in stored {
         let dtype = match stored.dtype() {
             Torch::F64 => DType::F64,
             Torch::F32 => DType::F32,
@@ -59,7 +62,9 @@ fn read_pytorch(path: &Path) -> Result<Checkpoint, CheckpointError> {
             Torch::BF16 => DType::BF16,
             _ => continue,
         };
-        let bytes = stored.read().map_err(|e| CheckpointError::unreadable(path, e))?;
+        let bytes = stored
+            .read()
+            .map_err(|e| CheckpointError::unreadable(path, e))?;
         checkpoint.insert(name, tensor(bytes, stored.shape(), dtype));
     }
     Ok(checkpoint)

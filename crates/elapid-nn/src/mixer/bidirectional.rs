@@ -59,12 +59,25 @@ impl BidirectionalMamba {
                 let log = |_: &mut dyn rand::Rng, i: usize| ((i % states + 1) as f64).ln();
                 (None, Some(init.fill([config.d_inner(), states], log)))
             }
-            BackwardBranch::OwnParameters { zero_dt_bias } => {
-                (Some(SelectiveSsm::new(init, &SsmConfig { zero_dt_bias, ..config.ssm() })), None)
-            }
+            BackwardBranch::OwnParameters { zero_dt_bias } => (
+                Some(SelectiveSsm::new(
+                    init,
+                    &SsmConfig {
+                        zero_dt_bias,
+                        ..config.ssm()
+                    },
+                )),
+                None,
+            ),
         };
         let divide_out = divide_out && ssm_b.is_some();
-        Self { projections, ssm, ssm_b, A_b_log: log, divide_out }
+        Self {
+            projections,
+            ssm,
+            ssm_b,
+            A_b_log: log,
+            divide_out,
+        }
     }
 
     /// # Shapes
@@ -81,7 +94,8 @@ impl BidirectionalMamba {
             (None, Some(log)) => self.shared(x, z, reset, log),
             (None, None) => self.ssm.forward(x, z, reset, false),
         };
-        self.projections.leave(if self.divide_out { y * 0.5 } else { y })
+        self.projections
+            .leave(if self.divide_out { y * 0.5 } else { y })
     }
 
     /// v1: both scans read the same convolution and projections.
@@ -93,8 +107,14 @@ impl BidirectionalMamba {
         log: &Param<Tensor<2>>,
     ) -> Tensor<3> {
         let x = self.ssm.conv1d.forward(x, reset.clone(), false);
-        let forward = ScanInput { reset, ..self.ssm.scan_input(x).with_gate(z) };
-        let backward = ScanInput { a: decay(log), ..forward.clone() };
+        let forward = ScanInput {
+            reset,
+            ..self.ssm.scan_input(x).with_gate(z)
+        };
+        let backward = ScanInput {
+            a: decay(log),
+            ..forward.clone()
+        };
         selective_scan(forward, options(false)) + selective_scan(backward, options(true))
     }
 }
@@ -108,9 +128,10 @@ mod tests {
     #[test]
     fn equal_directions_commute_with_flipping() {
         let device = Device::flex();
-        let branch = BackwardBranch::OwnParameters { zero_dt_bias: false };
-        let mut mixer =
-            BidirectionalMamba::new(&mut Init::new(0, &device), &tiny(), branch, true);
+        let branch = BackwardBranch::OwnParameters {
+            zero_dt_bias: false,
+        };
+        let mut mixer = BidirectionalMamba::new(&mut Init::new(0, &device), &tiny(), branch, true);
         mixer.ssm_b = Some(mixer.ssm.clone());
         let h = Tensor::<3>::random([2, 9, 12], Distribution::Normal(0.0, 1.0), &device);
         let expected = mixer.forward(h.clone(), None).flip([1]).into_data();
@@ -124,7 +145,10 @@ mod tests {
         let branch = BackwardBranch::OwnParameters { zero_dt_bias: true };
         let mixer = BidirectionalMamba::new(&mut Init::new(0, &device), &tiny(), branch, true);
         let bias = |ssm: &SelectiveSsm| ssm.dt_proj.bias.as_ref().unwrap().val().abs().max();
-        assert_eq!(bias(mixer.ssm_b.as_ref().unwrap()).into_scalar::<f32>(), 0.0);
+        assert_eq!(
+            bias(mixer.ssm_b.as_ref().unwrap()).into_scalar::<f32>(),
+            0.0
+        );
         assert!(bias(&mixer.ssm).into_scalar::<f32>() > 1.0);
     }
 }

@@ -111,9 +111,18 @@ impl Projections {
         in_proj.bias = zeros(init, 2 * inner);
         let bound = config.out_scale / (inner as f64).sqrt();
         let weight = init.uniform([model, inner], bound);
-        let out_proj = Linear { weight, bias: zeros(init, model) };
-        let gamma = config.layer_scale.map(|scale| init.constant([model], scale));
-        Self { in_proj, out_proj, gamma }
+        let out_proj = Linear {
+            weight,
+            bias: zeros(init, model),
+        };
+        let gamma = config
+            .layer_scale
+            .map(|scale| init.constant([model], scale));
+        Self {
+            in_proj,
+            out_proj,
+            gamma,
+        }
     }
 
     /// x and z, each `[B, L, E]`.
@@ -199,7 +208,11 @@ impl Mamba {
 /// A configuration for tests.
 #[cfg(test)]
 pub(super) fn tiny() -> MambaConfig {
-    MambaConfig { d_state: 5, dt_rank: Some(3), ..MambaConfig::new(12) }
+    MambaConfig {
+        d_state: 5,
+        dt_rank: Some(3),
+        ..MambaConfig::new(12)
+    }
 }
 
 #[cfg(test)]
@@ -208,12 +221,16 @@ mod tests {
     use burn::tensor::{Device, Distribution, TensorData, Tolerance};
 
     fn close(a: Tensor<3>, b: Tensor<3>) {
-        a.into_data().assert_approx_eq::<f32>(&b.into_data(), Tolerance::rel_abs(1e-5, 1e-6));
+        a.into_data()
+            .assert_approx_eq::<f32>(&b.into_data(), Tolerance::rel_abs(1e-5, 1e-6));
     }
 
     fn mixer(device: &Device) -> (Mamba, Tensor<3>) {
         let mixer = Mamba::new(&mut Init::new(0, device), &tiny());
-        (mixer, Tensor::random([2, 21, 12], Distribution::Normal(0.0, 1.0), device))
+        (
+            mixer,
+            Tensor::random([2, 21, 12], Distribution::Normal(0.0, 1.0), device),
+        )
     }
 
     #[test]
@@ -246,6 +263,9 @@ mod tests {
         let marks: Vec<bool> = (0..42).map(|i| [0, 9, 10].contains(&(i % 21))).collect();
         let reset = Tensor::from_data(TensorData::new(marks, [2, 21]), &device);
         let parts = [0..9, 9..10, 10..21].map(|r| mixer.forward(h.clone().slice([0..2, r]), None));
-        close(mixer.forward(h, Some(reset)), Tensor::cat(parts.to_vec(), 1));
+        close(
+            mixer.forward(h, Some(reset)),
+            Tensor::cat(parts.to_vec(), 1),
+        );
     }
 }

@@ -14,6 +14,7 @@ pub use mamba::{Mamba, MambaCache, MambaConfig};
 pub use selective_ssm::{DtInit, SelectiveSsm, SsmConfig, SsmState};
 
 /// The mixer of a block.
+#[allow(clippy::large_enum_variant)] // a few a model, and a module cannot be boxed
 #[derive(Module, Debug)]
 pub enum Mixer {
     /// Mamba-1, causal.

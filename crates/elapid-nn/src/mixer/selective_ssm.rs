@@ -115,11 +115,20 @@ impl SelectiveSsm {
         reset: Option<Tensor<2, Bool>>,
         state: SsmState,
     ) -> (Tensor<3>, SsmState) {
-        let conv = self.conv1d.operands(x, reset.clone()).with_initial_columns(state.columns);
-        let silu = ConvOptions { silu: true, reverse: false };
+        let conv = self
+            .conv1d
+            .operands(x, reset.clone())
+            .with_initial_columns(state.columns);
+        let silu = ConvOptions {
+            silu: true,
+            reverse: false,
+        };
         let columns = final_columns(&conv, silu);
         let x = causal_conv1d(conv, silu);
-        let input = self.scan_input(x).with_gate(z).with_initial_state(state.scan);
+        let input = self
+            .scan_input(x)
+            .with_gate(z)
+            .with_initial_state(state.scan);
         let (y, scan) = selective_scan_with_state(ScanInput { reset, ..input }, options(false));
         (y, SsmState { columns, scan })
     }
@@ -140,14 +149,26 @@ impl SelectiveSsm {
         let [_, rank] = self.dt_proj.weight.dims();
         let [_, states] = self.A_log.dims();
         let projected = self.x_proj.forward(x.clone());
-        let delta = project(projected.clone().slice(s![.., .., ..rank]), self.dt_proj.weight.val());
+        let delta = project(
+            projected.clone().slice(s![.., .., ..rank]),
+            self.dt_proj.weight.val(),
+        );
         let matrix = |from: usize| {
             let part = projected.clone().slice(s![.., .., from..from + states]);
             part.reshape([batch, length, 1, states])
         };
-        let input = ScanInput::new(x, delta, decay(&self.A_log), matrix(rank), matrix(rank + states));
+        let input = ScanInput::new(
+            x,
+            delta,
+            decay(&self.A_log),
+            matrix(rank),
+            matrix(rank + states),
+        );
         let bias = self.dt_proj.bias.as_ref().map(Param::val);
-        ScanInput { delta_bias: bias, ..input.with_skip(self.D.val()) }
+        ScanInput {
+            delta_bias: bias,
+            ..input.with_skip(self.D.val())
+        }
     }
 }
 
@@ -157,7 +178,10 @@ pub(super) fn decay(log: &Param<Tensor<2>>) -> Tensor<2> {
 }
 
 pub(super) fn options(reverse: bool) -> ScanOptions {
-    ScanOptions { delta_softplus: true, reverse }
+    ScanOptions {
+        delta_softplus: true,
+        reverse,
+    }
 }
 
 /// The step-size projection: its bias is the inverse softplus of log-uniform step sizes.
@@ -170,10 +194,19 @@ fn dt_proj(init: &mut Init, config: &SsmConfig) -> Linear {
     };
     let (low, high) = (config.dt_min.ln(), config.dt_max.ln());
     let bias = init.fill([config.d_inner], |rng, _| {
-        let step = (low + rng.random::<f64>() * (high - low)).exp().max(config.dt_init_floor);
-        if config.zero_dt_bias { 0.0 } else { step + (-(-step).exp_m1()).ln() }
+        let step = (low + rng.random::<f64>() * (high - low))
+            .exp()
+            .max(config.dt_init_floor);
+        if config.zero_dt_bias {
+            0.0
+        } else {
+            step + (-(-step).exp_m1()).ln()
+        }
     });
-    Linear { weight, bias: Some(bias) }
+    Linear {
+        weight,
+        bias: Some(bias),
+    }
 }
 
 #[cfg(test)]
@@ -183,8 +216,18 @@ mod tests {
 
     #[test]
     fn initial_step_sizes_lie_between_dt_min_and_dt_max() {
-        let ssm = SelectiveSsm::new(&mut Init::new(0, &Device::flex()), &super::super::mamba::tiny().ssm());
-        let bias = ssm.dt_proj.bias.unwrap().val().into_data().try_to_vec::<f32>().unwrap();
+        let ssm = SelectiveSsm::new(
+            &mut Init::new(0, &Device::flex()),
+            &super::super::mamba::tiny().ssm(),
+        );
+        let bias = ssm
+            .dt_proj
+            .bias
+            .unwrap()
+            .val()
+            .into_data()
+            .try_to_vec::<f32>()
+            .unwrap();
         for b in bias {
             let step = f64::from(b).exp().ln_1p();
             assert!((0.000_99..0.101).contains(&step), "{step}");

@@ -34,9 +34,17 @@ pub(crate) enum Dtype {
 }
 
 pub(crate) fn bench(command: BenchCommand) -> Result<(), Failure> {
-    let BenchCommand::Scan { device, shape, dtype, json } = command;
+    let BenchCommand::Scan {
+        device,
+        shape,
+        dtype,
+        json,
+    } = command;
     let device = registry::device(&device).map_err(Failure::input)?;
-    let shapes = shape.iter().map(|text| parse_shape(text)).collect::<Result<Vec<_>, _>>()?;
+    let shapes = shape
+        .iter()
+        .map(|text| parse_shape(text))
+        .collect::<Result<Vec<_>, _>>()?;
     let dtype = match dtype {
         Dtype::Fp32 => DType::F32,
         Dtype::Bf16 => DType::BF16,
@@ -55,12 +63,19 @@ pub(crate) fn bench(command: BenchCommand) -> Result<(), Failure> {
             }
         }
     }
-    if json { Ok(()) } else { print(&table::align(rows)) }
+    if json {
+        Ok(())
+    } else {
+        print(&table::align(rows))
+    }
 }
 
 fn parse_shape(text: &str) -> Result<[usize; 4], Failure> {
     let sizes: Result<Vec<usize>, _> = text.split(',').map(|part| part.trim().parse()).collect();
-    match sizes.ok().and_then(|sizes| <[usize; 4]>::try_from(sizes).ok()) {
+    match sizes
+        .ok()
+        .and_then(|sizes| <[usize; 4]>::try_from(sizes).ok())
+    {
         Some(shape) if shape.iter().all(|size| *size > 0) => Ok(shape),
         _ => Err(Failure::wrong(format!(
             "--shape {text}: expected four positive numbers B,D,L,N; write for example --shape 8,384,197,16"

@@ -19,9 +19,9 @@ pub(crate) struct EvalArgs {
     /// The part of the data.
     #[arg(long, default_value = "test")]
     split: Split,
-    /// The checkpoint of the run.
-    #[arg(long, default_value = "best", conflicts_with = "weights")]
-    checkpoint: Checkpoint,
+    /// The checkpoint of the run [default: the one that the plan's eval.weights names].
+    #[arg(long, conflicts_with = "weights")]
+    checkpoint: Option<Checkpoint>,
     /// Weights from a file instead (.safetensors, .pth, .pt, .bin, .bpk).
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
@@ -50,11 +50,16 @@ pub(crate) fn eval(args: EvalArgs) -> Result<(), Failure> {
         Split::Valid => "valid",
         Split::Test => "test",
     };
-    let batches = data.batches(split, open.plan.eval.batch_size).map_err(Failure::input)?;
+    let batches = data
+        .batches(split, open.plan.eval.batch_size)
+        .map_err(Failure::input)?;
     let evaluation = evaluate(&task, &batches, &device)?;
     if args.json {
-        let metrics: serde_json::Map<_, _> =
-            evaluation.metrics.iter().map(|m| (m.name.to_owned(), json!(m.value))).collect();
+        let metrics: serde_json::Map<_, _> = evaluation
+            .metrics
+            .iter()
+            .map(|m| (m.name.to_owned(), json!(m.value)))
+            .collect();
         let result = json!({"split": split, "samples": evaluation.samples, "metrics": metrics});
         return print(&result.to_string());
     }

@@ -42,7 +42,9 @@ impl Failure {
         let (message, code) = match self {
             Self::Input(error) => (format!("error: {error:#}"), 2),
             Self::Run(error) => (format!("error: {error:#}"), 1),
-            Self::Interrupted { signal, message } => (message, u8::try_from(128 + signal).unwrap_or(1)),
+            Self::Interrupted { signal, message } => {
+                (message, u8::try_from(128 + signal).unwrap_or(1))
+            }
             Self::Defect => return ExitCode::from(1),
         };
         // If standard error is gone there is nobody left to tell.
@@ -67,7 +69,9 @@ impl From<TrainError> for Failure {
 /// Replaces Rust's panic message by one that a user can act on.
 pub(crate) fn report_panics() {
     panic::set_hook(Box::new(|info| {
-        let place = info.location().map(|at| format!(" at {}:{}", at.file(), at.line()));
+        let place = info
+            .location()
+            .map(|at| format!(" at {}:{}", at.file(), at.line()));
         let message = info.payload_as_str().unwrap_or("no message");
         let _ = writeln!(
             std::io::stderr(),
@@ -78,8 +82,6 @@ pub(crate) fn report_panics() {
 }
 
 /// Turns a panic of the command into a failure.
-pub(crate) fn without_panics(
-    command: impl FnOnce() -> Result<(), Failure>,
-) -> Result<(), Failure> {
+pub(crate) fn without_panics(command: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
     panic::catch_unwind(AssertUnwindSafe(command)).unwrap_or(Err(Failure::Defect))
 }

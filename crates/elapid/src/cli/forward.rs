@@ -14,7 +14,9 @@ use super::run::load_weights;
 
 /// Run a model on raw tensors, to compare it with other code.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  elapid forward --model model.toml --weights vim.pth \\\n      --input in.safetensors --output out.safetensors")]
+#[command(
+    after_help = "Example:\n  elapid forward --model model.toml --weights vim.pth \\\n      --input in.safetensors --output out.safetensors"
+)]
 pub(crate) struct ForwardArgs {
     /// TOML file with a [model] table, and [task] for the head.
     #[arg(long, value_name = "TOML")]
@@ -35,7 +37,11 @@ pub(crate) struct ForwardArgs {
 
 pub(crate) fn forward(args: ForwardArgs) -> Result<(), Failure> {
     let (spec, task) = config::load_model(&args.model).map_err(Failure::input)?;
-    let Some(TaskSpec::Classify(config::Classify { classes: Some(classes), .. })) = task else {
+    let Some(TaskSpec::Classify(config::Classify {
+        classes: Some(classes),
+        ..
+    })) = task
+    else {
         return Err(Failure::wrong(format!(
             "`{}` does not say how many classes the head has; add\n  [task]\n  kind = \"classify\"\n  classes = 1000",
             args.model.display()
@@ -56,15 +62,26 @@ fn read_input(path: &Path, [channels, height, width]: [usize; 3]) -> Result<Tens
     let file = SafeTensors::deserialize(&bytes)
         .map_err(|e| wrong(format!("not a safetensors file: {e}")))?;
     let view = file.tensor("input").map_err(|_| {
-        let names = file.names().into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
-        wrong(format!("has no tensor `input`; it has {}", names.join(", ")))
+        let names = file
+            .names()
+            .into_iter()
+            .map(|name| format!("`{name}`"))
+            .collect::<Vec<_>>();
+        wrong(format!(
+            "has no tensor `input`; it has {}",
+            names.join(", ")
+        ))
     })?;
     let dtype = match view.dtype() {
         Dtype::F32 => DType::F32,
         Dtype::F64 => DType::F64,
         Dtype::F16 => DType::F16,
         Dtype::BF16 => DType::BF16,
-        other => return Err(wrong(format!("`input` is {other:?}, expected floating point"))),
+        other => {
+            return Err(wrong(format!(
+                "`input` is {other:?}, expected floating point"
+            )));
+        }
     };
     match view.shape() {
         [batch, c, h, w] if *batch > 0 && [*c, *h, *w] == [channels, height, width] => {}

@@ -9,7 +9,11 @@ pub(crate) struct ListArgs {}
 
 pub(crate) fn list(_: ListArgs) -> Result<(), Failure> {
     let mut rows = vec![
-        row("model", "vim", "Vision Mamba, bidirectional Mamba-1 on image patches (arXiv 2401.09417)"),
+        row(
+            "model",
+            "vim",
+            "Vision Mamba, bidirectional Mamba-1 on image patches (arXiv 2401.09417)",
+        ),
         row("task", "classify", "one class an image, by cross-entropy"),
     ];
     for card in elapid::data::cards().map_err(Failure::run)? {

@@ -36,16 +36,29 @@ pub(crate) fn params(args: ParamsArgs) -> Result<(), Failure> {
     let mut groups: BTreeMap<String, usize> = BTreeMap::new();
     let mut total = 0;
     for param in params {
-        let (name, count) = (official_name(&param.path), param.shape.iter().product::<usize>());
+        let (name, count) = (
+            official_name(&param.path),
+            param.shape.iter().product::<usize>(),
+        );
         let group = name.split('.').next().unwrap_or_default().to_owned();
         rows.push(vec![name, format!("{:?}", param.shape), count.to_string()]);
         *groups.entry(group).or_default() += count;
         total += count;
     }
     if !args.all {
-        rows = groups.into_iter().map(|(name, n)| vec![name, n.to_string()]).collect();
+        rows = groups
+            .into_iter()
+            .map(|(name, n)| vec![name, n.to_string()])
+            .collect();
     }
-    rows.push(vec!["total".into(), if args.all { String::new() } else { total.to_string() }]);
+    rows.push(vec![
+        "total".into(),
+        if args.all {
+            String::new()
+        } else {
+            total.to_string()
+        },
+    ]);
     if let (true, Some(last)) = (args.all, rows.last_mut()) {
         last.push(total.to_string());
     }

@@ -22,9 +22,9 @@ pub(crate) struct PredictArgs {
     /// Classes to show for each image, most probable first.
     #[arg(long, default_value_t = 3)]
     top: usize,
-    /// The checkpoint of the run.
-    #[arg(long, default_value = "best")]
-    checkpoint: Checkpoint,
+    /// The checkpoint of the run [default: the one that the plan's eval.weights names].
+    #[arg(long)]
+    checkpoint: Option<Checkpoint>,
     /// Print one JSON object a line.
     #[arg(long)]
     json: bool,
@@ -57,12 +57,19 @@ pub(crate) fn predict(args: PredictArgs) -> Result<(), Failure> {
                 print(&json!({"image": file, "classes": classes}).to_string())?;
             } else {
                 let mut row = vec![file.display().to_string()];
-                row.extend(best.iter().map(|(c, p)| format!("{} {:.1} %", classes[*c], 100.0 * p)));
+                row.extend(
+                    best.iter()
+                        .map(|(c, p)| format!("{} {:.1} %", classes[*c], 100.0 * p)),
+                );
                 rows.push(row);
             }
         }
     }
-    if args.json { Ok(()) } else { print(&table::align(rows)) }
+    if args.json {
+        Ok(())
+    } else {
+        print(&table::align(rows))
+    }
 }
 
 /// The `count` largest scores with their classes, largest first.
@@ -84,11 +91,18 @@ fn load(files: &[PathBuf], pipeline: &ImagePipeline) -> Result<ImageBatch, Failu
         pixels.extend(pipeline.apply(&PixelImage::from(image), None));
     }
     let shape = [files.len(), pipeline.channels, pipeline.size, pipeline.size];
-    Ok(ImageBatch { pixels, labels: vec![0; files.len()], shape })
+    Ok(ImageBatch {
+        pixels,
+        labels: vec![0; files.len()],
+        shape,
+    })
 }
 
 fn unreadable(file: &Path, reason: &dyn std::fmt::Display) -> Failure {
-    Failure::wrong(format!("cannot read the image `{}`: {reason}", file.display()))
+    Failure::wrong(format!(
+        "cannot read the image `{}`: {reason}",
+        file.display()
+    ))
 }
 
 /// All inputs, folders replaced by the images below them in byte order.
@@ -101,7 +115,9 @@ fn image_files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
         }
     }
     match files.is_empty() {
-        true => Err(Failure::wrong("no .png, .jpg or .jpeg file in the given folders")),
+        true => Err(Failure::wrong(
+            "no .png, .jpg or .jpeg file in the given folders",
+        )),
         false => Ok(files),
     }
 }
@@ -109,11 +125,16 @@ fn image_files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
     let unlisted = |e: std::io::Error| unreadable(folder, &e);
     let entries = std::fs::read_dir(folder).map_err(unlisted)?;
-    let mut paths =
-        entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>().map_err(unlisted)?;
+    let mut paths = entries
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(unlisted)?;
     paths.sort();
     for path in paths {
-        let extension = path.extension().and_then(|e| e.to_str()).map(str::to_lowercase);
+        let extension = path
+            .extension()
+            .and_then(|e| e.to_str())
+            .map(str::to_lowercase);
         match extension.as_deref() {
             _ if path.is_dir() => collect(&path, files)?,
             Some("png" | "jpg" | "jpeg") => files.push(path),

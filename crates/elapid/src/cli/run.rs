@@ -25,7 +25,10 @@ pub(crate) struct Built {
 pub(crate) fn build(plan: &Plan, device: &Device) -> Result<Built, Failure> {
     let data = ImageData::open(plan, registry::input_shape(&plan.model)).map_err(Failure::input)?;
     let classes = classes(plan, data.classes())?;
-    Ok(Built { task: task(plan, classes, device), data })
+    Ok(Built {
+        task: task(plan, classes, device),
+        data,
+    })
 }
 
 /// A freshly initialised task.
@@ -91,7 +94,11 @@ impl OpenRun {
         let plan_path = path.join("plan.toml");
         let plan = config::parse(&dir.plan()?, &plan_path).map_err(Failure::input)?;
         let manifest = dir.manifest()?;
-        Ok(Self { dir, plan, manifest })
+        Ok(Self {
+            dir,
+            plan,
+            manifest,
+        })
     }
 
     /// The device to use: the one asked for, or else the one the run was started on.
@@ -109,13 +116,23 @@ impl OpenRun {
     /// How images are prepared for the model.
     pub(crate) fn pipeline(&self) -> Result<ImagePipeline, Failure> {
         let numbers = |name: &str| {
-            let values = self.manifest.get("normalisation").and_then(|n| n.get(name)).cloned();
+            let values = self
+                .manifest
+                .get("normalisation")
+                .and_then(|n| n.get(name))
+                .cloned();
             serde_json::from_value(values.unwrap_or_default())
                 .map_err(|_| self.damaged("normalisation"))
         };
         let [channels, size, _] = registry::input_shape(&self.plan.model);
         let (mean, std) = (numbers("mean")?, numbers("std")?);
-        Ok(ImagePipeline { size, channels, mean, std, augment: None })
+        Ok(ImagePipeline {
+            size,
+            channels,
+            mean,
+            std,
+            augment: None,
+        })
     }
 
     fn damaged(&self, member: &str) -> Failure {
@@ -126,11 +143,12 @@ impl OpenRun {
         ))
     }
 
-    /// The task with the weights of a checkpoint of the run, or of a file.
+    /// The task with the weights of a file, or of a checkpoint of the run: the one asked for, or
+    /// else the one that the plan has tested.
     pub(crate) fn trained(
         &self,
         device: &Device,
-        checkpoint: Checkpoint,
+        checkpoint: Option<Checkpoint>,
         weights: Option<&Path>,
     ) -> Result<ImageClassification, Failure> {
         let mut task = task(&self.plan, self.classes()?, device);
@@ -139,7 +157,11 @@ impl OpenRun {
             return Ok(task);
         }
         let checkpoints = self.dir.checkpoints();
-        let best = match checkpoint {
+        let planned = match self.plan.eval.weights {
+            config::Weights::Best => Checkpoint::Best,
+            config::Weights::Last => Checkpoint::Last,
+        };
+        let best = match checkpoint.unwrap_or(planned) {
             Checkpoint::Best => checkpoints.best().map_err(Failure::run)?,
             Checkpoint::Last => None,
         };

@@ -14,7 +14,9 @@ use super::{print, table};
 
 /// Train a model as a TOML file says.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  elapid train configs/vision/vim_digits.toml --set train.epochs=10")]
+#[command(
+    after_help = "Example:\n  elapid train configs/vision/vim_digits.toml --set train.epochs=10"
+)]
 pub(crate) struct TrainArgs {
     /// The experiment.
     config: PathBuf,
@@ -42,14 +44,15 @@ pub(crate) struct ResumeArgs {
 
 pub(crate) fn train(args: TrainArgs) -> Result<(), Failure> {
     let plan = config::load(&args.config, &args.set).map_err(Failure::input)?;
-    let device = registry::device(&args.device).map_err(Failure::input)?;
+    let device_name = registry::resolve(&args.device);
+    let device = registry::device(device_name).map_err(Failure::input)?;
     let built = run::build(&plan, &device)?;
     built.data.check(&plan.data).map_err(Failure::input)?;
     let path = run::new_run_path(args.out, &plan.run.name);
     let text = fs::read_to_string(&args.config).map_err(Failure::input)?;
     let parameters = built.task.num_params();
     let classes = built.task.classes().to_vec();
-    let manifest = run::manifest(&built.data, parameters, &classes, &args.device);
+    let manifest = run::manifest(&built.data, parameters, &classes, device_name);
     let trainer_data = built.data.sources(&plan).map_err(Failure::input)?;
     let dir = RunDir::create(&path, &plan.to_toml(), &text, manifest)?;
     let trainer = trainer(dir, &plan, device, trainer_data)?;

@@ -19,7 +19,11 @@ pub struct ImageClassification {
 impl ImageClassification {
     /// `label_smoothing` is the share of the target that is spread over all classes.
     pub fn new(model: ImageClassifier, classes: Vec<String>, label_smoothing: f64) -> Self {
-        Self { model, label_smoothing, classes }
+        Self {
+            model,
+            label_smoothing,
+            classes,
+        }
     }
 
     /// Names of the classes, in the order of the scores.
@@ -67,7 +71,10 @@ impl Task for ImageClassification {
 /// PyTorch's `cross_entropy(label_smoothing = s)`.
 fn cross_entropy(scores: Tensor<2>, labels: Tensor<1, Int>, smoothing: f64) -> Tensor<1> {
     let log_p = activation::log_softmax(scores, 1);
-    let picked = log_p.clone().gather(1, labels.unsqueeze_dim(1)).squeeze_dim::<1>(1);
+    let picked = log_p
+        .clone()
+        .gather(1, labels.unsqueeze_dim(1))
+        .squeeze_dim::<1>(1);
     match smoothing {
         0.0 => -picked,
         s => -(picked * (1.0 - s) + log_p.mean_dim(1).squeeze_dim::<1>(1) * s),
@@ -97,7 +104,13 @@ pub struct ClassificationTally {
 impl ClassificationTally {
     fn new(classes: Vec<String>) -> Self {
         let counts = vec![vec![0; classes.len()]; classes.len()];
-        Self { classes, samples: 0, loss: 0.0, in_top5: 0, counts }
+        Self {
+            classes,
+            samples: 0,
+            loss: 0.0,
+            in_top5: 0,
+            counts,
+        }
     }
 
     /// Adds one sample by its class scores. Of equal scores the lower class wins.
@@ -108,7 +121,9 @@ impl ClassificationTally {
             };
             scores.iter().enumerate().filter(|&at| ahead(at)).count()
         };
-        let predicted = (0..scores.len()).find(|&class| rank(class) == 0).unwrap_or(0);
+        let predicted = (0..scores.len())
+            .find(|&class| rank(class) == 0)
+            .unwrap_or(0);
         self.samples += 1;
         self.loss += loss;
         self.in_top5 += u64::from(rank(label) < 5);
@@ -118,9 +133,15 @@ impl ClassificationTally {
 
 impl Tally for ClassificationTally {
     fn metrics(&self) -> Vec<Measured> {
-        let right: u64 = (0..self.counts.len()).map(|class| self.counts[class][class]).sum();
+        let right: u64 = (0..self.counts.len())
+            .map(|class| self.counts[class][class])
+            .sum();
         let share = |count: u64| count as f64 / self.samples as f64;
-        let measured = |name, value, higher_is_better| Measured { name, value, higher_is_better };
+        let measured = |name, value, higher_is_better| Measured {
+            name,
+            value,
+            higher_is_better,
+        };
         let mut metrics = vec![
             measured("loss", self.loss / self.samples as f64, false),
             measured("accuracy", share(right), true),
@@ -133,7 +154,10 @@ impl Tally for ClassificationTally {
     }
 
     fn confusion(&self) -> Option<Confusion> {
-        Some(Confusion { classes: self.classes.clone(), counts: self.counts.clone() })
+        Some(Confusion {
+            classes: self.classes.clone(),
+            counts: self.counts.clone(),
+        })
     }
 }
 

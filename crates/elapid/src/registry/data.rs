@@ -52,7 +52,12 @@ impl ImageData {
             scale: augment.scale as f32,
             hflip: augment.hflip,
         };
-        Ok(Self { splits, pipeline, augment, workers: common.workers })
+        Ok(Self {
+            splits,
+            pipeline,
+            augment,
+            workers: common.workers,
+        })
     }
 
     /// Opens every image of a folder of moderate size once, so that a broken file stops a run
@@ -62,11 +67,17 @@ impl ImageData {
     ///
     /// The first image that cannot be read.
     pub fn check(&self, spec: &DataSpec) -> Result<(), DataError> {
-        let splits = [Some(&self.splits.train), self.splits.valid.as_ref(), Some(&self.splits.test)];
+        let splits = [
+            Some(&self.splits.train),
+            self.splits.valid.as_ref(),
+            Some(&self.splits.test),
+        ];
         let splits: Vec<_> = splits.into_iter().flatten().collect();
         let images: usize = splits.iter().map(|split| split.len()).sum();
         if matches!(spec.source, Source::ImageFolder(_)) && images <= CHECKED_IMAGES {
-            return splits.into_iter().try_for_each(|split| check_readable(split.as_ref()));
+            return splits
+                .into_iter()
+                .try_for_each(|split| check_readable(split.as_ref()));
         }
         Ok(())
     }
@@ -78,9 +89,7 @@ impl ImageData {
 
     /// What the manifest says of the data.
     pub fn manifest(&self) -> Value {
-        let split = |data: &Arc<dyn ImageDataset>| {
-            json!({"images": data.len(), "fingerprint": data.fingerprint()})
-        };
+        let split = |data: &Arc<dyn ImageDataset>| json!({"images": data.len(), "fingerprint": data.fingerprint()});
         json!({
             "name": self.splits.card.name,
             "classes": self.classes(),
@@ -96,16 +105,24 @@ impl ImageData {
     ///
     /// An empty split.
     pub fn sources(&self, plan: &Plan) -> Result<Sources<ImageBatch>, DataError> {
-        let augment = Some(self.augment.clone());
+        let augment = Some(self.augment);
         let train = TrainLoader::new(
             Arc::clone(&self.splits.train),
-            ImagePipeline { augment, ..self.pipeline.clone() },
+            ImagePipeline {
+                augment,
+                ..self.pipeline.clone()
+            },
             plan.train.batch_size,
             plan.run.seed,
             self.workers,
         )?;
         let batch = plan.eval.batch_size;
-        let valid = self.splits.valid.is_some().then(|| self.batches("valid", batch)).transpose()?;
+        let valid = self
+            .splits
+            .valid
+            .is_some()
+            .then(|| self.batches("valid", batch))
+            .transpose()?;
         let test = self.batches("test", batch)?;
         let boxed = |source: EvalBatches| Box::new(source) as Box<dyn EvalSource<ImageBatch>>;
         Ok(Sources {
@@ -120,7 +137,11 @@ impl ImageData {
     /// # Errors
     ///
     /// An empty split, or a validation split where none is held out.
-    pub fn batches(&self, split: &'static str, batch_size: usize) -> Result<EvalBatches, DataError> {
+    pub fn batches(
+        &self,
+        split: &'static str,
+        batch_size: usize,
+    ) -> Result<EvalBatches, DataError> {
         let dataset = match split {
             "train" => Some(&self.splits.train),
             "valid" => self.splits.valid.as_ref(),
@@ -133,8 +154,12 @@ impl ImageData {
                 expected: "above 0 to evaluate a validation split".into(),
             });
         };
-        let loader =
-            EvalLoader::new(Arc::clone(dataset), self.pipeline.clone(), batch_size, self.workers)?;
+        let loader = EvalLoader::new(
+            Arc::clone(dataset),
+            self.pipeline.clone(),
+            batch_size,
+            self.workers,
+        )?;
         Ok(EvalBatches(loader))
     }
 }
@@ -178,7 +203,11 @@ impl TrainSource<ImageBatch> for TrainBatches {
         &self,
         first: usize,
     ) -> Box<dyn Iterator<Item = Result<ImageBatch, BoxError>> + Send> {
-        Box::new(self.0.iter_from(first).map(|batch| batch.map_err(BoxError::from)))
+        Box::new(
+            self.0
+                .iter_from(first)
+                .map(|batch| batch.map_err(BoxError::from)),
+        )
     }
 }
 

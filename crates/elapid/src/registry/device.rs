@@ -65,22 +65,30 @@ pub fn device(name: &str) -> Result<Device, DeviceError> {
         Some(Ok(number)) => Some(number),
         Some(Err(_)) => {
             let index = index.unwrap_or_default().to_owned();
-            return Err(DeviceError::Index { name: name.into(), kind: kind.into(), index });
+            return Err(DeviceError::Index {
+                name: name.into(),
+                kind: kind.into(),
+                index,
+            });
         }
     };
     match kind {
-        "auto" => Ok(auto()),
+        "auto" => device(resolve(name)),
         "cpu" => Ok(Device::flex()),
         _ => gpu(kind, number, name),
     }
 }
 
-/// The first of this build's backends: a GPU's if there is one, else the CPU.
-fn auto() -> Device {
-    ["cuda", "rocm", "metal", "vulkan", "wgpu"]
-        .into_iter()
-        .find_map(|kind| gpu(kind, None, kind).ok())
-        .unwrap_or_else(Device::flex)
+/// What `auto` stands for in this build: its first GPU backend, else the CPU. Other names stay.
+pub fn resolve(name: &str) -> &str {
+    let compiled = ["cuda", "rocm", "metal", "vulkan", "wgpu"];
+    match name {
+        "auto" => compiled
+            .into_iter()
+            .find(|kind| gpu(kind, None, kind).is_ok())
+            .unwrap_or("cpu"),
+        name => name,
+    }
 }
 
 #[allow(unused_variables)] // the number is read where a GPU backend is compiled in
@@ -99,7 +107,10 @@ fn gpu(kind: &str, number: Option<usize>, name: &str) -> Result<Device, DeviceEr
         _ => {
             let known = ["cuda", "vulkan", "metal", "wgpu", "rocm"];
             match known.into_iter().find(|feature| *feature == kind) {
-                Some(feature) => Err(DeviceError::NotCompiled { name: name.into(), feature }),
+                Some(feature) => Err(DeviceError::NotCompiled {
+                    name: name.into(),
+                    feature,
+                }),
                 None => Err(DeviceError::Unknown { name: name.into() }),
             }
         }
@@ -130,7 +141,17 @@ mod tests {
 
     #[test]
     fn bad_names_are_refused() {
-        assert!(device("gpu").unwrap_err().to_string().contains("unknown device `gpu`"));
-        assert!(device("cuda:x").unwrap_err().to_string().contains("`cuda:0`"));
+        assert!(
+            device("gpu")
+                .unwrap_err()
+                .to_string()
+                .contains("unknown device `gpu`")
+        );
+        assert!(
+            device("cuda:x")
+                .unwrap_err()
+                .to_string()
+                .contains("`cuda:0`")
+        );
     }
 }

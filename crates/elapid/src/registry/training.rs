@@ -17,7 +17,12 @@ pub fn train_config(plan: &Plan, steps_per_epoch: u64) -> TrainConfig {
     TrainConfig {
         seed: plan.run.seed,
         total_steps: steps(plan.train.length()),
-        schedule: Schedule { lr: optim.lr, warmup_steps: steps(warmup), warmup_lr, decay },
+        schedule: Schedule {
+            lr: optim.lr,
+            warmup_steps: steps(warmup),
+            warmup_lr,
+            decay,
+        },
         betas: (optim.betas[0], optim.betas[1]),
         eps: optim.eps,
         weight_decay: optim.weight_decay,
@@ -46,7 +51,11 @@ pub fn param_rules<M: Module>(plan: &Plan, module: &M) -> Vec<ParamRule> {
             || (role == Role::SsmA && optim.decay_ssm_a)
             // The step-size projection is a matrix with a bias: one decays, the other does not.
             || (role == Role::Dt && param.shape.len() > 1);
-        ParamRule { id: param.id, decay, lr_scale: 1.0 }
+        ParamRule {
+            id: param.id,
+            decay,
+            lr_scale: 1.0,
+        }
     };
     named_params(module).into_iter().map(rule).collect()
 }

@@ -24,7 +24,11 @@ use crate::flex::{from_vec, output, simd, to_f32};
 /// Gradients of every operand that is present.
 pub(super) fn run(p: &Problem<'_>, grad: FlexTensor, dtype: DType) -> ConvGrads<Flex> {
     let grad = with_contiguous_rows(to_f32(grad));
-    let columns = if p.initial_columns.is_some() { p.taps - 1 } else { 0 };
+    let columns = if p.initial_columns.is_some() {
+        p.taps - 1
+    } else {
+        0
+    };
     let mut x = output(p.batch * p.length * p.channels);
     let mut initial = vec![0.0; p.batch * columns * p.channels];
     let mut weight = output(p.batch * p.taps * p.channels);
@@ -38,11 +42,22 @@ pub(super) fn run(p: &Problem<'_>, grad: FlexTensor, dtype: DType) -> ConvGrads<
         };
         let grad = Rows::new(&grad);
         let arch = Arch::new();
-        blocks(p.batch, 1, p.channels).into_par_iter().for_each(|block| {
-            arch.dispatch(Task { p, block, grad: &grad, out: &out });
-        });
+        blocks(p.batch, 1, p.channels)
+            .into_par_iter()
+            .for_each(|block| {
+                arch.dispatch(Task {
+                    p,
+                    block,
+                    grad: &grad,
+                    out: &out,
+                });
+            });
     }
-    let weight = transpose(&sum_over_batch(&weight, p.taps * p.channels), p.taps, p.channels);
+    let weight = transpose(
+        &sum_over_batch(&weight, p.taps * p.channels),
+        p.taps,
+        p.channels,
+    );
     ConvGrads {
         x: from_vec(x, [p.batch, p.length, p.channels], dtype),
         weight: from_vec(weight, [p.channels, p.taps], DType::F32),
@@ -99,14 +114,17 @@ impl Task<'_> {
     #[inline(always)]
     fn before_silu<S: Simd>(&self, s: S, t: usize, range: Range<usize>) -> S::f32s {
         let (p, batch) = (self.p, self.block.batch);
-        let grad = s.partial_load_f32s(&self.grad.row([batch, t])[range.clone()]);
+        let grad = simd::load(s, &self.grad.row([batch, t])[range.clone()]);
         if !p.options.silu {
             return grad;
         }
         let sum = p.convolve(s, batch, t, range);
         let sigmoid = simd::sigmoid(s, sum);
         let one = s.splat_f32s(1.0);
-        let slope = s.mul_f32s(sigmoid, s.mul_add_e_f32s(sum, s.sub_f32s(one, sigmoid), one));
+        let slope = s.mul_f32s(
+            sigmoid,
+            s.mul_add_e_f32s(sum, s.sub_f32s(one, sigmoid), one),
+        );
         s.mul_f32s(grad, slope)
     }
 
@@ -123,16 +141,16 @@ impl Task<'_> {
         let (p, batch) = (self.p, self.block.batch);
         for distance in p.distances(batch, t) {
             let source = p.source(t, distance);
-            let x = s.partial_load_f32s(&p.row(batch, &source)[range.clone()]);
+            let x = simd::load(s, &p.row(batch, &source)[range.clone()]);
             weight[distance] = s.mul_add_e_f32s(d, x, weight[distance]);
-            let share = s.mul_f32s(d, s.partial_load_f32s(&p.tap(distance)[range.clone()]));
+            let share = s.mul_f32s(d, simd::load(s, &p.tap(distance)[range.clone()]));
             let target = self.target(&source, range.clone());
             // A token's own step comes first in processing order and starts its sum.
             let sum = match distance {
                 0 => share,
-                _ => s.add_f32s(share, s.partial_load_f32s(target)),
+                _ => s.add_f32s(share, simd::load(s, target)),
             };
-            s.partial_store_f32s(target, sum);
+            simd::store(s, target, sum);
         }
     }
 
@@ -158,11 +176,11 @@ impl Task<'_> {
             let start = (batch * p.taps + p.taps - 1 - distance) * p.channels;
             // SAFETY: this task alone owns these channels of this batch element.
             let row = unsafe { self.out.weight.part(start + range.start..start + range.end) };
-            s.partial_store_f32s(row, *sum);
+            simd::store(s, row, *sum);
         }
         let start = batch * p.channels;
         // SAFETY: as above.
         let row = unsafe { self.out.bias.part(start + range.start..start + range.end) };
-        s.partial_store_f32s(row, bias);
+        simd::store(s, row, bias);
     }
 }

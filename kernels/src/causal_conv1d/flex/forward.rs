@@ -18,7 +18,13 @@ pub(super) fn run(p: &Problem<'_>, dtype: DType) -> FlexTensor {
         let arch = Arch::new();
         blocks(p.batch, 1, p.channels)
             .into_par_iter()
-            .for_each(|block| arch.dispatch(Task { p, block, out: &out }));
+            .for_each(|block| {
+                arch.dispatch(Task {
+                    p,
+                    block,
+                    out: &out,
+                })
+            });
     }
     from_vec(out, [p.batch, p.length, p.channels], dtype)
 }
@@ -46,7 +52,7 @@ impl WithSimd for Task<'_> {
                 let start = (block.batch * p.length + t) * p.channels;
                 // SAFETY: this task alone owns these channels of this batch element.
                 let row = unsafe { self.out.part(start + range.start..start + range.end) };
-                s.partial_store_f32s(row, y);
+                simd::store(s, row, y);
             }
         }
     }

@@ -8,7 +8,7 @@ use pulp::Simd;
 use crate::causal_conv1d::{ConvOptions, ops::ConvTensors};
 use crate::flex::rows::{Rows, with_contiguous_rows};
 use crate::flex::sums::transpose;
-use crate::flex::to_f32;
+use crate::flex::{simd, to_f32};
 use crate::native::Optional;
 
 /// 32-bit operands whose innermost axis is contiguous.
@@ -30,7 +30,8 @@ impl Operands {
         let optional = |tensor: Optional<Flex>| tensor.into_option().map(rows);
         let shape = input.weight.layout().shape().clone();
         let weight = to_f32(input.weight).to_contiguous();
-        let values = &weight.storage::<f32>()[weight.layout().start_offset()..][..shape.num_elements()];
+        let values =
+            &weight.storage::<f32>()[weight.layout().start_offset()..][..shape.num_elements()];
         Self {
             dtype: input.x.dtype(),
             x: rows(input.x),
@@ -88,7 +89,11 @@ impl Problem<'_> {
     /// Sequence position of a processing step.
     #[inline(always)]
     pub(super) fn position(&self, step: usize) -> usize {
-        if self.options.reverse { self.length - 1 - step } else { step }
+        if self.options.reverse {
+            self.length - 1 - step
+        } else {
+            step
+        }
     }
 
     /// Distances that the taps at position `t` may look back, inclusive.
@@ -135,13 +140,13 @@ impl Problem<'_> {
         range: std::ops::Range<usize>,
     ) -> S::f32s {
         let mut sum = match &self.bias {
-            Some(bias) => s.partial_load_f32s(&bias.row([])[range.clone()]),
+            Some(bias) => simd::load(s, &bias.row([])[range.clone()]),
             None => s.splat_f32s(0.0),
         };
         for distance in self.distances(batch, t) {
             let row = self.row(batch, &self.source(t, distance));
-            let x = s.partial_load_f32s(&row[range.clone()]);
-            sum = s.mul_add_e_f32s(s.partial_load_f32s(&self.tap(distance)[range.clone()]), x, sum);
+            let x = simd::load(s, &row[range.clone()]);
+            sum = s.mul_add_e_f32s(simd::load(s, &self.tap(distance)[range.clone()]), x, sum);
         }
         sum
     }
@@ -150,7 +155,11 @@ impl Problem<'_> {
     /// the same sequence, at most K − 1.
     fn reaches(&self, reset: Option<&Rows<'_, 1>>) -> Vec<u32> {
         let most = self.taps - 1;
-        let first = if self.initial_columns.is_some() { most } else { 0 };
+        let first = if self.initial_columns.is_some() {
+            most
+        } else {
+            0
+        };
         let mut reach = vec![0; self.batch * self.length];
         for batch in 0..self.batch {
             let mut available = first;

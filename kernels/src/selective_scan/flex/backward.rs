@@ -34,7 +34,14 @@ pub(super) fn run(
         let arch = Arch::new();
         p.blocks().into_par_iter().for_each(|block| {
             let (grad, kept, out) = (&grad, &kept, &shared);
-            arch.dispatch(Task { p, emits_state, block, kept, grad, out });
+            arch.dispatch(Task {
+                p,
+                emits_state,
+                block,
+                kept,
+                grad,
+                out,
+            });
         });
     }
     buffers.finish(p, dtype)
@@ -109,9 +116,17 @@ impl Buffers {
         let activation = [p.batch, p.length, p.channels];
         let projection = [p.batch, p.length, p.groups, p.states];
         let per_channel = |partial: Vec<f32>| {
-            from_vec(sum_over_batch(&partial, p.channels), [p.channels], DType::F32)
+            from_vec(
+                sum_over_batch(&partial, p.channels),
+                [p.channels],
+                DType::F32,
+            )
         };
-        let a = transpose(&sum_over_batch(&self.a, p.states * p.channels), p.states, p.channels);
+        let a = transpose(
+            &sum_over_batch(&self.a, p.states * p.channels),
+            p.states,
+            p.channels,
+        );
         let state: Vec<f32> = self
             .initial_state
             .chunks_exact(p.states * p.channels)
@@ -161,7 +176,7 @@ struct Carried<S: Simd> {
 
 /// One chunk of one vector of channels, recomputed; and the chunk's sums over channels.
 struct Scratch<S: Simd> {
-    /// State in front of each step, per (step, state).
+    /// State in front of each step and behind the last, per (step, state).
     before: Vec<S::f32s>,
     /// `exp(Δ A)`, per (step, state).
     decay: Vec<S::f32s>,
@@ -183,7 +198,7 @@ impl<S: Simd> Scratch<S> {
         let per_state = || vec![s.splat_f32s(0.0); CHUNK * states];
         let per_step = || vec![s.splat_f32s(0.0); CHUNK];
         Self {
-            before: per_state(),
+            before: vec![s.splat_f32s(0.0); (CHUNK + 1) * states],
             decay: per_state(),
             delta: per_step(),
             slope: per_step(),
@@ -228,7 +243,7 @@ impl Task<'_> {
             for (i, g) in state.iter_mut().enumerate() {
                 let range = self.block.vector(i / p.states, S::F32_LANES);
                 let row = self.grad.row([self.block.batch, p.length + i % p.states]);
-                *g = s.partial_load_f32s(&row[range]);
+                *g = simd::load(s, &row[range]);
             }
         }
         Carried {
@@ -252,10 +267,10 @@ impl Task<'_> {
     ) {
         let (p, batch, n) = (self.p, self.block.batch, self.p.states);
         let range = self.block.vector(v, S::F32_LANES);
-        let exponents = &carried.decay[v * n..(v + 1) * n];
+        let exponents = &carried.decay[v * n..][..n];
         let chunk = steps.start / CHUNK;
         for (i, h) in scratch.before[..n].iter_mut().enumerate() {
-            *h = s.partial_load_f32s(&self.kept.row([batch, chunk, i])[range.clone()]);
+            *h = simd::load(s, &self.kept.row([batch, chunk, i])[range.clone()]);
         }
         for (k, step) in steps.clone().enumerate() {
             let t = p.position(step);
@@ -269,20 +284,19 @@ impl Task<'_> {
             if p.resets_before(batch, t) {
                 before.fill(s.splat_f32s(0.0));
             }
-            let u = s.partial_load_f32s(&p.u.row([batch, t])[range.clone()]);
+            let u = simd::load(s, &p.u.row([batch, t])[range.clone()]);
             let input = s.mul_f32s(delta, u);
             let mut y = s.mul_f32s(p.skip(s, range.clone()), u);
-            let decay = &mut scratch.decay[k * n..(k + 1) * n];
-            let b = p.b.row([batch, t, self.block.group]);
-            let c = p.c.row([batch, t, self.block.group]);
+            let decay = &mut scratch.decay[k * n..][..n];
+            let after = &mut after[..n];
+            let b = &p.b.row([batch, t, self.block.group])[..n];
+            let c = &p.c.row([batch, t, self.block.group])[..n];
             for i in 0..n {
                 let a = simd::exp2(s, s.mul_f32s(delta, exponents[i]));
                 decay[i] = a;
                 let h = s.mul_add_e_f32s(input, s.splat_f32s(b[i]), s.mul_f32s(a, before[i]));
                 y = s.mul_add_e_f32s(s.splat_f32s(c[i]), h, y);
-                if let Some(next) = after.get_mut(i) {
-                    *next = h;
-                }
+                after[i] = h;
             }
             scratch.y[k] = y;
         }
@@ -302,7 +316,7 @@ impl Task<'_> {
         let t = p.position(step);
         let range = self.block.vector(v, S::F32_LANES);
         let dy = self.through_gate(s, t, range.clone(), scratch.y[k]);
-        let u = s.partial_load_f32s(&p.u.row([batch, t])[range.clone()]);
+        let u = simd::load(s, &p.u.row([batch, t])[range.clone()]);
         let delta = scratch.delta[k];
         let input = s.mul_f32s(delta, u);
 
@@ -311,7 +325,10 @@ impl Task<'_> {
         let (decay, before) = (&scratch.decay[k * n..][..n], &scratch.before[k * n..][..n]);
         let (db, dc) = (&mut scratch.b[k * n..][..n], &mut scratch.c[k * n..][..n]);
         let exponents = &carried.decay[v * n..][..n];
-        let (state, da) = (&mut carried.state[v * n..][..n], &mut carried.a[v * n..][..n]);
+        let (state, da) = (
+            &mut carried.state[v * n..][..n],
+            &mut carried.a[v * n..][..n],
+        );
 
         let mut through_input = s.splat_f32s(0.0); // Σ_n g B
         let mut through_decay = s.splat_f32s(0.0); // Σ_n g q A·log2(e), with q = a h_{t-1}
@@ -357,15 +374,21 @@ impl Task<'_> {
         y: S::f32s,
     ) -> S::f32s {
         let (p, batch) = (self.p, self.block.batch);
-        let grad = s.partial_load_f32s(&self.grad.row([batch, t])[range.clone()]);
+        let grad = simd::load(s, &self.grad.row([batch, t])[range.clone()]);
         let Some(z) = &p.z else { return grad };
-        let z = s.partial_load_f32s(&z.row([batch, t])[range.clone()]);
+        let z = simd::load(s, &z.row([batch, t])[range.clone()]);
         let sigmoid = simd::sigmoid(s, z);
         let one = s.splat_f32s(1.0);
         // silu'(z) = σ(z) (1 + z (1 − σ(z)))
         let slope = s.mul_f32s(sigmoid, s.mul_add_e_f32s(z, s.sub_f32s(one, sigmoid), one));
         let row = (batch * p.length + t) * p.channels;
-        self.store(s, &self.out.z, row, range, s.mul_f32s(s.mul_f32s(grad, y), slope));
+        self.store(
+            s,
+            &self.out.z,
+            row,
+            range,
+            s.mul_f32s(s.mul_f32s(grad, y), slope),
+        );
         s.mul_f32s(grad, s.mul_f32s(z, sigmoid))
     }
 
@@ -400,12 +423,24 @@ impl Task<'_> {
             let range = self.block.vector(v, S::F32_LANES);
             let row = batch * p.channels;
             self.store(s, &self.out.skip, row, range.clone(), carried.skip[v]);
-            self.store(s, &self.out.delta_bias, row, range.clone(), carried.delta_bias[v]);
+            self.store(
+                s,
+                &self.out.delta_bias,
+                row,
+                range.clone(),
+                carried.delta_bias[v],
+            );
             for n in 0..p.states {
                 let row = (batch * p.states + n) * p.channels;
                 let i = v * p.states + n;
                 self.store(s, &self.out.a, row, range.clone(), carried.a[i]);
-                self.store(s, &self.out.initial_state, row, range.clone(), carried.state[i]);
+                self.store(
+                    s,
+                    &self.out.initial_state,
+                    row,
+                    range.clone(),
+                    carried.state[i],
+                );
             }
         }
     }
@@ -422,7 +457,7 @@ impl Task<'_> {
     ) {
         // SAFETY: this task alone owns these channels of this batch element.
         let slice = unsafe { buffer.part(row + range.start..row + range.end) };
-        s.partial_store_f32s(slice, value);
+        simd::store(s, slice, value);
     }
 }
 
@@ -434,7 +469,10 @@ fn sum_over_parts(p: &Problem<'_>, partial: &[f32]) -> Vec<f32> {
         let (batch, group) = (index / p.parts() / p.groups, index / p.parts() % p.groups);
         for (t, values) in part.chunks_exact(row).enumerate() {
             let start = ((batch * p.length + t) * p.groups + group) * row;
-            sum[start..start + row].iter_mut().zip(values).for_each(|(sum, x)| *sum += x);
+            sum[start..start + row]
+                .iter_mut()
+                .zip(values)
+                .for_each(|(sum, x)| *sum += x);
         }
     }
     sum

@@ -28,10 +28,20 @@ pub(super) fn run(p: &Problem<'_>, plan: ScanPlan, dtype: DType) -> (FlexTensor,
         let (out, kept) = (Scatter::new(&mut out), Scatter::new(&mut kept));
         let arch = Arch::new();
         p.blocks().into_par_iter().for_each(|block| {
-            arch.dispatch(Task { p, plan, rows, block, out: &out, kept: &kept });
+            arch.dispatch(Task {
+                p,
+                plan,
+                rows,
+                block,
+                out: &out,
+                kept: &kept,
+            });
         });
     }
-    (from_vec(out, [p.batch, rows, p.channels], dtype), from_vec(kept, kept_shape, DType::F32))
+    (
+        from_vec(out, [p.batch, rows, p.channels], dtype),
+        from_vec(kept, kept_shape, DType::F32),
+    )
 }
 
 struct Task<'a> {
@@ -89,7 +99,7 @@ impl Task<'_> {
     ) {
         let (p, batch) = (self.p, self.block.batch);
         let range = self.block.vector(v, S::F32_LANES);
-        let u = s.partial_load_f32s(&p.u.row([batch, t])[range.clone()]);
+        let u = simd::load(s, &p.u.row([batch, t])[range.clone()]);
         let delta = step_size(s, p, batch, t, range.clone()).0;
         let input = s.mul_f32s(delta, u);
         let mut y = s.mul_f32s(p.skip(s, range.clone()), u);
@@ -99,13 +109,13 @@ impl Task<'_> {
             y = s.mul_add_e_f32s(s.splat_f32s(c), *h, y);
         }
         if let Some(z) = &p.z {
-            let z = s.partial_load_f32s(&z.row([batch, t])[range.clone()]);
+            let z = simd::load(s, &z.row([batch, t])[range.clone()]);
             y = s.mul_f32s(y, s.mul_f32s(z, simd::sigmoid(s, z)));
         }
         let start = (batch * self.rows + t) * p.channels;
         // SAFETY: this task alone owns these channels of this batch element.
         let row = unsafe { self.out.part(start + range.start..start + range.end) };
-        s.partial_store_f32s(row, y);
+        simd::store(s, row, y);
     }
 
     /// Keeps the state in front of a chunk.
@@ -137,7 +147,7 @@ impl Task<'_> {
                 let start = (first_row + n) * self.p.channels;
                 // SAFETY: this task alone owns these channels of this batch element.
                 let row = unsafe { buffer.part(start + range.start..start + range.end) };
-                s.partial_store_f32s(row, state[v * self.p.states + n]);
+                simd::store(s, row, state[v * self.p.states + n]);
             }
         }
     }
@@ -152,7 +162,7 @@ pub(super) fn step_size<S: Simd>(
     t: usize,
     range: std::ops::Range<usize>,
 ) -> (S::f32s, S::f32s) {
-    let raw = s.partial_load_f32s(&p.delta.row([batch, t])[range.clone()]);
+    let raw = simd::load(s, &p.delta.row([batch, t])[range.clone()]);
     let argument = s.add_f32s(raw, p.delta_bias(s, range));
     match p.options.delta_softplus {
         true => (simd::softplus(s, argument), argument),

@@ -33,6 +33,12 @@ impl SelectiveScanBackward for Flex {
         grad: FloatTensor<Self>,
     ) -> ScanGrads<Self> {
         let operands = Operands::new(input);
-        backward::run(&operands.problem(plan.options), plan, &states, grad, operands.dtype)
+        backward::run(
+            &operands.problem(plan.options),
+            plan,
+            &states,
+            grad,
+            operands.dtype,
+        )
     }
 }

@@ -9,7 +9,7 @@ use pulp::Simd;
 
 use super::CHUNK;
 use crate::flex::blocks::{self, Block};
-use crate::flex::{rows::Rows, rows::with_contiguous_rows, to_f32};
+use crate::flex::{rows::Rows, rows::with_contiguous_rows, simd, to_f32};
 use crate::native::Optional;
 use crate::selective_scan::{ScanOptions, ops::ScanTensors};
 
@@ -95,7 +95,11 @@ impl Problem<'_> {
     /// Sequence position of a processing step.
     #[inline(always)]
     pub(super) fn position(&self, step: usize) -> usize {
-        if self.options.reverse { self.length - 1 - step } else { step }
+        if self.options.reverse {
+            self.length - 1 - step
+        } else {
+            step
+        }
     }
 
     /// Whether the state is cleared in front of position `t`, in processing order.
@@ -125,7 +129,7 @@ impl Problem<'_> {
     /// `A · log2(e)` of a block's channels, one vector per (vector of channels, state).
     #[inline(always)]
     pub(super) fn decay_exponents<S: Simd>(&self, s: S, block: &Block) -> Vec<S::f32s> {
-        let read = |channel: usize, n: usize| self.a.row([channel])[n] * crate::flex::simd::LOG2_E;
+        let read = |channel: usize, n: usize| self.a.row([channel])[n] * simd::LOG2_E;
         gather(s, &block.channels, self.states, read)
     }
 
@@ -167,7 +171,7 @@ impl Problem<'_> {
 #[inline(always)]
 fn load_or_zero<S: Simd>(s: S, row: Option<&Rows<'_, 0>>, range: Range<usize>) -> S::f32s {
     match row {
-        Some(row) => s.partial_load_f32s(&row.row([])[range]),
+        Some(row) => simd::load(s, &row.row([])[range]),
         None => s.splat_f32s(0.0),
     }
 }
