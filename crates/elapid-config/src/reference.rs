@@ -5,9 +5,13 @@ use std::fmt::Write;
 use crate::nearest::code_list;
 use crate::schema::{Default, Key, SECTIONS, Section};
 
+const HEAD: &str = "# Options of an experiment\n\n\
+    Printed by `elapid config reference > docs/reference/config.md`.\n\n";
+
 /// All options as Markdown: one table a section, and one more for each value of its tag.
 pub fn reference() -> String {
-    SECTIONS.iter().map(section).collect::<Vec<_>>().join("\n")
+    let sections: Vec<_> = SECTIONS.iter().map(section).collect();
+    format!("{HEAD}{}", sections.join("\n"))
 }
 
 fn section(section: &Section) -> String {
