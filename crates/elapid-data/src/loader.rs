@@ -229,6 +229,7 @@ mod tests {
             shift: 1,
             rotate: 10.0,
             scale: 0.1,
+            elastic: 0.5,
             hflip: false,
         };
         ImagePipeline {

@@ -84,6 +84,8 @@ options! {
         rotate: f64 = 0.0, within(0.0, 180.0);
         /// Largest zoom: the factor lies in 1 ± scale.
         scale: f64 = 0.0, FRACTION;
+        /// Largest local displacement along each axis, in pixels of the network's input.
+        elastic: f64 = 0.0, at_least(0.0);
         /// Mirror half of the images left to right.
         hflip: bool = false;
     }

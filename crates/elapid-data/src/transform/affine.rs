@@ -61,7 +61,7 @@ impl Affine {
 }
 
 /// Writes all channels of `image` at a position between its pixels; leaves 0 where none is near.
-fn interpolate(image: &PixelImage, x: f32, y: f32, pixel: &mut [u8]) {
+pub(super) fn interpolate(image: &PixelImage, x: f32, y: f32, pixel: &mut [u8]) {
     let (width, height) = (image.width() as f32, image.height() as f32);
     if !(x > -1.0 && x < width && y > -1.0 && y < height) {
         return;
@@ -184,7 +184,7 @@ mod tests {
             shift: 2,
             rotate: 10.0,
             scale: 0.25,
-            hflip: false,
+            ..Augment::default()
         };
         let mut rng = stream(0, &[]);
         let draws: Vec<_> = (0..500).map(|_| Affine::draw(&augment, &mut rng)).collect();

@@ -2,6 +2,7 @@
 
 pub mod affine;
 pub mod channels;
+pub mod elastic;
 pub mod flip;
 pub mod normalise;
 mod pipeline;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use rand_chacha::ChaCha8Rng;
 
 use super::affine::Affine;
+use super::elastic::Elastic;
 use super::{channels, flip, normalise, resize};
 use crate::error::DataError;
 use crate::random::unit;
@@ -35,6 +36,8 @@ pub struct Augment {
     pub rotate: f32,
     /// Largest zoom: the factor lies in `1 ± scale`.
     pub scale: f32,
+    /// Largest local displacement along each axis, in pixels of the network's input.
+    pub elastic: f32,
     /// Mirror half of the images left to right.
     pub hflip: bool,
 }
@@ -108,9 +111,13 @@ impl Augment {
     fn apply<'a>(&self, image: Cow<'a, PixelImage>, rng: &mut ChaCha8Rng) -> Cow<'a, PixelImage> {
         let affine = Affine::draw(self, rng);
         let is_flipped = unit(rng) < 0.5 && self.hflip;
+        let elastic = Elastic::draw(self.elastic, rng);
         let mut image = image;
         if affine != Affine::IDENTITY {
             image = Cow::Owned(affine.apply(&image));
+        }
+        if self.elastic > 0.0 {
+            image = Cow::Owned(elastic.apply(&image));
         }
         if is_flipped {
             image = Cow::Owned(flip::horizontal(&image));
@@ -121,6 +128,13 @@ impl Augment {
     fn check(&self) -> Result<(), DataError> {
         let is_angle = (0.0..=180.0).contains(&self.rotate);
         require(is_angle, "augment.rotate", self.rotate, "0 to 180 degrees")?;
+        let is_distance = self.elastic >= 0.0 && self.elastic.is_finite();
+        require(
+            is_distance,
+            "augment.elastic",
+            self.elastic,
+            "at least 0 pixels",
+        )?;
         let is_scale = (0.0..1.0).contains(&self.scale);
         require(
             is_scale,

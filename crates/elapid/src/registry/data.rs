@@ -50,6 +50,7 @@ impl ImageData {
             shift: u32::try_from(augment.shift).unwrap_or(u32::MAX),
             rotate: augment.rotate as f32,
             scale: augment.scale as f32,
+            elastic: augment.elastic as f32,
             hflip: augment.hflip,
         };
         Ok(Self {
