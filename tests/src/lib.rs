@@ -1,1 +1,44 @@
-//! Placeholder.
+//! Tests across crates.
+//!
+//! - `golden`: our models against tensors recorded from the official code (`tests/golden/`).
+//! - `repo`: configs, cards, documentation and crate edges stay consistent.
+//!
+//! Tests of one crate stay in that crate; those of the command line are in `crates/elapid/tests`.
+
+use std::path::{Path, PathBuf};
+
+/// The root of the repository.
+pub fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// All files below `folder` whose name ends in `suffix`, in byte order.
+///
+/// # Panics
+///
+/// Panics if a folder cannot be listed.
+pub fn files_below(folder: &Path, suffix: &str) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let entries = std::fs::read_dir(&folder)
+            .unwrap_or_else(|error| panic!("cannot list `{}`: {error}", folder.display()));
+        for entry in entries {
+            let path = entry.expect("a listed entry").path();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            match path.is_dir() {
+                true if !name.starts_with('.') && name != "target" && name != "runs" => {
+                    folders.push(path);
+                }
+                false if name.ends_with(suffix) => files.push(path),
+                _ => {}
+            }
+        }
+    }
+    files.sort();
+    files
+}

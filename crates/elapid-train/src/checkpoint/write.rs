@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use burn::optim::OptimizerRecord;
 use burn::store::{ModuleRecord, RecordError};
@@ -26,7 +27,9 @@ impl Checkpoints {
         state: &State,
     ) -> Result<PathBuf, CheckpointError> {
         let partial = self.partial(state.step);
+        let started = Instant::now();
         let outcome = fill(&partial, model, optimiser, state).and_then(|()| self.publish(state));
+        tracing::debug!(step = state.step, took = ?started.elapsed(), "checkpoint written");
         outcome.map_err(|(path, source)| {
             // What is left would only take up space, which may be what is missing.
             let _ = remove_if_present(&partial);

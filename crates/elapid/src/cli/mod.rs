@@ -7,6 +7,7 @@ mod eval;
 mod failure;
 mod forward;
 mod list;
+mod logging;
 mod params;
 mod predict;
 mod run;
@@ -46,6 +47,7 @@ enum Command {
 /// Parses the command line, runs the command, and reports what went wrong.
 pub(crate) fn main() -> ExitCode {
     failure::report_panics();
+    logging::install();
     let cli = Cli::parse();
     let outcome = failure::without_panics(|| match cli.command {
         Command::Train(args) => train::train(args),

@@ -48,6 +48,7 @@ pub(crate) fn train(args: TrainArgs) -> Result<(), Failure> {
     let device = registry::device(device_name).map_err(Failure::input)?;
     let built = run::build(&plan, &device)?;
     built.data.check(&plan.data).map_err(Failure::input)?;
+    tracing::info!(device = device_name, data = %built.data.manifest(), "data opened");
     let path = run::new_run_path(args.out, &plan.run.name);
     let text = fs::read_to_string(&args.config).map_err(Failure::input)?;
     let parameters = built.task.num_params();
