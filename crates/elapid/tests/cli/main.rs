@@ -1,0 +1,6 @@
+//! The command line as a user meets it: files, messages, exit codes.
+
+mod bad_input;
+mod resume;
+mod support;
+mod train;

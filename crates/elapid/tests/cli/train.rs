@@ -1,0 +1,140 @@
+//! `train`, `eval`, `predict`.
+
+use std::fs;
+
+use image::GrayImage;
+use serde_json::Value;
+use tempfile::tempdir;
+
+use crate::support::{elapid, fail, metrics, smoke, succeed, timeless, train};
+
+#[test]
+fn a_run_directory_is_complete() {
+    let folder = tempdir().unwrap();
+    let run = folder.path().join("run");
+    let output = succeed(&mut train(&run, &[]));
+    assert!(
+        output.contains("accuracy") && output.contains("report.html"),
+        "{output}"
+    );
+    for file in [
+        "config.toml",
+        "plan.toml",
+        "manifest.json",
+        "log.txt",
+        "confusion.json",
+    ] {
+        assert!(run.join(file).is_file(), "{file}");
+    }
+    for file in ["model.bpk", "optim.bpk", "state.json", "manifest.json"] {
+        assert!(
+            run.join("checkpoints/step-20").join(file).is_file(),
+            "{file}"
+        );
+    }
+    let report = fs::read_to_string(run.join("report.html")).unwrap();
+    assert!(report.starts_with("<!") && report.contains("<svg"));
+    let lines = metrics(&run);
+    for line in &lines {
+        for key in ["step", "epoch", "split", "name", "value"] {
+            assert!(!line[key].is_null(), "{line} has no {key}");
+        }
+    }
+    assert!(
+        lines
+            .iter()
+            .any(|line| line["split"] == "test" && line["name"] == "accuracy")
+    );
+}
+
+#[test]
+fn the_seed_decides_everything() {
+    let folder = tempdir().unwrap();
+    let run = |name: &str, seed: &str| {
+        let path = folder.path().join(name);
+        succeed(&mut train(&path, &["train.steps=6", seed]));
+        timeless(&path)
+    };
+    let first = run("a", "run.seed=1");
+    assert_eq!(first, run("b", "run.seed=1"));
+    assert_ne!(first, run("c", "run.seed=2"));
+}
+
+#[test]
+fn evaluation_repeats_the_test_of_the_run() {
+    let folder = tempdir().unwrap();
+    let run = folder.path().join("run");
+    succeed(&mut train(&run, &[]));
+    let output = succeed(elapid(["eval", "--json"]).arg(&run));
+    let evaluated: Value = serde_json::from_str(&output).unwrap();
+    let lines = metrics(&run);
+    let line = lines
+        .iter()
+        .find(|l| l["split"] == "test" && l["name"] == "accuracy")
+        .unwrap();
+    assert_eq!(evaluated["metrics"]["accuracy"], line["value"]);
+    assert_eq!(evaluated["samples"], 360);
+}
+
+#[test]
+fn prediction_names_classes_with_probabilities() {
+    let folder = tempdir().unwrap();
+    let run = folder.path().join("run");
+    succeed(&mut train(&run, &["train.steps=2"]));
+    let images = folder.path().join("images");
+    fs::create_dir(&images).unwrap();
+    for name in ["a.png", "b.PNG"] {
+        GrayImage::from_fn(8, 8, |x, _| image::Luma([x as u8 * 30]))
+            .save(images.join(name))
+            .unwrap();
+    }
+    let output = succeed(
+        elapid(["predict", "--json", "--top", "10"])
+            .arg(&run)
+            .arg(&images),
+    );
+    assert_eq!(output.lines().count(), 2);
+    for line in output.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let classes = line["classes"].as_array().unwrap();
+        let sum: f64 = classes
+            .iter()
+            .map(|class| class["probability"].as_f64().unwrap())
+            .sum();
+        assert!(classes.len() == 10 && (sum - 1.0).abs() < 1e-5);
+    }
+    fs::write(images.join("broken.png"), "no image").unwrap();
+    let (code, message) = fail(elapid(["predict"]).arg(&run).arg(&images));
+    assert_eq!(code, Some(2));
+    assert!(message.contains("broken.png"), "{message}");
+}
+
+#[test]
+fn a_directory_that_holds_a_run_is_not_overwritten() {
+    let folder = tempdir().unwrap();
+    let run = folder.path().join("run");
+    succeed(&mut train(&run, &["train.steps=1"]));
+    let before = fs::read(run.join("metrics.jsonl")).unwrap();
+    let (code, message) = fail(&mut train(&run, &[]));
+    assert_eq!(code, Some(2));
+    assert!(
+        message.contains("elapid resume") && message.contains("--out"),
+        "{message}"
+    );
+    assert_eq!(fs::read(run.join("metrics.jsonl")).unwrap(), before);
+}
+
+#[test]
+fn looking_commands_print() {
+    assert!(succeed(elapid(["config", "show"]).arg(smoke())).contains("# default"));
+    assert!(succeed(elapid(["params"]).arg(smoke())).contains("total"));
+    assert!(succeed(&mut elapid(["list"])).contains("digits"));
+    let timing = succeed(&mut elapid([
+        "bench", "scan", "--shape", "1,3,5,2", "--json",
+    ]));
+    for line in timing.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert!(line["forward_ms"].is_f64() && line["backward_ms"].is_f64());
+        assert!(line["strategy"].is_string());
+    }
+}
