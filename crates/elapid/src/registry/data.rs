@@ -93,7 +93,6 @@ impl ImageData {
         let split = |data: &Arc<dyn ImageDataset>| json!({"images": data.len(), "fingerprint": data.fingerprint()});
         json!({
             "name": self.splits.card.name,
-            "classes": self.classes(),
             "train": split(&self.splits.train),
             "valid": self.splits.valid.as_ref().map(split),
             "test": split(&self.splits.test),
