@@ -1,4 +1,5 @@
-//! Which implementation an operand's device calls for.
+//! What the public functions of all operators share: shape checks, optional operands, and which
+//! implementation an operand's device calls for.
 
 use burn::backend::{Backend, DispatchDevice, ExtensionType, tensor::FloatTensor};
 use burn::tensor::{DType, Device};
@@ -44,4 +45,28 @@ pub(crate) fn is_native(device: &Device, dtype: DType) -> bool {
         DispatchDevice::Flex(_)
     );
     on_cpu && matches!(dtype, DType::F32 | DType::F16 | DType::BF16)
+}
+
+/// Shape checks at an operator's door.
+pub(crate) struct Shapes {
+    /// Name in messages.
+    pub(crate) operator: &'static str,
+}
+
+impl Shapes {
+    /// # Panics
+    ///
+    /// Panics with the operand and both shapes if they differ.
+    pub(crate) fn equal<const D: usize>(
+        &self,
+        operand: &str,
+        got: [usize; D],
+        expected: [usize; D],
+    ) {
+        let operator = self.operator;
+        assert!(
+            got == expected,
+            "{operator}: `{operand}` is {got:?}, expected {expected:?}"
+        );
+    }
 }

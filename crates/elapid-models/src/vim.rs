@@ -6,7 +6,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, s};
-use elapid_nn::mixer::{BackwardBranch, BidirectionalMamba, Mamba, MambaConfig, Mixer};
+use elapid_nn::mixer::{BackwardBranch, BidirectionalMamba, DtBias, Mamba, MambaConfig, Mixer};
 use elapid_nn::{Block, Init, Noise, Norm, PatchEmbed, drop_path_rates, dropout};
 
 /// Where class tokens stand, and so what is read out.
@@ -79,7 +79,9 @@ impl VimConfig {
             channels: 3,
             depth: 24,
             mamba: MambaConfig::new(embed_dim),
-            backward: Some(BackwardBranch::OwnParameters { zero_dt_bias: true }),
+            backward: Some(BackwardBranch::OwnParameters {
+                dt_bias: DtBias::Zero,
+            }),
             divide_out: true,
             class_token: ClassToken::Middle,
             pool: Pool::Mean,

@@ -6,7 +6,7 @@ use elapid_kernels::{ConvInput, ConvOptions, causal_conv1d};
 
 use crate::Init;
 
-/// Causal depthwise convolution followed by SiLU; see [`causal_conv1d`].
+/// Causal depthwise convolution followed by SiLU; see [`causal_conv1d()`].
 #[derive(Module, Debug)]
 pub struct DepthwiseConv1d {
     /// `[E, 1, K]`

@@ -2,6 +2,8 @@
 
 use burn::tensor::{Bool, Tensor};
 
+use crate::native::Shapes;
+
 /// Operands of [`causal_conv1d`](super::causal_conv1d). Shapes: B batch, L length, D channels,
 /// K taps.
 #[derive(Clone, Debug)]
@@ -60,34 +62,30 @@ impl ConvInput {
     ///
     /// Panics with the operand, the expected and the given shape.
     pub(super) fn check(&self) {
+        let expect = Shapes {
+            operator: "causal_conv1d",
+        };
         let [batch, length, channels] = self.x.dims();
         let [_, taps] = self.weight.dims();
         assert!(
             length > 0 && taps > 0,
             "causal_conv1d: length and taps must be positive"
         );
-        expect("weight", self.weight.dims(), [channels, taps]);
+        expect.equal("weight", self.weight.dims(), [channels, taps]);
         if let Some(bias) = &self.bias {
-            expect("bias", bias.dims(), [channels]);
+            expect.equal("bias", bias.dims(), [channels]);
         }
         if let Some(columns) = &self.initial_columns {
-            expect(
+            expect.equal(
                 "initial_columns",
                 columns.dims(),
                 [batch, taps - 1, channels],
             );
         }
         if let Some(reset) = &self.reset {
-            expect("reset", reset.dims(), [batch, length]);
+            expect.equal("reset", reset.dims(), [batch, length]);
         }
     }
-}
-
-fn expect<const D: usize>(operand: &str, got: [usize; D], expected: [usize; D]) {
-    assert!(
-        got == expected,
-        "causal_conv1d: `{operand}` is {got:?}, expected {expected:?}"
-    );
 }
 
 /// How a convolution runs.

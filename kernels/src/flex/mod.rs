@@ -1,6 +1,7 @@
 //! What the native CPU implementations share.
 
 pub(crate) mod blocks;
+pub(crate) mod order;
 pub(crate) mod rows;
 pub(crate) mod scatter;
 pub(crate) mod simd;

@@ -2,6 +2,8 @@
 
 use burn::tensor::{Bool, Tensor};
 
+use crate::native::Shapes;
+
 /// Operands of [`selective_scan`](super::selective_scan). Shapes: B batch, L length, D channels,
 /// N states, G groups of channels that share `b` and `c` (D divisible by G).
 #[derive(Clone, Debug)]
@@ -87,6 +89,9 @@ impl ScanInput {
     ///
     /// Panics with the operand, the expected and the given shape.
     pub(super) fn check(&self) {
+        let expect = Shapes {
+            operator: "selective_scan",
+        };
         let [batch, length, channels] = self.u.dims();
         let [_, states] = self.a.dims();
         let [_, _, groups, _] = self.b.dims();
@@ -98,33 +103,26 @@ impl ScanInput {
             groups > 0 && channels % groups == 0,
             "selective_scan: {channels} channels do not divide into {groups} groups"
         );
-        expect("delta", self.delta.dims(), [batch, length, channels]);
-        expect("a", self.a.dims(), [channels, states]);
-        expect("b", self.b.dims(), [batch, length, groups, states]);
-        expect("c", self.c.dims(), [batch, length, groups, states]);
+        expect.equal("delta", self.delta.dims(), [batch, length, channels]);
+        expect.equal("a", self.a.dims(), [channels, states]);
+        expect.equal("b", self.b.dims(), [batch, length, groups, states]);
+        expect.equal("c", self.c.dims(), [batch, length, groups, states]);
         if let Some(skip) = &self.skip {
-            expect("skip", skip.dims(), [channels]);
+            expect.equal("skip", skip.dims(), [channels]);
         }
         if let Some(z) = &self.z {
-            expect("z", z.dims(), [batch, length, channels]);
+            expect.equal("z", z.dims(), [batch, length, channels]);
         }
         if let Some(bias) = &self.delta_bias {
-            expect("delta_bias", bias.dims(), [channels]);
+            expect.equal("delta_bias", bias.dims(), [channels]);
         }
         if let Some(state) = &self.initial_state {
-            expect("initial_state", state.dims(), [batch, channels, states]);
+            expect.equal("initial_state", state.dims(), [batch, channels, states]);
         }
         if let Some(reset) = &self.reset {
-            expect("reset", reset.dims(), [batch, length]);
+            expect.equal("reset", reset.dims(), [batch, length]);
         }
     }
-}
-
-fn expect<const D: usize>(operand: &str, got: [usize; D], expected: [usize; D]) {
-    assert!(
-        got == expected,
-        "selective_scan: `{operand}` is {got:?}, expected {expected:?}"
-    );
 }
 
 /// How a scan runs.

@@ -1,7 +1,7 @@
 //! Weights in files: the official formats and ours.
 //!
-//! A [`Checkpoint`] maps official parameter names to tensors. [`read`] takes `.safetensors`,
-//! PyTorch (`.pth`, `.pt`, `.bin`) and burn (`.bpk`) files; [`apply`] puts the tensors into a model,
+//! A [`Checkpoint`] maps official parameter names to tensors. [`read()`] takes `.safetensors`,
+//! PyTorch (`.pth`, `.pt`, `.bin`) and burn (`.bpk`) files; [`apply()`] puts the tensors into a model,
 //! refusing any difference in names or shapes with a list of what differs.
 
 mod apply;

@@ -13,7 +13,7 @@ use super::{CheckpointError, official_name};
 pub type Checkpoint = BTreeMap<String, TensorData>;
 
 /// Reads a checkpoint; the extension names the format. Names of `.bpk` files, which are ours, are
-/// turned into official ones; wrappers such as `model.` and `module.` stay (see [`super::apply`]).
+/// turned into official ones; wrappers such as `model.` and `module.` stay (see [`super::apply()`]).
 ///
 /// # Errors
 ///

@@ -7,7 +7,7 @@ use burn::tensor::{Bool, Tensor};
 use elapid_kernels::{ScanInput, selective_scan};
 
 use super::mamba::{MambaConfig, Projections};
-use super::selective_ssm::{SelectiveSsm, SsmConfig, decay, options};
+use super::selective_ssm::{DtBias, SelectiveSsm, decay, options};
 use crate::Init;
 
 /// What the backward direction has of its own (`bimamba_type`).
@@ -17,8 +17,8 @@ pub enum BackwardBranch {
     SharedParameters,
     /// v2: everything between the input and output projections.
     OwnParameters {
-        /// Start its step-size bias at zero, as the official code does.
-        zero_dt_bias: bool,
+        /// Where its step-size bias starts; the official code has it at zero.
+        dt_bias: DtBias,
     },
 }
 
@@ -52,23 +52,16 @@ impl BidirectionalMamba {
         divide_out: bool,
     ) -> Self {
         let projections = Projections::new(init, config);
-        let ssm = SelectiveSsm::new(init, &config.ssm());
+        let ssm = SelectiveSsm::new(init, config, DtBias::InverseSoftplus);
         let (ssm_b, log) = match branch {
             BackwardBranch::SharedParameters => {
                 let states = config.d_state;
                 let log = |_: &mut dyn rand::Rng, i: usize| ((i % states + 1) as f64).ln();
                 (None, Some(init.fill([config.d_inner(), states], log)))
             }
-            BackwardBranch::OwnParameters { zero_dt_bias } => (
-                Some(SelectiveSsm::new(
-                    init,
-                    &SsmConfig {
-                        zero_dt_bias,
-                        ..config.ssm()
-                    },
-                )),
-                None,
-            ),
+            BackwardBranch::OwnParameters { dt_bias } => {
+                (Some(SelectiveSsm::new(init, config, dt_bias)), None)
+            }
         };
         let divide_out = divide_out && ssm_b.is_some();
         Self {
@@ -129,7 +122,7 @@ mod tests {
     fn equal_directions_commute_with_flipping() {
         let device = Device::flex();
         let branch = BackwardBranch::OwnParameters {
-            zero_dt_bias: false,
+            dt_bias: DtBias::InverseSoftplus,
         };
         let mut mixer = BidirectionalMamba::new(&mut Init::new(0, &device), &tiny(), branch, true);
         mixer.ssm_b = Some(mixer.ssm.clone());
@@ -142,7 +135,9 @@ mod tests {
     #[test]
     fn the_backward_step_size_starts_as_in_the_official_code() {
         let device = Device::flex();
-        let branch = BackwardBranch::OwnParameters { zero_dt_bias: true };
+        let branch = BackwardBranch::OwnParameters {
+            dt_bias: DtBias::Zero,
+        };
         let mixer = BidirectionalMamba::new(&mut Init::new(0, &device), &tiny(), branch, true);
         let bias = |ssm: &SelectiveSsm| ssm.dt_proj.bias.as_ref().unwrap().val().abs().max();
         assert_eq!(

@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Bool, Tensor};
 
-use super::selective_ssm::{DtInit, SelectiveSsm, SsmConfig, SsmState};
+use super::selective_ssm::{DtBias, DtInit, SelectiveSsm, SsmState};
 use crate::linear::project;
 use crate::{Init, Linear};
 
@@ -69,23 +69,6 @@ impl MambaConfig {
     /// Rank R of the step-size projection.
     pub fn dt_rank(&self) -> usize {
         self.dt_rank.unwrap_or_else(|| self.d_model.div_ceil(16))
-    }
-
-    /// What one direction needs of it.
-    pub(super) fn ssm(&self) -> SsmConfig {
-        SsmConfig {
-            d_inner: self.d_inner(),
-            d_state: self.d_state,
-            d_conv: self.d_conv,
-            dt_rank: self.dt_rank(),
-            dt_min: self.dt_min,
-            dt_max: self.dt_max,
-            dt_init: self.dt_init,
-            dt_scale: self.dt_scale,
-            dt_init_floor: self.dt_init_floor,
-            conv_bias: self.conv_bias,
-            zero_dt_bias: false,
-        }
     }
 }
 
@@ -168,7 +151,7 @@ impl Mamba {
     pub fn new(init: &mut Init, config: &MambaConfig) -> Self {
         Self {
             projections: Projections::new(init, config),
-            ssm: SelectiveSsm::new(init, &config.ssm()),
+            ssm: SelectiveSsm::new(init, config, DtBias::InverseSoftplus),
         }
     }
 

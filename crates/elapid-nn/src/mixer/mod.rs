@@ -11,7 +11,7 @@ use burn::tensor::Tensor;
 
 pub use bidirectional::{BackwardBranch, BidirectionalMamba};
 pub use mamba::{Mamba, MambaCache, MambaConfig};
-pub use selective_ssm::{DtInit, SelectiveSsm, SsmConfig, SsmState};
+pub use selective_ssm::{DtBias, DtInit, SelectiveSsm, SsmState};
 
 /// The mixer of a block.
 #[allow(clippy::large_enum_variant)] // a few a model, and a module cannot be boxed

@@ -10,6 +10,7 @@ use elapid_kernels::{
 };
 use rand::RngExt;
 
+use super::mamba::MambaConfig;
 use crate::linear::project;
 use crate::{DepthwiseConv1d, Init, Linear};
 
@@ -22,32 +23,13 @@ pub enum DtInit {
     Constant,
 }
 
-/// Sizes and initialisation of a [`SelectiveSsm`]; names are the official ones.
-#[derive(Clone, Debug)]
-pub struct SsmConfig {
-    /// Inner width E.
-    pub d_inner: usize,
-    /// States per channel N.
-    pub d_state: usize,
-    /// Taps of the convolution K.
-    pub d_conv: usize,
-    /// Rank R of the step-size projection.
-    pub dt_rank: usize,
-    /// Smallest initial step size.
-    pub dt_min: f64,
-    /// Largest initial step size.
-    pub dt_max: f64,
-    /// Initial weight of the step-size projection.
-    pub dt_init: DtInit,
-    /// Factor on that weight.
-    pub dt_scale: f64,
-    /// Lower bound of initial step sizes.
-    pub dt_init_floor: f64,
-    /// Whether the convolution has a bias.
-    pub conv_bias: bool,
-    /// Start the step-size bias at zero instead of at the inverse softplus of `dt_min..dt_max`: what
-    /// the official Vim does, by accident, to its backward direction.
-    pub zero_dt_bias: bool,
+/// Where the bias of the step-size projection starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DtBias {
+    /// At the inverse softplus of log-uniform step sizes in `dt_min..dt_max`.
+    InverseSoftplus,
+    /// At zero: what the official Vim does, by accident, to its backward direction.
+    Zero,
 }
 
 /// Causal convolution, then the selective scan with parameters computed from its output; the
@@ -79,12 +61,12 @@ pub struct SsmState {
 
 impl SelectiveSsm {
     /// Official initialisation (mixers of `mamba_simple.py`).
-    pub fn new(init: &mut Init, config: &SsmConfig) -> Self {
-        let (inner, states, rank) = (config.d_inner, config.d_state, config.dt_rank);
+    pub fn new(init: &mut Init, config: &MambaConfig, dt_bias: DtBias) -> Self {
+        let (inner, states, rank) = (config.d_inner(), config.d_state, config.dt_rank());
         Self {
             conv1d: DepthwiseConv1d::new(init, inner, config.d_conv, config.conv_bias),
             x_proj: Linear::new(init, inner, rank + 2 * states, false),
-            dt_proj: dt_proj(init, config),
+            dt_proj: dt_proj(init, config, dt_bias),
             A_log: init.fill([inner, states], |_, i| ((i % states + 1) as f64).ln()),
             D: init.constant([inner], 1.0),
         }
@@ -184,25 +166,23 @@ pub(super) fn options(reverse: bool) -> ScanOptions {
     }
 }
 
-/// The step-size projection: its bias is the inverse softplus of log-uniform step sizes.
-fn dt_proj(init: &mut Init, config: &SsmConfig) -> Linear {
-    let shape = [config.d_inner, config.dt_rank];
-    let bound = (config.dt_rank as f64).powf(-0.5) * config.dt_scale;
+fn dt_proj(init: &mut Init, config: &MambaConfig, dt_bias: DtBias) -> Linear {
+    let (inner, rank) = (config.d_inner(), config.dt_rank());
+    let bound = (rank as f64).powf(-0.5) * config.dt_scale;
     let weight = match config.dt_init {
-        DtInit::Random => init.uniform(shape, bound),
-        DtInit::Constant => init.constant(shape, bound),
+        DtInit::Random => init.uniform([inner, rank], bound),
+        DtInit::Constant => init.constant([inner, rank], bound),
     };
     let (low, high) = (config.dt_min.ln(), config.dt_max.ln());
-    let bias = init.fill([config.d_inner], |rng, _| {
-        let step = (low + rng.random::<f64>() * (high - low))
-            .exp()
-            .max(config.dt_init_floor);
-        if config.zero_dt_bias {
-            0.0
-        } else {
+    let bias = match dt_bias {
+        DtBias::Zero => init.constant([inner], 0.0),
+        DtBias::InverseSoftplus => init.fill([inner], |rng, _| {
+            let step = (low + rng.random::<f64>() * (high - low))
+                .exp()
+                .max(config.dt_init_floor);
             step + (-(-step).exp_m1()).ln()
-        }
-    });
+        }),
+    };
     Linear {
         weight,
         bias: Some(bias),
@@ -211,6 +191,7 @@ fn dt_proj(init: &mut Init, config: &SsmConfig) -> Linear {
 
 #[cfg(test)]
 mod tests {
+    use super::super::mamba::tiny;
     use super::*;
     use burn::tensor::Device;
 
@@ -218,7 +199,8 @@ mod tests {
     fn initial_step_sizes_lie_between_dt_min_and_dt_max() {
         let ssm = SelectiveSsm::new(
             &mut Init::new(0, &Device::flex()),
-            &super::super::mamba::tiny().ssm(),
+            &tiny(),
+            DtBias::InverseSoftplus,
         );
         let bias = ssm
             .dt_proj

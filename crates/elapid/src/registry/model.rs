@@ -3,7 +3,7 @@
 use elapid_config::{self as config, ModelSpec};
 use elapid_models::{ClassToken, ImageBackbone, ImageClassifier, Pool, Vim, VimConfig};
 use elapid_nn::Init;
-use elapid_nn::mixer::{BackwardBranch, DtInit, MambaConfig};
+use elapid_nn::mixer::{BackwardBranch, DtBias, DtInit, MambaConfig};
 
 /// The image backbone that a plan names.
 pub fn image_backbone(init: &mut Init, spec: &ModelSpec) -> ImageBackbone {
@@ -37,7 +37,10 @@ fn vim(spec: &config::Vim) -> VimConfig {
             config::Scan::None => None,
             config::Scan::V1 => Some(BackwardBranch::SharedParameters),
             config::Scan::V2 => Some(BackwardBranch::OwnParameters {
-                zero_dt_bias: spec.paper_dt_init_backward,
+                dt_bias: match spec.paper_dt_init_backward {
+                    true => DtBias::Zero,
+                    false => DtBias::InverseSoftplus,
+                },
             }),
         },
         divide_out: spec.divide_out,

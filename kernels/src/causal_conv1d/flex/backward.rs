@@ -99,7 +99,7 @@ impl WithSimd for Task<'_> {
             let mut weight = vec![s.splat_f32s(0.0); p.taps];
             let mut bias = s.splat_f32s(0.0);
             for step in 0..p.length {
-                let t = p.position(step);
+                let t = p.order.position(step);
                 let d = self.before_silu(s, t, range.clone());
                 bias = s.add_f32s(bias, d);
                 self.step(s, t, range.clone(), d, &mut weight);

@@ -6,6 +6,7 @@ use burn_flex::FlexTensor;
 use pulp::Simd;
 
 use crate::causal_conv1d::{ConvOptions, ops::ConvTensors};
+use crate::flex::order::Order;
 use crate::flex::rows::{Rows, with_contiguous_rows};
 use crate::flex::sums::transpose;
 use crate::flex::{simd, to_f32};
@@ -55,9 +56,14 @@ impl Operands {
             weight: &self.weight,
             bias: self.bias.as_ref().map(Rows::new),
             initial_columns: self.initial_columns.as_ref().map(Rows::new),
+            order: Order::new(
+                shape[1],
+                options.reverse,
+                self.reset.as_ref().map(Rows::new),
+            ),
             reach: Vec::new(),
         };
-        problem.reach = problem.reaches(self.reset.as_ref().map(Rows::new).as_ref());
+        problem.reach = problem.reaches();
         problem
     }
 }
@@ -73,6 +79,8 @@ pub(super) struct Problem<'a> {
     weight: &'a [f32],
     pub(super) bias: Option<Rows<'a, 0>>,
     pub(super) initial_columns: Option<Rows<'a, 2>>,
+    /// Direction, and borders that no tap crosses.
+    pub(super) order: Order<'a>,
     /// Tokens in front of each position that its taps may use, `[B, L]`.
     reach: Vec<u32>,
 }
@@ -86,16 +94,6 @@ pub(super) enum Source {
 }
 
 impl Problem<'_> {
-    /// Sequence position of a processing step.
-    #[inline(always)]
-    pub(super) fn position(&self, step: usize) -> usize {
-        if self.options.reverse {
-            self.length - 1 - step
-        } else {
-            step
-        }
-    }
-
     /// Distances that the taps at position `t` may look back, inclusive.
     #[inline(always)]
     pub(super) fn distances(&self, batch: usize, t: usize) -> std::ops::RangeInclusive<usize> {
@@ -153,7 +151,7 @@ impl Problem<'_> {
 
     /// For every position the number of tokens in front of it, in processing order, that lie in
     /// the same sequence, at most K − 1.
-    fn reaches(&self, reset: Option<&Rows<'_, 1>>) -> Vec<u32> {
+    fn reaches(&self) -> Vec<u32> {
         let most = self.taps - 1;
         let first = if self.initial_columns.is_some() {
             most
@@ -164,9 +162,8 @@ impl Problem<'_> {
         for batch in 0..self.batch {
             let mut available = first;
             for step in 0..self.length {
-                let t = self.position(step);
-                let border = if self.options.reverse { t + 1 } else { t };
-                if border < self.length && reset.is_some_and(|r| r.row([batch])[border] != 0.0) {
+                let t = self.order.position(step);
+                if self.order.starts_at(batch, t) {
                     available = 0;
                 }
                 reach[batch * self.length + t] = available as u32;

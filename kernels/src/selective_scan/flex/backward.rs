@@ -273,7 +273,7 @@ impl Task<'_> {
             *h = simd::load(s, &self.kept.row([batch, chunk, i])[range.clone()]);
         }
         for (k, step) in steps.clone().enumerate() {
-            let t = p.position(step);
+            let t = p.order.position(step);
             let (delta, argument) = step_size(s, p, batch, t, range.clone());
             scratch.delta[k] = delta;
             scratch.slope[k] = match p.options.delta_softplus {
@@ -281,7 +281,7 @@ impl Task<'_> {
                 false => s.splat_f32s(1.0),
             };
             let (before, after) = scratch.before[k * n..].split_at_mut(n);
-            if p.resets_before(batch, t) {
+            if p.order.starts_at(batch, t) {
                 before.fill(s.splat_f32s(0.0));
             }
             let u = simd::load(s, &p.u.row([batch, t])[range.clone()]);
@@ -313,7 +313,7 @@ impl Task<'_> {
         scratch: &mut Scratch<S>,
     ) {
         let (p, batch, n, k) = (self.p, self.block.batch, self.p.states, step % CHUNK);
-        let t = p.position(step);
+        let t = p.order.position(step);
         let range = self.block.vector(v, S::F32_LANES);
         let dy = self.through_gate(s, t, range.clone(), scratch.y[k]);
         let u = simd::load(s, &p.u.row([batch, t])[range.clone()]);
@@ -344,7 +344,7 @@ impl Task<'_> {
             through_decay = s.mul_add_e_f32s(gq, exponents[i], through_decay);
             state[i] = s.mul_f32s(decay[i], g);
         }
-        if p.resets_before(batch, t) {
+        if p.order.starts_at(batch, t) {
             state.fill(s.splat_f32s(0.0));
         }
 
@@ -403,7 +403,7 @@ impl Task<'_> {
         let (p, block) = (self.p, &self.block);
         let part = (block.batch * p.groups + block.group) * p.parts() + block.part;
         for (k, step) in steps.enumerate() {
-            let start = (part * p.length + p.position(step)) * p.states;
+            let start = (part * p.length + p.order.position(step)) * p.states;
             // SAFETY: `part` numbers the tasks, so this task alone owns these rows.
             let db = unsafe { self.out.b.part(start..start + p.states) };
             // SAFETY: as above.

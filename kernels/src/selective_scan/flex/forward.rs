@@ -66,8 +66,8 @@ impl WithSimd for Task<'_> {
             if self.plan.keep_states && step % CHUNK == 0 {
                 self.keep(s, step / CHUNK, &state);
             }
-            let t = p.position(step);
-            if p.resets_before(block.batch, t) {
+            let t = p.order.position(step);
+            if p.order.starts_at(block.batch, t) {
                 state.fill(s.splat_f32s(0.0));
             }
             let b = p.b.row([block.batch, t, block.group]);

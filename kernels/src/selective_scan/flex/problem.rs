@@ -9,6 +9,7 @@ use pulp::Simd;
 
 use super::CHUNK;
 use crate::flex::blocks::{self, Block};
+use crate::flex::order::Order;
 use crate::flex::{rows::Rows, rows::with_contiguous_rows, simd, to_f32};
 use crate::native::Optional;
 use crate::selective_scan::{ScanOptions, ops::ScanTensors};
@@ -66,7 +67,11 @@ impl Operands {
             z: self.z.as_ref().map(Rows::new),
             delta_bias: self.delta_bias.as_ref().map(Rows::new),
             initial_state: self.initial_state.as_ref().map(Rows::new),
-            reset: self.reset.as_ref().map(Rows::new),
+            order: Order::new(
+                shape[1],
+                options.reverse,
+                self.reset.as_ref().map(Rows::new),
+            ),
         }
     }
 }
@@ -88,30 +93,11 @@ pub(super) struct Problem<'a> {
     pub(super) z: Option<Rows<'a, 2>>,
     delta_bias: Option<Rows<'a, 0>>,
     initial_state: Option<Rows<'a, 2>>,
-    reset: Option<Rows<'a, 1>>,
+    /// Direction, and where the state is cleared.
+    pub(super) order: Order<'a>,
 }
 
 impl Problem<'_> {
-    /// Sequence position of a processing step.
-    #[inline(always)]
-    pub(super) fn position(&self, step: usize) -> usize {
-        if self.options.reverse {
-            self.length - 1 - step
-        } else {
-            step
-        }
-    }
-
-    /// Whether the state is cleared in front of position `t`, in processing order.
-    #[inline(always)]
-    pub(super) fn resets_before(&self, batch: usize, t: usize) -> bool {
-        let marked = if self.options.reverse { t + 1 } else { t };
-        match &self.reset {
-            Some(reset) => marked < self.length && reset.row([batch])[marked] != 0.0,
-            None => false,
-        }
-    }
-
     pub(super) fn chunks(&self) -> usize {
         self.length.div_ceil(CHUNK)
     }
