@@ -1,6 +1,6 @@
 //! The state that a convolution leaves behind.
 
-use burn::tensor::{Tensor, s};
+use burn::tensor::{Bool, DType, Tensor, s};
 
 use super::{ConvInput, ConvOptions};
 
@@ -32,32 +32,42 @@ pub fn final_columns(input: &ConvInput, options: ConvOptions) -> Tensor<3> {
         false => joined.slice(s![.., length.., ..]),
     };
     match &input.reset {
-        None => columns,
-        Some(reset) => {
-            // Starts seen between a column and the end of processing; a column survives with none.
-            let starts = reset.clone().float().cast(input.x.dtype());
-            let pad = Tensor::<2>::zeros([batch, kept], (&device, input.x.dtype()));
-            // A start at position s hides the columns before s (forward) or from s on (reverse).
-            let marks = match options.reverse {
-                true => Tensor::cat(vec![starts, pad], 1),
-                false => Tensor::cat(vec![pad, starts], 1),
-            };
-            let alive = |column: usize| {
-                let hidden = match options.reverse {
-                    true => marks.clone().slice(s![.., 1..column + 1]),
-                    false => marks.clone().slice(s![.., length + column + 1..]),
-                };
-                match hidden.dims()[1] {
-                    0 => Tensor::ones([batch, 1, 1], (&device, input.x.dtype())),
-                    _ => hidden
-                        .sum_dim(1)
-                        .equal_scalar(0.0)
-                        .float()
-                        .cast(input.x.dtype())
-                        .unsqueeze_dim(2),
-                }
-            };
-            columns * Tensor::cat((0..kept).map(alive).collect(), 1)
-        }
+        Some(reset) if kept > 0 => columns * survivors(reset, kept, options, input.x.dtype()),
+        _ => columns,
     }
+}
+
+/// One for every kept column that no sequence border separates from what follows, zero for the
+/// others, `[B, K − 1, 1]`.
+fn survivors(
+    reset: &Tensor<2, Bool>,
+    kept: usize,
+    options: ConvOptions,
+    dtype: DType,
+) -> Tensor<3> {
+    let [batch, length] = reset.dims();
+    let on = (&reset.device(), dtype);
+    let starts = reset.clone().float().cast(dtype);
+    let pad = Tensor::<2>::zeros([batch, kept], on);
+    // A start at position s hides the columns before s (forward) or from s on (reverse).
+    let marks = match options.reverse {
+        true => Tensor::cat(vec![starts, pad], 1),
+        false => Tensor::cat(vec![pad, starts], 1),
+    };
+    let survives = |column: usize| {
+        let borders = match options.reverse {
+            true => marks.clone().slice(s![.., 1..column + 1]),
+            false => marks.clone().slice(s![.., length + column + 1..]),
+        };
+        match borders.dims()[1] {
+            0 => Tensor::ones([batch, 1, 1], on),
+            _ => borders
+                .sum_dim(1)
+                .equal_scalar(0.0)
+                .float()
+                .cast(dtype)
+                .unsqueeze_dim(2),
+        }
+    };
+    Tensor::cat((0..kept).map(survives).collect(), 1)
 }

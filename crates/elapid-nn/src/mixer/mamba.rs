@@ -231,6 +231,24 @@ mod tests {
     }
 
     #[test]
+    fn a_convolution_of_one_tap_keeps_no_columns() {
+        let device = Device::flex();
+        let config = MambaConfig {
+            d_conv: 1,
+            ..tiny()
+        };
+        let mixer = Mamba::new(&mut Init::new(0, &device), &config);
+        let h = Tensor::<3>::ones([1, 2, 12], &device);
+        let first = h.clone().slice([0..1, 0..1]).squeeze_dim::<2>(1);
+        let (y, cache) = mixer.step(first, mixer.empty_cache(1));
+        assert_eq!(cache.columns.dims(), [1, 0, 24]);
+        close(
+            y.unsqueeze_dim(1),
+            mixer.forward(h, None).slice([0..1, 0..1]),
+        );
+    }
+
+    #[test]
     fn chunks_with_a_cache_equal_one_pass() {
         let (mixer, h) = mixer(&Device::flex());
         let (first, cache) =
