@@ -12,7 +12,11 @@ pub fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-/// All files below `folder` whose name ends in `suffix`, in byte order.
+/// Folders that builds, runs and Python leave behind.
+const PRODUCED: [&str; 3] = ["target", "runs", "__pycache__"];
+
+/// All files below `folder` whose name ends in `suffix`, in byte order, those of hidden and produced folders left
+/// out.
 ///
 /// # Panics
 ///
@@ -25,15 +29,10 @@ pub fn files_below(folder: &Path, suffix: &str) -> Vec<PathBuf> {
             .unwrap_or_else(|error| panic!("cannot list `{}`: {error}", folder.display()));
         for entry in entries {
             let path = entry.expect("a listed entry").path();
-            let name = path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let is_ours = !name.starts_with('.') && !PRODUCED.contains(&&*name);
             match path.is_dir() {
-                true if !name.starts_with('.') && name != "target" && name != "runs" => {
-                    folders.push(path);
-                }
+                true if is_ours => folders.push(path),
                 false if name.ends_with(suffix) => files.push(path),
                 _ => {}
             }

@@ -125,12 +125,14 @@ fn relative_links_lead_somewhere() {
 #[test]
 fn no_file_names_the_machine_it_was_written_on() {
     let machine = [concat!("/wo", "rk/"), concat!("/ro", "ot/")];
-    for suffix in [".md", ".rs", ".toml", ".py", ".css", ".js", "run"] {
-        for path in files_below(root(), suffix) {
-            let text = read(&path);
-            for word in machine {
-                assert!(!text.contains(word), "{} mentions {word}", path.display());
-            }
+    let hidden = files_below(&root().join(".ci"), "");
+    for path in files_below(root(), "").into_iter().chain(hidden) {
+        // What is not UTF-8 is an image or a recorded tensor.
+        let Ok(text) = fs::read_to_string(&path) else {
+            continue;
+        };
+        for word in machine {
+            assert!(!text.contains(word), "{} mentions {word}", path.display());
         }
     }
 }

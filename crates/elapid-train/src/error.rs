@@ -141,12 +141,16 @@ fn last_good(checkpoint: &Option<PathBuf>) -> String {
 /// What to do about an error of the file system.
 pub(crate) fn advice(error: &io::Error) -> &'static str {
     use io::ErrorKind::{
-        NotFound, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
+        AlreadyExists, NotADirectory, NotFound, PermissionDenied, QuotaExceeded,
+        ReadOnlyFilesystem, StorageFull,
     };
     match error.kind() {
         StorageFull | QuotaExceeded => "free some space, then resume the run",
         PermissionDenied => "check who may read and write there, or choose another `--out`",
         ReadOnlyFilesystem => "make the file system writable or choose another `--out`",
+        AlreadyExists | NotADirectory => {
+            "a file stands where a directory should be; choose another `--out`"
+        }
         NotFound => "check that the run directory was not moved or deleted",
         _ => "check the free space and that the run directory is readable and writable",
     }

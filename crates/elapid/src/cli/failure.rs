@@ -40,8 +40,8 @@ impl Failure {
     /// Prints the message and gives the exit code.
     pub(crate) fn report(self) -> ExitCode {
         let (message, code) = match self {
-            Self::Input(error) => (format!("error: {error:#}"), 2),
-            Self::Run(error) => (format!("error: {error:#}"), 1),
+            Self::Input(error) => (format!("error: {}", explain(&error)), 2),
+            Self::Run(error) => (format!("error: {}", explain(&error)), 1),
             Self::Interrupted { signal, message } => {
                 (message, u8::try_from(128 + signal).unwrap_or(1))
             }
@@ -51,6 +51,17 @@ impl Failure {
         let _ = writeln!(std::io::stderr(), "{message}");
         ExitCode::from(code)
     }
+}
+
+/// An error followed by its causes, those left out whose words it has used already.
+fn explain(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 /// What setting up a run can meet before anything is started.

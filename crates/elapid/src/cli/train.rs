@@ -55,7 +55,8 @@ pub(crate) fn train(args: TrainArgs) -> Result<(), Failure> {
     let classes = built.task.classes().to_vec();
     let manifest = run::manifest(&built.data, parameters, &classes, device_name);
     let trainer_data = built.data.sources(&plan).map_err(Failure::input)?;
-    let dir = RunDir::create(&path, &plan.to_toml(), &text, manifest)?;
+    // Nothing has started yet: a directory that cannot be made is the wrong place to ask for.
+    let dir = RunDir::create(&path, &plan.to_toml(), &text, manifest).map_err(Failure::input)?;
     let trainer = trainer(dir, &plan, device, trainer_data)?;
     finish(&path, trainer.fit(built.task)?)
 }

@@ -33,6 +33,14 @@ pub enum DeviceError {
         /// The part behind it.
         index: String,
     },
+    /// There is a number where there is nothing to choose from.
+    #[error("device `{name}`: `{kind}` takes no number; write `{kind}`")]
+    NoNumber {
+        /// What was asked for.
+        name: String,
+        /// The part before the colon.
+        kind: String,
+    },
 }
 
 /// Names that this build accepts.
@@ -72,9 +80,13 @@ pub fn device(name: &str) -> Result<Device, DeviceError> {
             });
         }
     };
-    match kind {
-        "auto" => device(resolve(name)),
-        "cpu" => Ok(Device::flex()),
+    match (kind, number) {
+        ("auto", None) => device(resolve(name)),
+        ("cpu", None) => Ok(Device::flex()),
+        ("auto" | "cpu", Some(_)) => Err(DeviceError::NoNumber {
+            name: name.into(),
+            kind: kind.into(),
+        }),
         _ => gpu(kind, number, name),
     }
 }
@@ -153,5 +165,9 @@ mod tests {
                 .to_string()
                 .contains("`cuda:0`")
         );
+        for name in ["auto:0", "cpu:1"] {
+            let error = device(name).unwrap_err().to_string();
+            assert!(error.contains("takes no number"), "{error}");
+        }
     }
 }

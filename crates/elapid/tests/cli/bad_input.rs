@@ -9,10 +9,12 @@ use tempfile::tempdir;
 
 use crate::support::{elapid, fail, train};
 
-/// Asserts exit code 2, all `words` in the message, no trace of a panic.
+/// Asserts exit code 2, one paragraph with all `words`, no trace of a panic.
 fn refused(command: &mut Command, words: &[&str]) {
     let (code, message) = fail(command);
     assert_eq!(code, Some(2), "{message}");
+    assert!(message.starts_with("error: "), "{message}");
+    assert!(!message.contains("\n\n"), "{message}");
     for word in words {
         assert!(message.contains(word), "`{word}` is missing in: {message}");
     }
@@ -35,6 +37,7 @@ fn settings() {
         &["model.patchsize=4"],
         &["unknown key `patchsize`", "did you mean `patch_size`"],
     );
+    refused_setting(&["model.bimamba=v3"], &["did you mean `v1` or `v2`"]);
     refused_setting(&["data.name=digts"], &["did you mean `digits`"]);
     refused_setting(&["model.depth=\"four\""], &["expected an integer"]);
     refused_setting(&["model.depth=-4"], &["at least 1", "got -4"]);
@@ -62,15 +65,39 @@ fn files_with_mistakes_name_the_line() {
 }
 
 #[test]
-#[cfg(not(feature = "cuda"))]
-fn a_device_of_another_build() {
+fn a_command_that_does_not_exist() {
+    let (code, message) = fail(&mut elapid(["trian"]));
+    assert_eq!(code, Some(2), "{message}");
+    assert!(
+        message.contains("'trian'") && message.contains("'train'"),
+        "{message}"
+    );
+}
+
+#[test]
+fn devices_that_are_not_there() {
     let folder = tempdir().unwrap();
     let out = folder.path().join("run");
-    refused(
-        train(&out, &[]).args(["--device", "cuda"]),
-        &["--features cuda"],
-    );
+    let refused_device = |device: &str, words: &[&str]| {
+        refused(train(&out, &[]).args(["--device", device]), words);
+    };
+    refused_device("gpu", &["unknown device `gpu`", "auto, cpu"]);
+    refused_device("auto:0", &["`auto` takes no number"]);
+    if cfg!(not(feature = "cuda")) {
+        refused_device("cuda", &["--features cuda"]);
+    }
     assert!(!out.exists());
+}
+
+#[test]
+fn a_file_where_the_run_should_go() {
+    let folder = tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "mine").unwrap();
+    for out in [file.clone(), file.join("run")] {
+        refused(&mut train(&out, &[]), &["a file stands where"]);
+    }
+    assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
 }
 
 /// A folder of 4 red and 4 green images.

@@ -117,6 +117,9 @@ fn damaged_checkpoints_are_skipped_with_a_message() {
     let bytes = fs::read(&weights).unwrap();
     fs::write(&weights, &bytes[..bytes.len() / 2]).unwrap();
     fs::remove_file(half_written.join("manifest.json")).unwrap();
+    let unpublished = run.join("checkpoints/.step-61.partial");
+    fs::create_dir(&unpublished).unwrap();
+    fs::write(unpublished.join("model.bpk"), "half a mod").unwrap();
 
     let output = elapid(["resume"]).arg(&run).output().unwrap();
     let message = String::from_utf8_lossy(&output.stderr);
@@ -125,15 +128,32 @@ fn damaged_checkpoints_are_skipped_with_a_message() {
         let name = skipped.file_name().unwrap().to_str().unwrap();
         assert!(message.contains(name), "{message}");
     }
+    assert!(!unpublished.exists());
     assert_eq!(timeless(&run), expected);
 }
 
 #[test]
-fn a_run_without_a_checkpoint_says_so() {
+fn resuming_a_finished_run_repeats_only_its_test() {
     let folder = tempdir().unwrap();
     let run = uninterrupted(folder.path());
+    let (expected, before) = (timeless(&run), checkpoints(&run));
+    let output = succeed(elapid(["resume"]).arg(&run));
+    assert!(output.contains("accuracy"), "{output}");
+    assert_eq!(timeless(&run), expected);
+    assert_eq!(checkpoints(&run), before);
+}
+
+#[test]
+fn without_a_checkpoint_there_is_nothing_to_resume() {
+    let folder = tempdir().unwrap();
+    let run = folder.path().join("run");
+    succeed(&mut train(&run, &["train.steps=1"]));
     fs::remove_dir_all(run.join("checkpoints")).unwrap();
     let (code, message) = fail(elapid(["resume"]).arg(&run));
     assert_eq!(code, Some(1), "{message}");
-    assert!(message.contains("checkpoint"), "{message}");
+    assert!(message.contains("no complete checkpoint"), "{message}");
+
+    let (code, message) = fail(elapid(["resume"]).arg(folder.path()));
+    assert_eq!(code, Some(2), "{message}");
+    assert!(message.contains("not a run directory"), "{message}");
 }
