@@ -10,7 +10,7 @@ use tempfile::tempdir;
 
 use crate::support::{elapid, fail, succeed, timeless, train};
 
-const SETTINGS: [&str; 5] = [
+const SHORT: [&str; 5] = [
     "train.steps=60",
     "train.checkpoint=5",
     "train.keep_last=3",
@@ -18,9 +18,17 @@ const SETTINGS: [&str; 5] = [
     "log.every=4",
 ];
 
+/// Seconds long, so that a signal finds it running on a busy machine too.
+const LONG: [&str; 4] = [
+    "train.steps=300",
+    "train.checkpoint=20",
+    "eval.every=100",
+    "log.every=7",
+];
+
 /// A run in the background.
-fn start(run: &Path) -> Child {
-    let mut command = train(run, &SETTINGS);
+fn start(run: &Path, settings: &[&str]) -> Child {
+    let mut command = train(run, settings);
     command
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -28,16 +36,22 @@ fn start(run: &Path) -> Child {
         .expect("the binary runs")
 }
 
-/// Waits until the run has a complete checkpoint of at least `step`.
-fn wait_for_checkpoint(run: &Path, step: u64) {
+/// Waits until the run has got somewhere.
+fn wait_until(is_there: impl Fn() -> bool) {
     let started = Instant::now();
-    while checkpoints(run).iter().all(|(found, _)| *found < step) {
+    while !is_there() {
         assert!(
             started.elapsed() < Duration::from_secs(60),
-            "no checkpoint of step {step}"
+            "the run makes no progress"
         );
         sleep(Duration::from_millis(2));
     }
+}
+
+/// Whether the run has logged anything of `step`.
+fn has_logged(run: &Path, step: u64) -> bool {
+    let text = fs::read_to_string(run.join("metrics.jsonl")).unwrap_or_default();
+    text.contains(&format!("{{\"step\":{step},"))
 }
 
 /// Steps and folders of complete checkpoints, ascending.
@@ -61,36 +75,42 @@ fn checkpoints(run: &Path) -> Vec<(u64, PathBuf)> {
     found
 }
 
-fn uninterrupted(folder: &Path) -> PathBuf {
+fn uninterrupted(folder: &Path, settings: &[&str]) -> PathBuf {
     let run = folder.join("whole");
-    succeed(&mut train(&run, &SETTINGS));
+    succeed(&mut train(&run, settings));
     run
 }
 
 #[test]
 fn a_killed_run_resumes_bit_for_bit() {
     let folder = tempdir().unwrap();
-    let expected = timeless(&uninterrupted(folder.path()));
-    for step in [5, 25, 50] {
+    let expected = timeless(&uninterrupted(folder.path(), &SHORT));
+    let mut killed = 0;
+    // Logged after a checkpoint: `resume` goes back behind these lines and writes them again.
+    for step in [8, 28, 56] {
         let run = folder.path().join(format!("killed-{step}"));
-        let mut child = start(&run);
-        wait_for_checkpoint(&run, step);
+        let mut child = start(&run, &SHORT);
+        wait_until(|| has_logged(&run, step));
         child.kill().unwrap(); // SIGKILL
-        child.wait().unwrap();
+        killed += u32::from(!child.wait().unwrap().success());
         succeed(elapid(["resume"]).arg(&run));
         assert_eq!(timeless(&run), expected, "killed after step {step}");
     }
+    assert!(
+        killed > 0,
+        "every run was finished before it could be killed"
+    );
 }
 
 #[test]
 #[cfg(unix)]
 fn signals_end_a_run_after_a_checkpoint() {
     let folder = tempdir().unwrap();
-    let expected = timeless(&uninterrupted(folder.path()));
+    let expected = timeless(&uninterrupted(folder.path(), &LONG));
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let run = folder.path().join(signal);
-        let child = start(&run);
-        wait_for_checkpoint(&run, 5);
+        let child = start(&run, &LONG);
+        wait_until(|| has_logged(&run, 28));
         let kill = Command::new("kill")
             .args(["-s", signal, &child.id().to_string()])
             .status();
@@ -107,7 +127,7 @@ fn signals_end_a_run_after_a_checkpoint() {
 #[test]
 fn damaged_checkpoints_are_skipped_with_a_message() {
     let folder = tempdir().unwrap();
-    let run = uninterrupted(folder.path());
+    let run = uninterrupted(folder.path(), &SHORT);
     let expected = timeless(&run);
     let found = checkpoints(&run);
     let [.., (_, half_written), (_, truncated)] = &found[..] else {
@@ -135,7 +155,7 @@ fn damaged_checkpoints_are_skipped_with_a_message() {
 #[test]
 fn resuming_a_finished_run_repeats_only_its_test() {
     let folder = tempdir().unwrap();
-    let run = uninterrupted(folder.path());
+    let run = uninterrupted(folder.path(), &SHORT);
     let (expected, before) = (timeless(&run), checkpoints(&run));
     let output = succeed(elapid(["resume"]).arg(&run));
     assert!(output.contains("accuracy"), "{output}");
