@@ -40,6 +40,32 @@ impl Numbers {
     }
 }
 
+/// Results of one implementation, by name.
+pub(crate) type Named = Vec<(&'static str, TensorData)>;
+
+/// Asserts that two implementations name the same results, in the same types, and that each is
+/// close; see [`assert_close`].
+pub(crate) fn assert_all_close(
+    got: &Named,
+    expected: &Named,
+    relative: f64,
+    absolute: f64,
+    what: &str,
+) {
+    assert_eq!(got.len(), expected.len(), "{what}");
+    for ((name, got), (expected_name, expected)) in got.iter().zip(expected) {
+        assert_eq!(name, expected_name, "{what}");
+        assert_eq!(got.dtype(), expected.dtype(), "{name} of {what}");
+        assert_close(
+            got,
+            expected,
+            relative,
+            absolute,
+            &format!("{name} of {what}"),
+        );
+    }
+}
+
 /// Asserts `|got − expected| <= absolute · max|expected| + relative · |expected|` everywhere. The
 /// absolute part is relative to the tensor's largest element (at least 1), because a sum of many
 /// terms is only as exact as its terms are large. NaN fails.

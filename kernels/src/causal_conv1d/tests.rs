@@ -4,7 +4,7 @@
 use burn::tensor::{Bool, DType, Device, Tensor, TensorData};
 
 use super::{ConvInput, ConvOptions, causal_conv1d, final_columns, reference};
-use crate::testing::{Numbers, assert_close};
+use crate::testing::{Named, Numbers, assert_all_close, assert_close};
 
 /// Sizes and switches of one problem.
 #[derive(Clone, Copy, Debug)]
@@ -76,7 +76,7 @@ fn marks(batch: usize, length: usize, device: &Device) -> Tensor<2, Bool> {
 
 type Conv = fn(ConvInput, ConvOptions) -> Tensor<3>;
 
-fn results(case: &Case, conv: Conv, dtype: DType) -> Vec<(&'static str, TensorData)> {
+fn results(case: &Case, conv: Conv, dtype: DType) -> Named {
     let device = Device::flex().autodiff();
     let mut input = case.input(&device, dtype);
     input.x = input.x.require_grad();
@@ -104,9 +104,7 @@ fn results(case: &Case, conv: Conv, dtype: DType) -> Vec<(&'static str, TensorDa
 fn check(case: Case) {
     let native = results(&case, causal_conv1d, DType::F32);
     let expected = results(&case, reference::causal_conv1d, DType::F32);
-    for ((name, native), (_, expected)) in native.iter().zip(&expected) {
-        assert_close(native, expected, 2e-5, 1e-5, &format!("{name} of {case:?}"));
-    }
+    assert_all_close(&native, &expected, 2e-5, 1e-5, &format!("{case:?}"));
 }
 
 #[test]
@@ -151,15 +149,13 @@ fn half_precision_is_the_rounded_32_bit_result() {
     for (dtype, tolerance) in [(DType::BF16, 1e-2), (DType::F16, 2e-3)] {
         let native = results(&FULL, causal_conv1d, dtype);
         let expected = results(&FULL, reference::causal_conv1d, dtype);
-        for ((name, native), (_, expected)) in native.iter().zip(&expected) {
-            assert_close(
-                native,
-                expected,
-                tolerance,
-                tolerance,
-                &format!("{name} in {dtype:?}"),
-            );
-        }
+        assert_all_close(
+            &native,
+            &expected,
+            tolerance,
+            tolerance,
+            &format!("{dtype:?}"),
+        );
     }
 }
 

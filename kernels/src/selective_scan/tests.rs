@@ -4,7 +4,7 @@
 use burn::tensor::{Bool, DType, Device, Tensor, TensorData};
 
 use super::{ScanInput, ScanOptions, reference, selective_scan, selective_scan_with_state};
-use crate::testing::{Numbers, assert_close};
+use crate::testing::{Named, Numbers, assert_all_close, assert_close};
 
 /// Sizes and switches of one problem.
 #[derive(Clone, Copy, Debug)]
@@ -96,7 +96,7 @@ type Scan = fn(ScanInput, ScanOptions) -> (Tensor<3>, Tensor<3>);
 
 /// Output, final state, and the gradient of a fixed weighted sum of both with respect to every
 /// operand, by name.
-fn results(case: &Case, scan: Scan, dtype: DType) -> Vec<(&'static str, TensorData)> {
+fn results(case: &Case, scan: Scan, dtype: DType) -> Named {
     let device = Device::flex().autodiff();
     let mut input = case.input(&device, dtype);
     track(&mut input);
@@ -153,9 +153,7 @@ fn track(input: &mut ScanInput) {
 fn check(case: Case) {
     let native = results(&case, selective_scan_with_state, DType::F32);
     let expected = results(&case, reference::selective_scan, DType::F32);
-    for ((name, native), (_, expected)) in native.iter().zip(&expected) {
-        assert_close(native, expected, 6e-5, 2e-5, &format!("{name} of {case:?}"));
-    }
+    assert_all_close(&native, &expected, 6e-5, 2e-5, &format!("{case:?}"));
 }
 
 #[test]
@@ -239,16 +237,13 @@ fn half_precision_is_the_rounded_32_bit_result() {
     for (dtype, tolerance) in [(DType::BF16, 2e-2), (DType::F16, 3e-3)] {
         let native = results(&FULL, selective_scan_with_state, dtype);
         let expected = results(&FULL, reference::selective_scan, dtype);
-        for ((name, native), (_, expected)) in native.iter().zip(&expected) {
-            assert_eq!(native.dtype(), expected.dtype(), "{name}");
-            assert_close(
-                native,
-                expected,
-                tolerance,
-                tolerance,
-                &format!("{name} in {dtype:?}"),
-            );
-        }
+        assert_all_close(
+            &native,
+            &expected,
+            tolerance,
+            tolerance,
+            &format!("{dtype:?}"),
+        );
     }
 }
 
