@@ -16,6 +16,8 @@
 //!
 //! Activations are channel-last, `[batch, length, channels]`, everywhere.
 
+#[cfg(feature = "gpu")]
+mod cube;
 mod flex;
 mod native;
 #[cfg(test)]

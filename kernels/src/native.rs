@@ -6,6 +6,7 @@ use burn::tensor::{DType, Device};
 
 /// An operand that may be absent, in a form that crosses burn's backend dispatch.
 #[derive(Clone, Debug, ExtensionType)]
+#[extension_type(fusion: cfg(feature = "gpu"))]
 pub(crate) enum Optional<B: Backend> {
     /// The operand was not given.
     Absent,
@@ -37,14 +38,17 @@ impl<B: Backend> From<Option<FloatTensor<B>>> for Optional<B> {
     }
 }
 
-/// True where a native implementation exists: the CPU device, in any float type up to 32 bits.
-/// (In 64 bits the reference runs; nobody trains in it, and gradient checks want it plain.)
+/// True where a native implementation exists: the CPU device and, with a GPU feature, every CubeCL
+/// device, in any float type up to 32 bits. (In 64 bits the reference runs; nobody trains in it,
+/// and gradient checks want it plain.)
 pub(crate) fn is_native(device: &Device, dtype: DType) -> bool {
-    let on_cpu = matches!(
-        device.clone().inner().as_dispatch(),
-        DispatchDevice::Flex(_)
-    );
-    on_cpu && matches!(dtype, DType::F32 | DType::F16 | DType::BF16)
+    let has_kernels = match device.clone().inner().as_dispatch() {
+        DispatchDevice::Flex(_) => true,
+        #[cfg(feature = "gpu")]
+        DispatchDevice::Cube(_) => true,
+        _ => false,
+    };
+    has_kernels && matches!(dtype, DType::F32 | DType::F16 | DType::BF16)
 }
 
 /// Shape checks at an operator's door.

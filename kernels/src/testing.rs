@@ -1,6 +1,48 @@
 //! Reproducible operands and comparison for operator tests.
 
-use burn::tensor::{DType, TensorData};
+use burn::tensor::{DType, Device, FloatDType, Tensor, TensorData};
+
+/// The device whose implementation is tested: the CPU, or the one that `ELAPID_TEST_DEVICE` names
+/// (`wgpu`, `vulkan` or `cuda`, each with its cargo feature).
+pub(crate) fn device() -> Device {
+    match std::env::var("ELAPID_TEST_DEVICE").as_deref() {
+        Err(_) | Ok("cpu") => Device::flex(),
+        #[cfg(feature = "cuda")]
+        Ok("cuda") => Device::cuda(0),
+        #[cfg(feature = "vulkan")]
+        Ok("vulkan") => Device::vulkan(burn::tensor::DeviceKind::DefaultDevice),
+        #[cfg(feature = "wgpu")]
+        Ok("wgpu") => Device::wgpu(burn::tensor::DeviceKind::DefaultDevice),
+        Ok(other) => panic!("ELAPID_TEST_DEVICE={other}: no such device in this build"),
+    }
+}
+
+/// The 16-bit float types that the tested device has.
+pub(crate) fn half_types() -> Vec<(DType, f64)> {
+    let has = |dtype| device().supports_dtype(dtype);
+    let mut types = Vec::new();
+    if has(FloatDType::BF16) {
+        types.push((DType::BF16, 2e-2));
+    }
+    if has(FloatDType::F16) {
+        types.push((DType::F16, 3e-3));
+    }
+    types
+}
+
+/// Fills the memory that the device will hand out next with NaN, so that a value which nobody
+/// wrote cannot pass for a zero. (The CPU's operators fill their own.)
+pub(crate) fn poison(device: &Device) {
+    let device = device.clone().inner();
+    for len in [1, 300, 5_000, 40_000, 300_000, 2_000_000] {
+        let tensors: Vec<Tensor<1>> = (0..4)
+            .map(|_| Tensor::full([len], f32::NAN, (&device, DType::F32)))
+            .collect();
+        for tensor in &tensors {
+            assert!(tensor.clone().slice(0..1).into_scalar::<f32>().is_nan());
+        }
+    }
+}
 
 /// A small generator (SplitMix64): tests need spread, not statistical quality.
 pub(crate) struct Numbers(u64);

@@ -1,16 +1,16 @@
 //! Timing of operators.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use burn::tensor::{DType, Device, Distribution, Tensor};
-use elapid_kernels::selective_scan::{ScanInput, ScanOptions, reference, selective_scan};
+use burn::tensor::{DType, Device, Distribution, Tensor, capture};
+use elapid_kernels::selective_scan::{ScanInput, ScanOptions, Tuning, reference, selective_scan};
 use serde::Serialize;
 
 /// Median times of one implementation of the selective scan.
 #[derive(Clone, Debug, Serialize)]
 pub struct ScanTiming {
-    /// `native` (what models use) or `reference` (tensor operations).
-    pub strategy: &'static str,
+    /// `auto` (what models use), `reference` (tensor operations), or a division of the work.
+    pub strategy: String,
     /// B, D, L, N.
     pub shape: [usize; 4],
     /// Storage type of the activations.
@@ -22,44 +22,79 @@ pub struct ScanTiming {
     pub backward_ms: f64,
 }
 
-/// Runs of which the median is taken, after one to warm up.
-const RUNS: usize = 7;
+/// How a scan is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strategy {
+    /// As models run it, or with parts of the tuning given.
+    Native(Tuning),
+    /// By tensor operations.
+    Reference,
+}
 
-type Scan = fn(ScanInput, ScanOptions) -> Tensor<3>;
+impl std::str::FromStr for Strategy {
+    type Err = String;
 
-/// Times every implementation at a shape `[B, D, L, N]`, with gate, skip and bias.
-pub fn scan(device: &Device, shape: [usize; 4], dtype: DType) -> Vec<ScanTiming> {
-    let strategies: [(&'static str, Scan); 2] = [
-        ("native", selective_scan),
-        ("reference", |input, options| {
-            reference::selective_scan(input, options).0
-        }),
-    ];
-    let options = ScanOptions {
-        delta_softplus: true,
-        reverse: false,
-    };
-    let tracked = device.clone().autodiff();
-    strategies
-        .into_iter()
-        .map(|(strategy, scan)| {
-            let plain = operands(shape, device, dtype);
-            let forward_ms = median(device, || drop(scan(plain.clone(), options)));
-            let operands = operands(shape, &tracked, dtype);
-            let track = || scan(operands.clone(), options);
-            let taped = median(device, || drop(track()));
-            let both = median(device, || drop(track().sum().backward()));
-            let backward_ms = (both - taped).max(0.0);
-            let dtype = format!("{dtype:?}").to_lowercase();
-            ScanTiming {
-                strategy,
-                shape,
-                dtype,
-                forward_ms,
-                backward_ms,
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "reference" => return Ok(Self::Reference),
+            "auto" => return Ok(Self::Native(Tuning::default())),
+            _ => {}
+        }
+        let mut tuning = Tuning::default();
+        for part in text.split(',') {
+            let expected = || {
+                format!(
+                    "strategy {text}: expected auto, reference, or lanes=N, channels=N, steps=N, chunks=N joined by commas"
+                )
+            };
+            let (name, value) = part.split_once('=').ok_or_else(expected)?;
+            let value = value.parse().map_err(|_| expected())?;
+            let place = match name {
+                "lanes" => &mut tuning.lanes,
+                "channels" => &mut tuning.channels,
+                "steps" => &mut tuning.steps,
+                "chunks" => &mut tuning.chunks,
+                _ => return Err(expected()),
+            };
+            *place = Some(value);
+        }
+        Ok(Self::Native(tuning))
+    }
+}
+
+/// Times one implementation at a shape `[B, D, L, N]`, with gate, skip and bias.
+pub fn scan(
+    device: &Device,
+    shape: [usize; 4],
+    dtype: DType,
+    strategy: &str,
+) -> Result<ScanTiming, String> {
+    let parsed: Strategy = strategy.parse()?;
+    let run = |input: ScanInput| {
+        let mut options = ScanOptions {
+            delta_softplus: true,
+            ..ScanOptions::default()
+        };
+        match parsed {
+            Strategy::Reference => reference::selective_scan(input, options).0,
+            Strategy::Native(tuning) => {
+                options.tuning = tuning;
+                selective_scan(input, options)
             }
-        })
-        .collect()
+        }
+    };
+    let plain = operands(shape, device, dtype);
+    let forward_ms = median(device, || run(plain.clone()));
+    let tracked = operands(shape, &device.clone().autodiff(), dtype);
+    let taped = median(device, || run(tracked.clone()));
+    let both = median(device, || run(tracked.clone()).backward());
+    Ok(ScanTiming {
+        strategy: strategy.to_owned(),
+        shape,
+        dtype: format!("{dtype:?}").to_lowercase(),
+        forward_ms,
+        backward_ms: (both - taped).max(0.0),
+    })
 }
 
 fn operands([b, d, l, n]: [usize; 4], device: &Device, dtype: DType) -> ScanInput {
@@ -83,18 +118,33 @@ fn operands([b, d, l, n]: [usize; 4], device: &Device, dtype: DType) -> ScanInpu
     .with_delta_bias(leaf(Tensor::random([d], uniform(0.0, 0.5), float), track))
 }
 
-/// Median milliseconds of a run, the device's queue drained before and after.
-fn median(device: &Device, mut run: impl FnMut()) -> f64 {
-    let mut time = || {
+/// Rounds of which the median is taken.
+const ROUNDS: usize = 7;
+/// A round lasts at least this long, so that the clock and the launch of a graph do not count.
+const ROUND: Duration = Duration::from_millis(20);
+
+/// Median milliseconds of `run`, recorded once as a hardware graph where the device has those.
+fn median<T>(device: &Device, run: impl FnMut() -> T) -> f64 {
+    let mut graph = capture(device, run);
+    let mut round = |times: usize| {
         // A device that cannot drain its queue fails the next operation, with its own message.
         let _ = device.sync();
         let start = Instant::now();
-        run();
+        for _ in 0..times {
+            // SAFETY: the operands live as long as the closure, nothing else uses the device, and
+            // nobody reads the output.
+            let _ = unsafe { graph.replay() };
+        }
         let _ = device.sync();
-        start.elapsed().as_secs_f64() * 1e3
+        start.elapsed()
     };
-    time();
-    let mut times: Vec<f64> = (0..RUNS).map(|_| time()).collect();
-    times.sort_by(f64::total_cmp);
-    times[RUNS / 2]
+    round(1);
+    let times = (ROUND.as_secs_f64() / round(1).as_secs_f64())
+        .ceil()
+        .max(1.0) as usize;
+    let mut rounds: Vec<f64> = (0..ROUNDS)
+        .map(|_| round(times).as_secs_f64() * 1e3 / times as f64)
+        .collect();
+    rounds.sort_by(f64::total_cmp);
+    rounds[ROUNDS / 2]
 }

@@ -42,10 +42,10 @@ impl<B: SelectiveScanBackward> Backward<B, 9> for SelectiveScanStep {
             Some(g.a),
             Some(g.b),
             Some(g.c),
-            g.skip,
-            g.z,
-            g.delta_bias,
-            g.initial_state,
+            g.skip.into_option(),
+            g.z.into_option(),
+            g.delta_bias.into_option(),
+            g.initial_state.into_option(),
         ];
         for (parent, result) in ops.parents.into_iter().zip(results) {
             if let (Some(node), Some(result)) = (parent, result) {

@@ -134,4 +134,19 @@ pub struct ScanOptions {
     /// is the one after the first token; where that token starts a sequence, the preceding chunk
     /// continues without it.
     pub reverse: bool,
+    /// How a GPU divides the work; chosen from shape and device where not given.
+    pub tuning: Tuning,
+}
+
+/// How a GPU divides the work of a scan. Results differ in rounding only; meant for measuring.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tuning {
+    /// Units of a cube along the channels, a power of two.
+    pub lanes: Option<usize>,
+    /// Channels per unit.
+    pub channels: Option<usize>,
+    /// Time steps between two exchanges through shared memory, a divisor of 64.
+    pub steps: Option<usize>,
+    /// Chunks that the sequence is cut into; one runs in a single pass.
+    pub chunks: Option<usize>,
 }

@@ -12,7 +12,11 @@
 //! Arithmetic is 32-bit whatever the operands' type; see `README.md` for the backward pass.
 
 mod autodiff;
+#[cfg(feature = "gpu")]
+mod cube;
 mod flex;
+#[cfg(feature = "gpu")]
+mod fusion;
 mod input;
 mod ops;
 pub mod reference;
@@ -22,7 +26,7 @@ mod tests;
 use burn::backend::Dispatch;
 use burn::tensor::{DType, Tensor, s};
 
-pub use input::{ScanInput, ScanOptions};
+pub use input::{ScanInput, ScanOptions, Tuning};
 use ops::{Emit, ScanPlan, ScanTensors, SelectiveScanOps};
 
 /// Runs the scan and returns the output, `[B, L, D]`, in the type of `u`.

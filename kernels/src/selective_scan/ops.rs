@@ -7,6 +7,7 @@ use crate::native::Optional;
 
 /// The operands as backend tensors; shapes as in [`ScanInput`](super::ScanInput).
 #[derive(Clone, Debug, ExtensionType)]
+#[extension_type(fusion: cfg(feature = "gpu"))]
 pub(crate) struct ScanTensors<B: Backend> {
     /// Input.
     pub u: FloatTensor<B>,
@@ -36,7 +37,8 @@ pub(crate) struct ScanTensors<B: Backend> {
 }
 
 /// Gradients with respect to [`ScanTensors`]; absent where the operand is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, ExtensionType)]
+#[extension_type(fusion: cfg(feature = "gpu"))]
 pub(crate) struct ScanGrads<B: Backend> {
     /// `[B, L, D]`
     pub u: FloatTensor<B>,
@@ -49,13 +51,17 @@ pub(crate) struct ScanGrads<B: Backend> {
     /// `[B, L, G, N]`
     pub c: FloatTensor<B>,
     /// `[D]`
-    pub skip: Option<FloatTensor<B>>,
+    #[extension_type]
+    pub skip: Optional<B>,
     /// `[B, L, D]`
-    pub z: Option<FloatTensor<B>>,
+    #[extension_type]
+    pub z: Optional<B>,
     /// `[D]`
-    pub delta_bias: Option<FloatTensor<B>>,
+    #[extension_type]
+    pub delta_bias: Optional<B>,
     /// `[B, D, N]`
-    pub initial_state: Option<FloatTensor<B>>,
+    #[extension_type]
+    pub initial_state: Optional<B>,
 }
 
 /// What a scan returns.
@@ -80,10 +86,16 @@ pub(crate) struct ScanPlan {
 }
 
 /// Forward pass, reached through burn's dispatch.
-#[backend_extension(Flex, Autodiff)]
+#[backend_extension(
+    Flex,
+    Cube: cfg(feature = "gpu"),
+    Fusion: cfg(feature = "gpu"),
+    Autodiff
+)]
 pub(crate) trait SelectiveScanOps: Backend {
     /// Returns the result that `plan.emit` names, and the states at the start of every chunk
-    /// (empty unless `plan.keep_states`; their layout is the implementation's).
+    /// (one element unless `plan.keep_states`; their layout is the implementation's).
+    #[fusion(meta = super::fusion::forward)]
     fn selective_scan_forward(
         #[extension_type] input: ScanTensors<Self>,
         plan: ScanPlan,
@@ -91,10 +103,16 @@ pub(crate) trait SelectiveScanOps: Backend {
 }
 
 /// Backward pass, called by the autodiff registration on the backend below it.
+#[backend_extension(
+    Flex,
+    Cube: cfg(feature = "gpu"),
+    Fusion: cfg(feature = "gpu")
+)]
 pub(crate) trait SelectiveScanBackward: SelectiveScanOps {
     /// Gradients from the kept `states` and the gradient of the emitted tensor.
+    #[fusion(meta = super::fusion::backward)]
     fn selective_scan_backward(
-        input: ScanTensors<Self>,
+        #[extension_type] input: ScanTensors<Self>,
         plan: ScanPlan,
         states: FloatTensor<Self>,
         grad: FloatTensor<Self>,

@@ -3,8 +3,8 @@
 
 use burn::tensor::{Bool, DType, Device, Tensor, TensorData};
 
-use super::{ScanInput, ScanOptions, reference, selective_scan, selective_scan_with_state};
-use crate::testing::{Named, Numbers, assert_all_close, assert_close};
+use super::{ScanInput, ScanOptions, Tuning, reference, selective_scan, selective_scan_with_state};
+use crate::testing::{Named, Numbers, assert_all_close, assert_close, device, half_types, poison};
 
 /// Sizes and switches of one problem.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +31,12 @@ const FULL: Case = Case {
     options: ScanOptions {
         delta_softplus: true,
         reverse: false,
+        tuning: Tuning {
+            lanes: None,
+            channels: None,
+            steps: None,
+            chunks: None,
+        },
     },
     skip: true,
     gate: true,
@@ -92,12 +98,23 @@ fn marks(batch: usize, length: usize, device: &Device) -> Tensor<2, Bool> {
     Tensor::from_data(TensorData::new(values, [batch, length]), device)
 }
 
+/// Results of the tested device's implementation.
+fn native(case: &Case, dtype: DType) -> Named {
+    poison(&device());
+    results(case, selective_scan_with_state, dtype, device())
+}
+
+/// Results of the reference.
+fn expected(case: &Case, dtype: DType) -> Named {
+    results(case, reference::selective_scan, dtype, Device::flex())
+}
+
 type Scan = fn(ScanInput, ScanOptions) -> (Tensor<3>, Tensor<3>);
 
 /// Output, final state, and the gradient of a fixed weighted sum of both with respect to every
 /// operand, by name.
-fn results(case: &Case, scan: Scan, dtype: DType) -> Named {
-    let device = Device::flex().autodiff();
+fn results(case: &Case, scan: Scan, dtype: DType, device: Device) -> Named {
+    let device = device.autodiff();
     let mut input = case.input(&device, dtype);
     track(&mut input);
     let (output, state) = scan(input.clone(), case.options);
@@ -151,8 +168,7 @@ fn track(input: &mut ScanInput) {
 /// official test (rtol 6e-4, atol 2e-3 for the output; see docs/numerics.md); sums over time or
 /// channels are compared relative to their largest element.
 fn check(case: Case) {
-    let native = results(&case, selective_scan_with_state, DType::F32);
-    let expected = results(&case, reference::selective_scan, DType::F32);
+    let (native, expected) = (native(&case, DType::F32), expected(&case, DType::F32));
     assert_all_close(&native, &expected, 6e-5, 2e-5, &format!("{case:?}"));
 }
 
@@ -218,7 +234,7 @@ fn native_equals_reference_with_and_without_every_option() {
             states: 3,
             options: ScanOptions {
                 delta_softplus: on(0),
-                reverse: false,
+                ..ScanOptions::default()
             },
             skip: on(1),
             gate: on(2),
@@ -232,11 +248,48 @@ fn native_equals_reference_with_and_without_every_option() {
     }
 }
 
+/// Chunks along the sequence, and every size of tile, on devices that have them.
+#[test]
+fn every_division_of_the_work_equals_the_reference() {
+    let tuning = Tuning::default();
+    for chunks in [1, 2, 3, 100] {
+        for (lanes, channels, steps) in [(8, 2, 8), (4, 1, 4), (16, 4, 8), (2, 2, 16)] {
+            let case = Case {
+                length: 259,
+                channels: 21,
+                options: ScanOptions {
+                    tuning: Tuning {
+                        chunks: Some(chunks),
+                        lanes: Some(lanes),
+                        channels: Some(channels),
+                        steps: Some(steps),
+                    },
+                    ..FULL.options
+                },
+                ..FULL
+            };
+            check(case);
+            check(case.reversed());
+            check(Case {
+                reset: false,
+                initial_state: false,
+                options: ScanOptions {
+                    tuning: Tuning {
+                        chunks: Some(chunks),
+                        ..tuning
+                    },
+                    ..FULL.options
+                },
+                ..case
+            });
+        }
+    }
+}
+
 #[test]
 fn half_precision_is_the_rounded_32_bit_result() {
-    for (dtype, tolerance) in [(DType::BF16, 2e-2), (DType::F16, 3e-3)] {
-        let native = results(&FULL, selective_scan_with_state, dtype);
-        let expected = results(&FULL, reference::selective_scan, dtype);
+    for (dtype, tolerance) in half_types() {
+        let (native, expected) = (native(&FULL, dtype), expected(&FULL, dtype));
         assert_all_close(
             &native,
             &expected,
@@ -249,7 +302,7 @@ fn half_precision_is_the_rounded_32_bit_result() {
 
 #[test]
 fn output_alone_equals_output_with_state() {
-    let device = Device::flex().autodiff();
+    let device = device().autodiff();
     let mut input = FULL.input(&device, DType::F32);
     track(&mut input);
     let alone = selective_scan(input.clone(), FULL.options);
@@ -264,7 +317,7 @@ fn output_alone_equals_output_with_state() {
 
 #[test]
 fn views_are_read_in_place() {
-    let device = Device::flex();
+    let device = device();
     let input = FULL.input(&device, DType::F32);
     let expected = selective_scan(input.clone(), FULL.options);
     let joined = Tensor::cat(
@@ -285,7 +338,7 @@ fn views_are_read_in_place() {
 
 #[test]
 fn chunks_with_carried_state_equal_one_pass() {
-    let device = Device::flex();
+    let device = device();
     let whole = Case {
         length: 50,
         reset: false,
@@ -315,7 +368,7 @@ fn chunks_with_carried_state_equal_one_pass() {
 
 #[test]
 fn packed_sequences_equal_separate_ones() {
-    let device = Device::flex();
+    let device = device();
     for reverse in [false, true] {
         let options = ScanOptions {
             reverse,
@@ -367,15 +420,15 @@ fn native_is_deterministic() {
         channels: 300,
         ..FULL
     };
-    let first = results(&case, selective_scan_with_state, DType::F32);
+    let first = native(&case, DType::F32);
     for _ in 0..3 {
-        assert_eq!(first, results(&case, selective_scan_with_state, DType::F32));
+        assert_eq!(first, native(&case, DType::F32));
     }
 }
 
 #[test]
 fn extreme_step_sizes_stay_finite() {
-    let device = Device::flex().autodiff();
+    let device = device().autodiff();
     let mut input = Case {
         reset: false,
         ..FULL

@@ -163,6 +163,7 @@ pub(super) fn options(reverse: bool) -> ScanOptions {
     ScanOptions {
         delta_softplus: true,
         reverse,
+        ..ScanOptions::default()
     }
 }
 

@@ -21,6 +21,9 @@ pub(crate) enum BenchCommand {
         /// Storage type of the activations.
         #[arg(long, default_value = "fp32")]
         dtype: Dtype,
+        /// `auto`, `reference`, or a division of the work such as `chunks=4`; may be repeated.
+        #[arg(long, value_name = "STRATEGY", default_values = ["auto", "reference"])]
+        strategy: Vec<String>,
         /// Print one JSON object a line.
         #[arg(long)]
         json: bool,
@@ -38,6 +41,7 @@ pub(crate) fn bench(command: BenchCommand) -> Result<(), Failure> {
         device,
         shape,
         dtype,
+        strategy,
         json,
     } = command;
     let device = registry::device(&device).map_err(Failure::input)?;
@@ -52,14 +56,15 @@ pub(crate) fn bench(command: BenchCommand) -> Result<(), Failure> {
     let head = ["shape", "strategy", "forward ms", "backward ms"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for shape in shapes {
-        for timing in timing::scan(&device, shape, dtype) {
+        for strategy in &strategy {
+            let timing = timing::scan(&device, shape, dtype, strategy).map_err(Failure::wrong)?;
             if json {
                 print(&serde_json::to_string(&timing).map_err(Failure::run)?)?;
             } else {
                 let times = [timing.forward_ms, timing.backward_ms].map(|ms| format!("{ms:.3}"));
                 let [forward, backward] = times;
                 let shape = format!("{:?}", timing.shape);
-                rows.push(vec![shape, timing.strategy.to_owned(), forward, backward]);
+                rows.push(vec![shape, timing.strategy.clone(), forward, backward]);
             }
         }
     }

@@ -135,15 +135,22 @@ impl Buffers {
         ScanGrads {
             u: from_vec(self.u, activation, dtype),
             delta: from_vec(self.delta, activation, dtype),
-            z: p.z.is_some().then(|| from_vec(self.z, activation, dtype)),
+            z: p.z
+                .is_some()
+                .then(|| from_vec(self.z, activation, dtype))
+                .into(),
             a: from_vec(a, [p.channels, p.states], DType::F32),
             b: from_vec(sum_over_parts(p, &self.b), projection, dtype),
             c: from_vec(sum_over_parts(p, &self.c), projection, dtype),
-            skip: p.has_skip().then(|| per_channel(self.skip)),
-            delta_bias: p.has_delta_bias().then(|| per_channel(self.delta_bias)),
+            skip: p.has_skip().then(|| per_channel(self.skip)).into(),
+            delta_bias: p
+                .has_delta_bias()
+                .then(|| per_channel(self.delta_bias))
+                .into(),
             initial_state: p
                 .has_initial_state()
-                .then(|| from_vec(state, [p.batch, p.channels, p.states], DType::F32)),
+                .then(|| from_vec(state, [p.batch, p.channels, p.states], DType::F32))
+                .into(),
         }
     }
 }

@@ -1,0 +1,406 @@
+//! Operands, workspaces and launches.
+
+use burn::backend::TensorMetadata;
+use burn::backend::cubecl::dtype_to_storage_type;
+use burn::backend::ops::FloatTensorOps;
+use burn::tensor::DType;
+use burn_cubecl::CubeBackend;
+use burn_cubecl::tensor::CubeTensor;
+use cubecl::prelude::*;
+
+use super::INTERVAL;
+use super::backward::{PartialsLaunch, backward_kernel};
+use super::chunks::{First, Recurrence, chain_kernel, ends_kernel};
+use super::form::{ExtentLaunch, Form, Start};
+use super::forward::forward_kernel;
+use super::strategy::{Pass, Shape, blocks, chunk, tile};
+use crate::cube::{Units, address_type, contiguous, empty, float, spread, sum_partials};
+use crate::selective_scan::ops::{Emit, ScanGrads, ScanPlan, ScanTensors};
+
+/// A scan's operands, contiguous and in one float type, and its sizes.
+pub(super) struct Problem {
+    u: CubeTensor,
+    delta: CubeTensor,
+    a: CubeTensor,
+    b: CubeTensor,
+    c: CubeTensor,
+    skip: Option<CubeTensor>,
+    z: Option<CubeTensor>,
+    delta_bias: Option<CubeTensor>,
+    initial_state: Option<CubeTensor>,
+    reset: Option<CubeTensor>,
+    shape: Shape,
+    plan: ScanPlan,
+}
+
+impl Problem {
+    pub(super) fn new(input: ScanTensors<CubeBackend>, plan: ScanPlan) -> Self {
+        let [batch, length, channels] = input.u.shape().dims();
+        let [_, _, groups, states] = input.b.shape().dims();
+        let dtype = input.u.dtype;
+        Self {
+            u: contiguous(input.u),
+            delta: float(input.delta, dtype),
+            a: float(input.a, DType::F32),
+            b: float(input.b, dtype),
+            c: float(input.c, dtype),
+            skip: input.skip.into_option().map(|t| float(t, DType::F32)),
+            z: input.z.into_option().map(|t| float(t, dtype)),
+            delta_bias: input.delta_bias.into_option().map(|t| float(t, DType::F32)),
+            initial_state: input
+                .initial_state
+                .into_option()
+                .map(|t| float(t, DType::F32)),
+            reset: input.reset.into_option().map(|t| float(t, DType::F32)),
+            shape: Shape {
+                batch,
+                length,
+                channels,
+                groups,
+                states,
+            },
+            plan,
+        }
+    }
+
+    fn form(&self, pass: Pass) -> Form {
+        let tile = tile(&self.u.client, self.shape, pass, self.plan.options.tuning);
+        Form {
+            tile,
+            units: Units::of(&self.u.device),
+            softplus: self.plan.options.delta_softplus,
+            reverse: self.plan.options.reverse,
+            skip: self.skip.is_some(),
+            gate: self.z.is_some(),
+            bias: self.delta_bias.is_some(),
+            reset: self.reset.is_some(),
+            start: Start::Zero,
+            state: self.plan.emit == Emit::OutputAndState,
+            keep: self.plan.keep_states,
+            interval: INTERVAL,
+            whole_states: self.shape.states % tile.states == 0,
+        }
+    }
+
+    fn extent(&self, chunk: usize) -> ExtentLaunch {
+        let Shape {
+            batch,
+            length,
+            channels,
+            groups,
+            states,
+        } = self.shape;
+        ExtentLaunch::new(
+            batch,
+            length,
+            channels,
+            groups,
+            states,
+            length.div_ceil(chunk),
+            chunk,
+        )
+    }
+
+    /// The output that the plan names, and the kept states.
+    pub(super) fn forward(&self) -> (CubeTensor, CubeTensor) {
+        let Shape {
+            batch,
+            length,
+            channels,
+            states,
+            ..
+        } = self.shape;
+        let mut form = self.form(Pass::Forward);
+        let chunk = self.chunk(form);
+        let chunks = length.div_ceil(chunk);
+        let start = if chunks > 1 {
+            form.start = Start::Chained;
+            let first = match &self.initial_state {
+                Some(state) => (First::State, state),
+                None => (First::Zero, &self.a),
+            };
+            Some(self.chained(form, chunk, Recurrence::State, &self.u, first))
+        } else if let Some(state) = &self.initial_state {
+            form.start = Start::Given;
+            Some(state.clone())
+        } else {
+            None
+        };
+
+        let out = if form.state {
+            empty(&self.u, [batch, length + states, channels], DType::F32)
+        } else {
+            empty(&self.u, [batch, length, channels], self.u.dtype)
+        };
+        let kept = if form.keep {
+            let marks = length.div_ceil(INTERVAL);
+            empty(&self.u, [batch, marks, states, channels], DType::F32)
+        } else {
+            empty(&self.u, [1], DType::F32)
+        };
+        let cubes = batch * chunks * blocks(self.shape, form.tile);
+        // SAFETY: a cube beyond the count leaves first; every access is guarded by the sequence
+        // length, the channels of its group and the number of states.
+        unsafe {
+            forward_kernel::launch_unchecked(
+                &self.u.client,
+                spread(cubes),
+                CubeDim::new_2d(form.tile.lanes as u32, form.tile.groups as u32),
+                address_type(&[&self.u, &out, &kept, &self.b]),
+                form.tile.states,
+                buffer(&self.u),
+                buffer(&self.delta),
+                buffer(&self.a),
+                buffer(&self.b),
+                buffer(&self.c),
+                self.parameter(&self.skip),
+                self.activation(&self.z),
+                self.parameter(&self.delta_bias),
+                self.parameter(&start),
+                self.parameter(&self.reset),
+                buffer(&out),
+                buffer(&kept),
+                self.extent(chunk),
+                cubes,
+                form,
+                [self.element(), dtype_to_storage_type(out.dtype)],
+            );
+        }
+        (out, kept)
+    }
+
+    /// Tokens per chunk.
+    fn chunk(&self, form: Form) -> usize {
+        chunk(
+            &self.u.client,
+            self.shape,
+            form.tile,
+            self.plan.options.tuning,
+        )
+    }
+
+    /// The values that enter every chunk, `[B, chunks, N, D]`.
+    fn chained(
+        &self,
+        form: Form,
+        chunk: usize,
+        recurrence: Recurrence,
+        grad: &CubeTensor,
+        first: (First, &CubeTensor),
+    ) -> CubeTensor {
+        let Shape {
+            batch,
+            length,
+            channels,
+            states,
+            ..
+        } = self.shape;
+        let chunks = length.div_ceil(chunk);
+        let ends = empty(&self.u, [batch, chunks, states, channels], DType::F32);
+        let factors = empty(&self.u, [batch, chunks, states, channels], DType::F32);
+        let cubes = batch * chunks * blocks(self.shape, form.tile);
+        let (matrix, input) = match recurrence {
+            Recurrence::State => (&self.b, &self.u),
+            Recurrence::Adjoint => (&self.c, self.z.as_ref().unwrap_or(&self.u)),
+        };
+        // SAFETY: as for the forward kernel.
+        unsafe {
+            ends_kernel::launch_unchecked(
+                &self.u.client,
+                spread(cubes),
+                CubeDim::new_2d(form.tile.lanes as u32, form.tile.groups as u32),
+                address_type(&[&self.u, &self.b, grad, &ends]),
+                form.tile.states,
+                buffer(input),
+                buffer(&self.delta),
+                buffer(&self.a),
+                buffer(matrix),
+                self.parameter(&self.delta_bias),
+                self.parameter(&self.reset),
+                buffer(grad),
+                buffer(&ends),
+                buffer(&factors),
+                self.extent(chunk),
+                cubes,
+                recurrence,
+                form,
+                [self.element(), dtype_to_storage_type(grad.dtype)],
+            );
+            const UNITS: usize = 128;
+            chain_kernel::launch_unchecked(
+                &self.u.client,
+                spread((batch * states * channels).div_ceil(UNITS)),
+                CubeDim::new_1d(UNITS as u32),
+                address_type(&[&ends, first.1]),
+                buffer(&ends),
+                buffer(&factors),
+                buffer(first.1),
+                self.extent(chunk),
+                first.0,
+                recurrence,
+            );
+        }
+        ends
+    }
+
+    /// All gradients, from the kept states and the gradient of the output.
+    pub(super) fn backward(&self, kept: CubeTensor, grad: CubeTensor) -> ScanGrads<CubeBackend> {
+        let Shape {
+            batch,
+            length,
+            channels,
+            groups,
+            states,
+        } = self.shape;
+        let mut form = self.form(Pass::Backward);
+        let grad = contiguous(grad);
+        let chunk = self.chunk(form);
+        let chunks = length.div_ceil(chunk);
+        let carries = if chunks > 1 {
+            form.start = Start::Chained;
+            let first = if form.state {
+                (First::Grad, &grad)
+            } else {
+                (First::Zero, &self.a)
+            };
+            Some(self.chained(form, chunk, Recurrence::Adjoint, &grad, first))
+        } else {
+            None
+        };
+
+        let dtype = self.u.dtype;
+        let elements = batch * length * channels;
+        let grads = empty(&self.u, [3, batch, length, channels], dtype);
+        let per_group = blocks(self.shape, form.tile) / groups;
+        let matrix = batch * length * groups * states;
+        let parts = batch * chunks;
+        let mut end = 0;
+        let mut reserve = |size: usize| {
+            let start = end;
+            end += size;
+            start
+        };
+        let at_b = reserve(per_group * matrix);
+        let at_c = reserve(per_group * matrix);
+        let at_a = reserve(parts * states * channels);
+        let at_skip = reserve(parts * channels);
+        let at_bias = reserve(parts * channels);
+        let at_state = reserve(batch * states * channels);
+        let partials = empty(&self.u, [end], DType::F32);
+        let cubes = parts * blocks(self.shape, form.tile);
+        // SAFETY: as for the forward kernel; partial sums stay within their reserved ranges.
+        unsafe {
+            backward_kernel::launch_unchecked(
+                &self.u.client,
+                spread(cubes),
+                CubeDim::new_2d(form.tile.lanes as u32, form.tile.groups as u32),
+                address_type(&[&grads, &partials, &kept, &grad]),
+                form.tile.states,
+                buffer(&self.u),
+                buffer(&self.delta),
+                buffer(&self.a),
+                buffer(&self.b),
+                buffer(&self.c),
+                self.parameter(&self.skip),
+                self.activation(&self.z),
+                self.parameter(&self.delta_bias),
+                self.parameter(&self.reset),
+                buffer(&kept),
+                self.parameter(&carries),
+                buffer(&grad),
+                buffer(&grads),
+                buffer(&partials),
+                self.extent(chunk),
+                PartialsLaunch::new(at_b, at_c, at_a, at_skip, at_bias, at_state),
+                cubes,
+                form,
+                [self.element(), dtype_to_storage_type(grad.dtype)],
+            );
+        }
+
+        let part = |index: usize| {
+            let bytes = (elements * dtype.size()) as u64;
+            slice(
+                &grads,
+                index as u64 * bytes,
+                (2 - index) as u64 * bytes,
+                [batch, length, channels],
+                dtype,
+            )
+        };
+        let matrix_grad = |offset| {
+            sum_partials(
+                &partials,
+                offset,
+                per_group,
+                [batch, length, groups, states],
+                dtype,
+            )
+        };
+        let channel_grad = |offset| sum_partials(&partials, offset, parts, [channels], DType::F32);
+        let a = sum_partials(&partials, at_a, parts, [states, channels], DType::F32);
+        ScanGrads {
+            u: part(0),
+            delta: part(1),
+            a: CubeBackend::float_swap_dims(a, 0, 1),
+            b: matrix_grad(at_b),
+            c: matrix_grad(at_c),
+            skip: self.skip.as_ref().map(|_| channel_grad(at_skip)).into(),
+            z: self.z.as_ref().map(|_| part(2)).into(),
+            delta_bias: self
+                .delta_bias
+                .as_ref()
+                .map(|_| channel_grad(at_bias))
+                .into(),
+            initial_state: self
+                .initial_state
+                .as_ref()
+                .map(|_| {
+                    let state = sum_partials(
+                        &partials,
+                        at_state,
+                        1,
+                        [batch, states, channels],
+                        DType::F32,
+                    );
+                    CubeBackend::float_swap_dims(state, 1, 2)
+                })
+                .into(),
+        }
+    }
+
+    fn element(&self) -> ElemType {
+        dtype_to_storage_type(self.u.dtype)
+    }
+
+    /// A 32-bit operand; where absent, one that the kernel does not read.
+    fn parameter(&self, tensor: &Option<CubeTensor>) -> BufferArg {
+        buffer(tensor.as_ref().unwrap_or(&self.a))
+    }
+
+    /// An operand in the type of `u`; where absent, one that the kernel does not read.
+    fn activation(&self, tensor: &Option<CubeTensor>) -> BufferArg {
+        buffer(tensor.as_ref().unwrap_or(&self.u))
+    }
+}
+
+fn buffer(tensor: &CubeTensor) -> BufferArg {
+    tensor.clone().into_buffer_arg()
+}
+
+/// A contiguous part of `tensor`, without its first `start` and last `end` bytes.
+fn slice<const D: usize>(
+    tensor: &CubeTensor,
+    start: u64,
+    end: u64,
+    shape: [usize; D],
+    dtype: DType,
+) -> CubeTensor {
+    CubeTensor::new_contiguous(
+        tensor.client.clone(),
+        tensor.device.clone(),
+        shape.into(),
+        tensor.handle.clone().offset_start(start).offset_end(end),
+        dtype,
+    )
+}
