@@ -20,6 +20,10 @@ pub struct ScanTiming {
     /// Milliseconds of the backward pass: forward and backward together less the forward pass with
     /// gradient tracking.
     pub backward_ms: f64,
+    /// Milliseconds of the first forward and backward pass, compilation included.
+    pub first_ms: f64,
+    /// True if the passes were replayed as hardware graphs, so that the host does not count.
+    pub graph: bool,
 }
 
 /// How a scan is run.
@@ -84,16 +88,23 @@ pub fn scan(
         }
     };
     let plain = operands(shape, device, dtype);
-    let forward_ms = median(device, || run(plain.clone()));
     let tracked = operands(shape, &device.clone().autodiff(), dtype);
-    let taped = median(device, || run(tracked.clone()));
-    let both = median(device, || run(tracked.clone()).backward());
+    let start = Instant::now();
+    let first = run(tracked.clone()).backward();
+    let _ = device.sync();
+    let first_ms = start.elapsed().as_secs_f64() * 1e3;
+    drop(first);
+    let (forward_ms, graph) = median(device, || run(plain.clone()));
+    let (taped, _) = median(device, || run(tracked.clone()));
+    let (both, graph_backward) = median(device, || run(tracked.clone()).backward());
     Ok(ScanTiming {
         strategy: strategy.to_owned(),
         shape,
         dtype: format!("{dtype:?}").to_lowercase(),
         forward_ms,
         backward_ms: (both - taped).max(0.0),
+        first_ms,
+        graph: graph && graph_backward,
     })
 }
 
@@ -124,8 +135,9 @@ const ROUNDS: usize = 7;
 const ROUND: Duration = Duration::from_millis(20);
 
 /// Median milliseconds of `run`, recorded once as a hardware graph where the device has those.
-fn median<T>(device: &Device, run: impl FnMut() -> T) -> f64 {
+fn median<T>(device: &Device, run: impl FnMut() -> T) -> (f64, bool) {
     let mut graph = capture(device, run);
+    let hardware = graph.is_hardware();
     let mut round = |times: usize| {
         // A device that cannot drain its queue fails the next operation, with its own message.
         let _ = device.sync();
@@ -146,5 +158,5 @@ fn median<T>(device: &Device, run: impl FnMut() -> T) -> f64 {
         .map(|_| round(times).as_secs_f64() * 1e3 / times as f64)
         .collect();
     rounds.sort_by(f64::total_cmp);
-    rounds[ROUNDS / 2]
+    (rounds[ROUNDS / 2], hardware)
 }

@@ -55,19 +55,23 @@ pub(crate) fn exponential<N: Size>(x: Vector<f32, N>, #[comptime] units: Units) 
 
 /// `exp(x)`.
 #[cube]
-pub(crate) fn exp(x: f32, #[comptime] units: Units) -> f32 {
-    match comptime!(units) {
-        Units::Language => x.exp(),
-        Units::Nvidia => exp2_approximate(x * comptime!(core::f32::consts::LOG2_E)),
-    }
+pub(crate) fn exp<N: Size>(x: Vector<f32, N>, #[comptime] units: Units) -> Vector<f32, N> {
+    exponential(x * Vector::new(comptime!(units.exponent_scale())), units)
 }
 
 /// `1 / x`.
 #[cube]
-pub(crate) fn reciprocal(x: f32, #[comptime] units: Units) -> f32 {
+pub(crate) fn reciprocal<N: Size>(x: Vector<f32, N>, #[comptime] units: Units) -> Vector<f32, N> {
     match comptime!(units) {
-        Units::Language => 1.0 / x,
-        Units::Nvidia => reciprocal_approximate(x),
+        Units::Language => Vector::new(1.0) / x,
+        Units::Nvidia => {
+            let mut result = Vector::new(0.0);
+            #[unroll]
+            for i in 0..N::value() {
+                result.insert(i, reciprocal_approximate(x.extract(i)));
+            }
+            result
+        }
     }
 }
 

@@ -9,8 +9,8 @@ use super::tensors::{empty, spread};
 
 const UNITS: usize = 256;
 
-/// Sums `rows` rows of `partials` that start at element `offset`, each as long as `shape`, and
-/// returns the sum in `dtype`.
+/// Sums `rows` rows of `partials` that start at element `offset`, each as long as `shape`, in 32 bits,
+/// and returns the sum in `dtype`.
 pub(crate) fn sum_partials(
     partials: &CubeTensor,
     offset: usize,
@@ -35,20 +35,23 @@ pub(crate) fn sum_partials(
             offset,
             rows,
             length,
-            dtype_to_storage_type(dtype),
+            [
+                dtype_to_storage_type(partials.dtype),
+                dtype_to_storage_type(dtype),
+            ],
         );
     }
     sum
 }
 
 #[cube(launch_unchecked, address_type = "dynamic")]
-fn sum_kernel<F: Float>(
-    partials: &[f32],
+fn sum_kernel<P: Float, F: Float>(
+    partials: &[P],
     sum: &mut [F],
     offset: usize,
     rows: usize,
     length: usize,
-    #[define(F)] _dtype: ElemType,
+    #[define(P, F)] _dtypes: [ElemType; 2],
 ) {
     let element = ABSOLUTE_POS;
     if element >= length {
@@ -56,7 +59,7 @@ fn sum_kernel<F: Float>(
     }
     let mut total = f32::new(0.0);
     for row in 0..rows {
-        total += partials[offset + row * length + element];
+        total += f32::cast_from(partials[offset + row * length + element]);
     }
     sum[element] = F::cast_from(total);
 }

@@ -53,7 +53,14 @@ pub(crate) fn bench(command: BenchCommand) -> Result<(), Failure> {
         Dtype::Fp32 => DType::F32,
         Dtype::Bf16 => DType::BF16,
     };
-    let head = ["shape", "strategy", "forward ms", "backward ms"];
+    let head = [
+        "shape",
+        "strategy",
+        "forward ms",
+        "backward ms",
+        "first ms",
+        "graph",
+    ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for shape in shapes {
         for strategy in &strategy {
@@ -64,7 +71,16 @@ pub(crate) fn bench(command: BenchCommand) -> Result<(), Failure> {
                 let times = [timing.forward_ms, timing.backward_ms].map(|ms| format!("{ms:.3}"));
                 let [forward, backward] = times;
                 let shape = format!("{:?}", timing.shape);
-                rows.push(vec![shape, timing.strategy.clone(), forward, backward]);
+                let first = format!("{:.0}", timing.first_ms);
+                let graph = timing.graph.to_string();
+                rows.push(vec![
+                    shape,
+                    timing.strategy.clone(),
+                    forward,
+                    backward,
+                    first,
+                    graph,
+                ]);
             }
         }
     }

@@ -6,32 +6,35 @@
 
 use cubecl::prelude::*;
 
-use super::form::{Extent, Form, Part, Start, part, position};
+use super::form::{Extent, Form, Part, part, position};
 use super::stage::{
-    biased, dot, fetch, fetch_matrix, load_borders, load_rates, place, share_matrix, step_size,
+    biased, fetch, fetch_matrix, load_borders, matrix_registers, place, put, share_matrix,
+    step_size,
 };
+use super::states::{dot, load_rates, no_states, read_states, write_states};
 use crate::cube::math::{exponential, sigmoid};
 
-/// Writes the gradients of u, delta and z, `[3, B, L, D]`, and, as partial sums at the offsets of
-/// [`Partials`], all others.
+/// Writes the gradients of u, delta and z, `[3, B, L, D]`; partial sums of those of B and C,
+/// `[2, blocks, B, L, G, N]`; and, at the offsets of [`Sums`], those of all others.
 #[cube(launch_unchecked, address_type = "dynamic")]
-pub(super) fn backward_kernel<F: Float, O: Float, S: Size>(
-    u: &[F],
-    delta: &[F],
+pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
+    u: &[Vector<F, C>],
+    delta: &[Vector<F, C>],
     a: &[f32],
-    b: &[F],
-    c: &[F],
-    skip: &[f32],
-    z: &[F],
-    bias: &[f32],
+    b: &[Vector<F, M>],
+    c: &[Vector<F, M>],
+    skip: &[Vector<f32, C>],
+    z: &[Vector<F, C>],
+    bias: &[Vector<f32, C>],
     reset: &[f32],
-    kept: &[f32],
-    carries: &[f32],
-    grad: &[O],
-    grads: &mut [F],
-    partials: &mut [f32],
+    kept: &[Vector<f32, C>],
+    carries: &[Vector<f32, C>],
+    grad: &[Vector<O, C>],
+    grads: &mut [Vector<F, C>],
+    matrices: &mut [F],
+    sums: &mut [Vector<f32, C>],
     extent: Extent,
-    offsets: Partials,
+    offsets: Sums,
     cubes: usize,
     #[comptime] form: Form,
     #[define(F, O)] _dtypes: [ElemType; 2],
@@ -40,378 +43,422 @@ pub(super) fn backward_kernel<F: Float, O: Float, S: Size>(
         terminate!();
     }
     let tile = comptime!(form.tile);
-    let width = comptime!(tile.width());
-    let units = comptime!(tile.units());
-    let area = comptime!(tile.area());
-    let held = comptime!(form.held());
+    let reverse = comptime!(form.reverse);
     let part = part(&extent, CUBE_POS, tile);
+    let own = UNIT_POS_X as usize;
+    let length = extent.length;
     let rows = if comptime!(form.state) {
-        extent.length + extent.states
+        length + extent.states
     } else {
-        extent.length
+        length
     };
-    let marks = extent.length.div_ceil(comptime!(form.interval));
-    let elements = extent.batch * extent.length * extent.channels;
+    let marks = length.div_ceil(comptime!(form.interval));
+    let elements = extent.batch * length * extent.columns;
 
-    let mut sh_delta = Shared::<[f32]>::new_slice(area);
-    let mut sh_u = Shared::<[f32]>::new_slice(area);
-    let mut sh_dy = Shared::<[f32]>::new_slice(area);
-    let mut sh_b = Shared::<[Vector<f32, S>]>::new_slice(comptime!(tile.steps * tile.groups));
-    let mut sh_c = Shared::<[Vector<f32, S>]>::new_slice(comptime!(tile.steps * tile.groups));
+    let mut sh_delta = Shared::<[Vector<f32, C>]>::new_slice(comptime!(tile.area()));
+    let mut sh_u = Shared::<[Vector<f32, C>]>::new_slice(comptime!(tile.area()));
+    let mut sh_dy = Shared::<[Vector<f32, C>]>::new_slice(comptime!(tile.area()));
+    let mut sh_b = Shared::<[Vector<f32, S>]>::new_slice(comptime!(tile.matrix()));
+    let mut sh_c = Shared::<[Vector<f32, S>]>::new_slice(comptime!(tile.matrix()));
     let mut sh_border = Shared::<[f32]>::new_slice(comptime!(form.borders()));
     // Sums over the states, one part per row of units: C h, g B, and g A q.
-    let mut sh_y = Shared::<[f32]>::new_slice(comptime!(area * tile.groups));
-    let mut sh_gb = Shared::<[f32]>::new_slice(comptime!(area * tile.groups));
-    let mut sh_gq = Shared::<[f32]>::new_slice(comptime!(area * tile.groups));
-    // Sums over the channels, one part per lane. A row is one longer than its lanes, so that units
-    // that read different rows read different memory banks.
+    let flush_area = comptime!(tile.flush_area());
+    let mut sh_y = Shared::<[Vector<f32, C>]>::new_slice(comptime!(flush_area * tile.groups));
+    let mut sh_gb = Shared::<[Vector<f32, C>]>::new_slice(comptime!(flush_area * tile.groups));
+    let mut sh_gq = Shared::<[Vector<f32, C>]>::new_slice(comptime!(flush_area * tile.groups));
+    // Sums over the channels, one part per lane: the gradients of B, then those of C. A row is one
+    // longer than its lanes, so that units that read different rows read different memory banks.
     let pitch = comptime!(tile.lanes + 1);
-    let matrix = comptime!(tile.steps * tile.padded_states());
-    let mut sh_db = Shared::<[f32]>::new_slice(comptime!(matrix * pitch));
-    let mut sh_dc = Shared::<[f32]>::new_slice(comptime!(matrix * pitch));
+    let matrix = comptime!(tile.flush * tile.padded_states());
+    let mut sh_bc = Shared::<[f32]>::new_slice(comptime!(2 * matrix * pitch));
+    let units = comptime!(tile.units());
     let mut sh_state = Shared::<[Vector<f32, S>]>::new_slice(comptime!(
         (form.interval / tile.steps) * tile.channels * units
     ));
 
-    let rates = load_rates::<S>(a, &extent, &part, form);
-    let mut state = Array::<Vector<f32, S>>::new(comptime!(tile.channels));
-    let mut carry = Array::<Vector<f32, S>>::new(comptime!(tile.channels));
-    let mut d_rates = Array::<Vector<f32, S>>::new(comptime!(tile.channels));
-    #[unroll]
-    for i in 0..comptime!(tile.channels) {
-        state[i] = Vector::new(0.0);
-        d_rates[i] = Vector::new(0.0);
-        let mut vector = Vector::<f32, S>::new(0.0);
-        let channel = part.channel + UNIT_POS_X as usize + comptime!(i * tile.lanes);
-        #[unroll]
-        for j in 0..S::value() {
-            let n = UNIT_POS_Y as usize * comptime!(tile.states) + j;
-            if channel < part.channel_end && n < extent.states {
-                if comptime!(form.start == Start::Chained) {
-                    let row = (part.batch * extent.chunks + part.chunk) * extent.states + n;
-                    vector.insert(j, carries[row * extent.channels + channel]);
-                } else if comptime!(form.state) {
-                    let row = part.batch * rows + extent.length + n;
-                    vector.insert(j, f32::cast_from(grad[row * extent.channels + channel]));
-                }
-            }
-        }
-        carry[i] = vector;
+    let rates = load_rates::<S, C>(a, &extent, &part, form);
+    let mut state = no_states::<S, C>();
+    let mut carry = no_states::<S, C>();
+    let mut d_rates = no_states::<S, C>();
+    let own_row = part.batch * extent.chunks + part.chunk;
+    if comptime!(form.start) {
+        read_states::<f32, S, C>(
+            carries,
+            &mut carry,
+            own_row * extent.states,
+            &extent,
+            &part,
+            form,
+        );
+    } else if comptime!(form.state) {
+        read_states::<O, S, C>(
+            grad,
+            &mut carry,
+            part.batch * rows + length,
+            &extent,
+            &part,
+            form,
+        );
     }
-    // A unit's elements of a tile lie in these many different channels.
-    let columns = comptime!(if width > units { width / units } else { 1 });
-    let mut d_skip = Array::<f32>::new(columns);
-    let mut d_bias = Array::<f32>::new(columns);
-    #[unroll]
-    for i in 0..columns {
-        d_skip[i] = 0.0;
-        d_bias[i] = 0.0;
-    }
+    let mut d_skip = Vector::<f32, C>::new(0.0);
+    let mut d_bias = Vector::<f32, C>::new(0.0);
+
     let mut before = Array::<Vector<f32, S>>::new(comptime!(tile.steps * tile.channels));
-    let mut held_delta = Array::<F>::new(held);
-    let mut held_u = Array::<F>::new(held);
-    let mut held_z = Array::<F>::new(held);
-    let mut held_grad = Array::<O>::new(held);
-    let mut held_b = Array::<Vector<F, S>>::new(comptime!(form.held_rows()));
-    let mut held_c = Array::<Vector<F, S>>::new(comptime!(form.held_rows()));
-    let reverse = comptime!(form.reverse);
+    let mut next_delta = Array::<Vector<F, C>>::new(comptime!(tile.share()));
+    let mut next_u = Array::<Vector<F, C>>::new(comptime!(tile.share()));
+    let mut next_z = Array::<Vector<F, C>>::new(comptime!(tile.share()));
+    let mut next_grad = Array::<Vector<O, C>>::new(comptime!(tile.share()));
+    let mut next_b = matrix_registers::<F, M>(form);
+    let mut next_c = matrix_registers::<F, M>(form);
+    let mut held_delta = Array::<Vector<F, C>>::new(comptime!(tile.share()));
+    let mut held_z = Array::<Vector<F, C>>::new(comptime!(tile.share()));
+    let mut held_grad = Array::<Vector<O, C>>::new(comptime!(tile.share()));
 
     let intervals = (part.to - part.from).div_ceil(comptime!(form.interval));
     for count in 0..intervals {
         let first = part.from + (intervals - 1 - count) * comptime!(form.interval);
         let last = min(first + comptime!(form.interval), part.to);
         let tiles = (last - first).div_ceil(comptime!(tile.steps));
-
+        let last_tile = first + (tiles - 1) * comptime!(tile.steps);
         let mark = part.batch * marks + first / comptime!(form.interval);
-        read_states::<S>(kept, &mut state, mark * extent.states, &extent, &part, form);
+
+        // What the last tile needs beyond the recurrence, then the first tile of the recurrence.
+        fetch::<O, C>(
+            grad,
+            rows,
+            &mut next_grad,
+            &extent,
+            &part,
+            last_tile,
+            reverse,
+            form,
+        );
+        if comptime!(form.gate) {
+            fetch::<F, C>(
+                z,
+                length,
+                &mut next_z,
+                &extent,
+                &part,
+                last_tile,
+                reverse,
+                form,
+            );
+        }
+        fetch_matrix::<F, S, M>(c, &mut next_c, &extent, &part, last_tile, reverse, form);
+        fetch::<F, C>(
+            delta,
+            length,
+            &mut next_delta,
+            &extent,
+            &part,
+            first,
+            reverse,
+            form,
+        );
+        fetch::<F, C>(u, length, &mut next_u, &extent, &part, first, reverse, form);
+        fetch_matrix::<F, S, M>(b, &mut next_b, &extent, &part, first, reverse, form);
+        read_states::<f32, S, C>(kept, &mut state, mark * extent.states, &extent, &part, form);
+
         for index in 0..tiles {
             let order = first + index * comptime!(tile.steps);
             #[unroll]
-            for i in 0..comptime!(tile.channels) {
-                sh_state[(index * comptime!(tile.channels) + i) * units + UNIT_POS as usize] =
-                    state[i];
+            for i in 0..C::value() {
+                sh_state[(index * C::value() + i) * units + UNIT_POS as usize] = state[i];
             }
-            if index + 1 < tiles {
-                fetch::<F>(
-                    delta,
-                    extent.length,
-                    &mut held_delta,
-                    &extent,
-                    &part,
-                    order,
-                    reverse,
-                    form,
-                );
-                fetch::<F>(
-                    u,
-                    extent.length,
-                    &mut held_u,
-                    &extent,
-                    &part,
-                    order,
-                    reverse,
-                    form,
-                );
-                fetch_matrix::<F, S>(b, &mut held_b, &extent, &part, order, reverse, form);
+            if order < last_tile {
                 #[unroll]
-                for i in 0..held {
-                    let place = place(&part, order, i, form);
-                    let raw = biased(f32::cast_from(held_delta[i]), bias, place.channel, form);
-                    let size = select(place.inside, step_size(raw, form), 0.0);
-                    if place.element < area {
-                        sh_delta[place.element] = size;
-                        sh_u[place.element] = f32::cast_from(held_u[i]);
+                for f in 0..comptime!(tile.flushes()) {
+                    #[unroll]
+                    for s in 0..comptime!(tile.flush_share()) {
+                        let i = comptime!(f * tile.flush_share() + s);
+                        let place = place(&part, order + comptime!(f * tile.flush), s, form);
+                        let raw = biased::<F, C>(next_delta[i], bias, place.column, form);
+                        let size = step_size::<C>(raw, place.inside, form);
+                        let input = size * Vector::cast_from(next_u[i]);
+                        put::<C>(&mut sh_delta, comptime!(f * flush_area), size, &place, form);
+                        put::<C>(&mut sh_u, comptime!(f * flush_area), input, &place, form);
                     }
                 }
-                share_matrix::<F, S>(&held_b, &mut sh_b, form);
+                share_matrix::<F, S, M>(&next_b, &mut sh_b, &extent, form);
                 if comptime!(form.reset) {
                     load_borders(reset, &mut sh_border, &extent, &part, order, false, form);
                 }
                 sync_cube();
+                let ahead = order + comptime!(tile.steps);
+                fetch::<F, C>(
+                    delta,
+                    length,
+                    &mut next_delta,
+                    &extent,
+                    &part,
+                    ahead,
+                    reverse,
+                    form,
+                );
+                fetch::<F, C>(u, length, &mut next_u, &extent, &part, ahead, reverse, form);
+                fetch_matrix::<F, S, M>(b, &mut next_b, &extent, &part, ahead, reverse, form);
                 #[unroll]
                 for step in 0..comptime!(tile.steps) {
                     let b_step = sh_b[step * comptime!(tile.groups) + UNIT_POS_Y as usize];
+                    let size = sh_delta[comptime!(step * tile.lanes) + own];
+                    let input = sh_u[comptime!(step * tile.lanes) + own];
                     #[unroll]
-                    for i in 0..comptime!(tile.channels) {
-                        let at = comptime!(step * width + i * tile.lanes) + UNIT_POS_X as usize;
-                        let size = sh_delta[at];
-                        let mut decay = exponential(Vector::new(size) * rates[i], form.units);
-                        if comptime!(form.reset) {
-                            decay = decay * Vector::new(sh_border[step]);
-                        }
-                        state[i] = fma(decay, state[i], Vector::new(size * sh_u[at]) * b_step);
+                    for i in 0..C::value() {
+                        let decay =
+                            decay_of::<S>(size.extract(i), rates[i], &sh_border, step, form);
+                        state[i] = fma(decay, state[i], Vector::new(input.extract(i)) * b_step);
                     }
                 }
                 sync_cube();
             }
         }
 
-        for count in 0..tiles {
-            let index = tiles - 1 - count;
-            let order = first + index * comptime!(tile.steps);
-            fetch::<F>(
-                delta,
-                extent.length,
-                &mut held_delta,
-                &extent,
-                &part,
-                order,
-                reverse,
-                form,
-            );
-            fetch::<F>(
-                u,
-                extent.length,
-                &mut held_u,
-                &extent,
-                &part,
-                order,
-                reverse,
-                form,
-            );
-            fetch::<O>(
-                grad,
-                rows,
-                &mut held_grad,
-                &extent,
-                &part,
-                order,
-                reverse,
-                form,
-            );
-            if comptime!(form.gate) {
-                fetch::<F>(
-                    z,
-                    extent.length,
-                    &mut held_z,
-                    &extent,
-                    &part,
-                    order,
-                    reverse,
-                    form,
-                );
-            }
-            fetch_matrix::<F, S>(b, &mut held_b, &extent, &part, order, reverse, form);
-            fetch_matrix::<F, S>(c, &mut held_c, &extent, &part, order, reverse, form);
+        for index in 0..tiles {
+            let slot = tiles - 1 - index;
+            let order = first + slot * comptime!(tile.steps);
             #[unroll]
-            for i in 0..held {
-                let place = place(&part, order, i, form);
-                let raw = biased(f32::cast_from(held_delta[i]), bias, place.channel, form);
-                let size = select(place.inside, step_size(raw, form), 0.0);
-                let mut dy = select(place.inside, f32::cast_from(held_grad[i]), 0.0);
-                if comptime!(form.gate) {
-                    let gate = f32::cast_from(held_z[i]);
-                    dy *= gate * sigmoid(gate, form.units);
-                }
-                if place.element < area {
-                    sh_delta[place.element] = size;
-                    sh_u[place.element] = f32::cast_from(held_u[i]);
-                    sh_dy[place.element] = dy;
+            for f in 0..comptime!(tile.flushes()) {
+                #[unroll]
+                for s in 0..comptime!(tile.flush_share()) {
+                    let i = comptime!(f * tile.flush_share() + s);
+                    let place = place(&part, order + comptime!(f * tile.flush), s, form);
+                    let raw = biased::<F, C>(next_delta[i], bias, place.column, form);
+                    let size = step_size::<C>(raw, place.inside, form);
+                    let out = Vector::<f32, C>::cast_from(next_grad[i]);
+                    let mut dy = select(place.inside, out, Vector::new(0.0));
+                    if comptime!(form.gate) {
+                        let gate = Vector::<f32, C>::cast_from(next_z[i]);
+                        dy *= gate * sigmoid(gate, form.units);
+                    }
+                    let input = Vector::<f32, C>::cast_from(next_u[i]);
+                    put::<C>(&mut sh_delta, comptime!(f * flush_area), size, &place, form);
+                    put::<C>(&mut sh_u, comptime!(f * flush_area), input, &place, form);
+                    put::<C>(&mut sh_dy, comptime!(f * flush_area), dy, &place, form);
+                    held_delta[i] = next_delta[i];
+                    held_z[i] = next_z[i];
+                    held_grad[i] = next_grad[i];
                 }
             }
-            share_matrix::<F, S>(&held_b, &mut sh_b, form);
-            share_matrix::<F, S>(&held_c, &mut sh_c, form);
+            share_matrix::<F, S, M>(&next_b, &mut sh_b, &extent, form);
+            share_matrix::<F, S, M>(&next_c, &mut sh_c, &extent, form);
             if comptime!(form.reset) {
                 load_borders(reset, &mut sh_border, &extent, &part, order, false, form);
             }
             sync_cube();
 
             #[unroll]
-            for i in 0..comptime!(tile.channels) {
-                state[i] =
-                    sh_state[(index * comptime!(tile.channels) + i) * units + UNIT_POS as usize];
+            for i in 0..C::value() {
+                state[i] = sh_state[(slot * C::value() + i) * units + UNIT_POS as usize];
             }
             #[unroll]
             for step in 0..comptime!(tile.steps) {
                 let b_step = sh_b[step * comptime!(tile.groups) + UNIT_POS_Y as usize];
+                let size = sh_delta[comptime!(step * tile.lanes) + own];
+                let input = size * sh_u[comptime!(step * tile.lanes) + own];
                 #[unroll]
-                for i in 0..comptime!(tile.channels) {
-                    let at = comptime!(step * width + i * tile.lanes) + UNIT_POS_X as usize;
-                    let size = sh_delta[at];
+                for i in 0..C::value() {
                     before[comptime!(step * tile.channels + i)] = state[i];
-                    let mut decay = exponential(Vector::new(size) * rates[i], form.units);
-                    if comptime!(form.reset) {
-                        decay = decay * Vector::new(sh_border[step]);
-                    }
-                    state[i] = fma(decay, state[i], Vector::new(size * sh_u[at]) * b_step);
+                    let decay = decay_of::<S>(size.extract(i), rates[i], &sh_border, step, form);
+                    state[i] = fma(decay, state[i], Vector::new(input.extract(i)) * b_step);
                 }
             }
 
             #[unroll]
-            for back in 0..comptime!(tile.steps) {
-                let step = comptime!(tile.steps - 1 - back);
-                let b_step = sh_b[step * comptime!(tile.groups) + UNIT_POS_Y as usize];
-                let c_step = sh_c[step * comptime!(tile.groups) + UNIT_POS_Y as usize];
-                let mut db = Vector::<f32, S>::new(0.0);
-                let mut dc = Vector::<f32, S>::new(0.0);
+            for g in 0..comptime!(tile.flushes()) {
+                let f = comptime!(tile.flushes() - 1 - g);
                 #[unroll]
-                for i in 0..comptime!(tile.channels) {
-                    let at = comptime!(step * width + i * tile.lanes) + UNIT_POS_X as usize;
-                    let size = sh_delta[at];
-                    let input = Vector::new(size * sh_u[at]);
-                    let dy = Vector::new(sh_dy[at]);
-                    let mut decay = exponential(Vector::new(size) * rates[i], form.units);
-                    if comptime!(form.reset) {
-                        decay = decay * Vector::new(sh_border[step]);
+                for back in 0..comptime!(tile.flush) {
+                    let row = comptime!(tile.flush - 1 - back);
+                    let step = comptime!(f * tile.flush + row);
+                    let b_step = sh_b[step * comptime!(tile.groups) + UNIT_POS_Y as usize];
+                    let c_step = sh_c[step * comptime!(tile.groups) + UNIT_POS_Y as usize];
+                    let size = sh_delta[comptime!(step * tile.lanes) + own];
+                    let input = size * sh_u[comptime!(step * tile.lanes) + own];
+                    let dy = sh_dy[comptime!(step * tile.lanes) + own];
+                    let mut db = Vector::<f32, S>::new(0.0);
+                    let mut dc = Vector::<f32, S>::new(0.0);
+                    let mut y = Vector::<f32, C>::new(0.0);
+                    let mut gb = Vector::<f32, C>::new(0.0);
+                    let mut gq = Vector::<f32, C>::new(0.0);
+                    #[unroll]
+                    for i in 0..C::value() {
+                        let size = size.extract(i);
+                        let input = Vector::new(input.extract(i));
+                        let dy = Vector::new(dy.extract(i));
+                        let decay = decay_of::<S>(size, rates[i], &sh_border, step, form);
+                        let passed = decay * before[comptime!(step * tile.channels + i)];
+                        let after = fma(input, b_step, passed);
+                        let adjoint = fma(dy, c_step, carry[i]);
+                        carry[i] = decay * adjoint;
+                        let through = adjoint * passed;
+                        d_rates[i] = fma(Vector::new(size), through, d_rates[i]);
+                        db = fma(adjoint, input, db);
+                        dc = fma(dy, after, dc);
+                        y.insert(i, dot(c_step, after));
+                        gb.insert(i, dot(adjoint, b_step));
+                        gq.insert(i, dot(through, rates[i]));
                     }
-                    let passed = decay * before[comptime!(step * tile.channels + i)];
-                    let after = fma(input, b_step, passed);
-                    let adjoint = fma(dy, c_step, carry[i]);
-                    carry[i] = decay * adjoint;
-                    let through = adjoint * passed;
-                    d_rates[i] = fma(Vector::new(size), through, d_rates[i]);
-                    db = fma(adjoint, input, db);
-                    dc = fma(dy, after, dc);
-                    let to = UNIT_POS_Y as usize * area + at;
-                    sh_y[to] = dot(c_step, after);
-                    sh_gb[to] = dot(adjoint, b_step);
-                    sh_gq[to] = dot(through, rates[i]);
+                    let to = UNIT_POS_Y as usize * flush_area + comptime!(row * tile.lanes) + own;
+                    sh_y[to] = y;
+                    sh_gb[to] = gb;
+                    sh_gq[to] = gq;
+                    #[unroll]
+                    for j in 0..S::value() {
+                        let n = UNIT_POS_Y as usize * comptime!(tile.states) + j;
+                        let to = (comptime!(row * tile.padded_states()) + n) * pitch + own;
+                        sh_bc[to] = db.extract(j);
+                        sh_bc[comptime!(matrix * pitch) + to] = dc.extract(j);
+                    }
                 }
-                #[unroll]
-                for j in 0..S::value() {
-                    let n = UNIT_POS_Y as usize * comptime!(tile.states) + j;
-                    let to =
-                        (step * comptime!(tile.padded_states()) + n) * pitch + UNIT_POS_X as usize;
-                    sh_db[to] = db.extract(j);
-                    sh_dc[to] = dc.extract(j);
-                }
-            }
-            sync_cube();
+                sync_cube();
 
-            #[unroll]
-            for i in 0..held {
-                let place = place(&part, order, i, form);
-                let element = min(place.element, area - 1);
-                let mut y = sh_y[element];
-                let mut gb = sh_gb[element];
-                let mut gq = sh_gq[element];
-                #[unroll]
-                for group in 1..comptime!(tile.groups) {
-                    y += sh_y[element + comptime!(group * area)];
-                    gb += sh_gb[element + comptime!(group * area)];
-                    gq += sh_gq[element + comptime!(group * area)];
-                }
-                let input = sh_u[element];
-                let dy = sh_dy[element];
-                let mut d_input = sh_delta[element] * gb;
-                let mut d_size = fma(input, gb, gq * comptime!(1.0 / form.units.exponent_scale()));
-                if comptime!(form.softplus) {
-                    let raw = biased(f32::cast_from(held_delta[i]), bias, place.channel, form);
-                    d_size *= sigmoid(raw, form.units);
-                }
-                if comptime!(form.skip) {
-                    let coefficient = skip[place.channel];
-                    d_input = fma(coefficient, dy, d_input);
-                    y = fma(coefficient, input, y);
-                    d_skip[comptime!(i % columns)] += select(place.inside, dy * input, 0.0);
-                }
-                if comptime!(form.bias) {
-                    d_bias[comptime!(i % columns)] += select(place.inside, d_size, 0.0);
-                }
-                if place.inside {
-                    let row = part.batch * extent.length + position(&extent, place.number, reverse);
-                    let target = row * extent.channels + place.channel;
-                    grads[target] = F::cast_from(d_input);
-                    grads[elements + target] = F::cast_from(d_size);
-                    if comptime!(form.gate) {
-                        let gate = f32::cast_from(held_z[i]);
-                        let s = sigmoid(gate, form.units);
-                        let dz = f32::cast_from(held_grad[i]) * y * s * fma(gate, 1.0 - s, 1.0);
-                        grads[2 * elements + target] = F::cast_from(dz);
+                if comptime!(f == 0) {
+                    // On their way while the sums are formed: the operands of the tile in front.
+                    if slot > 0 {
+                        let ahead = order - comptime!(tile.steps);
+                        fetch::<O, C>(
+                            grad,
+                            rows,
+                            &mut next_grad,
+                            &extent,
+                            &part,
+                            ahead,
+                            reverse,
+                            form,
+                        );
+                        if comptime!(form.gate) {
+                            fetch::<F, C>(
+                                z,
+                                length,
+                                &mut next_z,
+                                &extent,
+                                &part,
+                                ahead,
+                                reverse,
+                                form,
+                            );
+                        }
+                        fetch::<F, C>(
+                            delta,
+                            length,
+                            &mut next_delta,
+                            &extent,
+                            &part,
+                            ahead,
+                            reverse,
+                            form,
+                        );
+                        fetch::<F, C>(u, length, &mut next_u, &extent, &part, ahead, reverse, form);
+                        fetch_matrix::<F, S, M>(
+                            b,
+                            &mut next_b,
+                            &extent,
+                            &part,
+                            ahead,
+                            reverse,
+                            form,
+                        );
+                        fetch_matrix::<F, S, M>(
+                            c,
+                            &mut next_c,
+                            &extent,
+                            &part,
+                            ahead,
+                            reverse,
+                            form,
+                        );
                     }
                 }
+                #[unroll]
+                for s in 0..comptime!(tile.flush_share()) {
+                    let i = comptime!(f * tile.flush_share() + s);
+                    let place = place(&part, order + comptime!(f * tile.flush), s, form);
+                    let mut y = sh_y[place.element];
+                    let mut gb = sh_gb[place.element];
+                    let mut gq = sh_gq[place.element];
+                    #[unroll]
+                    for group in 1..comptime!(tile.groups) {
+                        y += sh_y[place.element + comptime!(group * flush_area)];
+                        gb += sh_gb[place.element + comptime!(group * flush_area)];
+                        gq += sh_gq[place.element + comptime!(group * flush_area)];
+                    }
+                    let at = comptime!(f * flush_area) + place.element;
+                    let input = sh_u[at];
+                    let dy = sh_dy[at];
+                    let mut d_input = sh_delta[at] * gb;
+                    let unscaled = gq * Vector::new(comptime!(1.0 / form.units.exponent_scale()));
+                    let mut d_size = fma(input, gb, unscaled);
+                    if comptime!(form.softplus) {
+                        let raw = biased::<F, C>(held_delta[i], bias, place.column, form);
+                        d_size *= sigmoid(raw, form.units);
+                    }
+                    let zero = Vector::<f32, C>::new(0.0);
+                    if comptime!(form.skip) {
+                        let coefficient = skip[place.column];
+                        d_input = fma(coefficient, dy, d_input);
+                        y = fma(coefficient, input, y);
+                        d_skip += select(place.inside, dy * input, zero);
+                    }
+                    if comptime!(form.bias) {
+                        d_bias += select(place.inside, d_size, zero);
+                    }
+                    if place.inside {
+                        let row = part.batch * length + position(&extent, place.number, reverse);
+                        let target = row * extent.columns + place.column;
+                        grads[target] = Vector::cast_from(d_input);
+                        grads[elements + target] = Vector::cast_from(d_size);
+                        if comptime!(form.gate) {
+                            let gate = Vector::<f32, C>::cast_from(held_z[i]);
+                            let s = sigmoid(gate, form.units);
+                            let one = Vector::<f32, C>::new(1.0);
+                            let slope = s * fma(gate, one - s, one);
+                            let dz = Vector::<f32, C>::cast_from(held_grad[i]) * y * slope;
+                            grads[2 * elements + target] = Vector::cast_from(dz);
+                        }
+                    }
+                }
+                let from = order + comptime!(f * tile.flush);
+                sum_lanes::<F>(&sh_bc, matrices, from, &extent, &part, form);
+                sync_cube();
             }
-            reduce_lanes::<F>(&sh_db, partials, offsets.b, order, &extent, &part, form);
-            reduce_lanes::<F>(&sh_dc, partials, offsets.c, order, &extent, &part, form);
-            sync_cube();
         }
     }
 
-    let row = part.batch * extent.chunks + part.chunk;
-    write_partial::<S>(partials, &d_rates, offsets.a, row, &extent, &part, form);
+    write_states::<f32, S, C>(
+        sums,
+        offsets.a,
+        &d_rates,
+        own_row * extent.states,
+        &extent,
+        &part,
+        form,
+    );
     if part.chunk == 0 {
-        write_partial::<S>(
-            partials,
-            &carry,
-            offsets.state,
-            part.batch,
-            &extent,
-            &part,
-            form,
-        );
+        let row = part.batch * extent.states;
+        write_states::<f32, S, C>(sums, offsets.state, &carry, row, &extent, &part, form);
     }
-
-    // Units whose elements lie in the same channels.
-    #[unroll]
-    for i in 0..columns {
-        sync_cube();
-        sh_y[UNIT_POS as usize] = d_skip[i];
-        sh_gb[UNIT_POS as usize] = d_bias[i];
-        sync_cube();
-        let channel = part.channel + comptime!(i * units) + UNIT_POS as usize;
-        let inside = UNIT_POS < comptime!(if width < units { width } else { units }) as u32;
-        if inside && channel < part.channel_end {
-            let mut skip_sum = f32::new(0.0);
-            let mut bias_sum = f32::new(0.0);
-            #[unroll]
-            for other in 0..comptime!(if width < units { units / width } else { 1 }) {
-                skip_sum += sh_y[UNIT_POS as usize + comptime!(other * width)];
-                bias_sum += sh_gb[UNIT_POS as usize + comptime!(other * width)];
-            }
-            let to = row * extent.channels + channel;
-            partials[offsets.skip + to] = skip_sum;
-            partials[offsets.bias + to] = bias_sum;
+    // A unit's elements all lie in one column; as many units as there are rows share it.
+    sh_y[UNIT_POS as usize] = d_skip;
+    sh_gb[UNIT_POS as usize] = d_bias;
+    sync_cube();
+    let column = part.column + own;
+    if UNIT_POS_Y == 0 && column < part.column_end {
+        let mut skip_sum = sh_y[own];
+        let mut bias_sum = sh_gb[own];
+        #[unroll]
+        for row in 1..comptime!(tile.groups) {
+            skip_sum += sh_y[comptime!(row * tile.lanes) + own];
+            bias_sum += sh_gb[comptime!(row * tile.lanes) + own];
         }
+        sums[offsets.skip + own_row * extent.columns + column] = skip_sum;
+        sums[offsets.bias + own_row * extent.columns + column] = bias_sum;
     }
 }
 
-/// Where the partial sums of each gradient start, in elements.
+/// Where the partial sums of the gradients start, in columns.
 #[derive(CubeType, CubeLaunch, Clone, Copy, Debug)]
-pub(super) struct Partials {
-    /// `[blocks, B, L, G, N]`, over the blocks of a group.
-    pub b: usize,
-    /// Like `b`.
-    pub c: usize,
+pub(super) struct Sums {
     /// `[B · chunks, N, D]`
     pub a: usize,
     /// `[B · chunks, D]`
@@ -422,62 +469,29 @@ pub(super) struct Partials {
     pub state: usize,
 }
 
-/// Reads this unit's states from the rows `row + n` of an `[.., D]` matrix.
+/// The decay of one step; zero where a sequence starts.
 #[cube]
-fn read_states<S: Size>(
-    source: &[f32],
-    state: &mut Array<Vector<f32, S>>,
-    row: usize,
-    extent: &Extent,
-    part: &Part,
+fn decay_of<S: Size>(
+    size: f32,
+    rates: Vector<f32, S>,
+    borders: &Shared<[f32]>,
+    #[comptime] step: usize,
     #[comptime] form: Form,
-) {
-    #[unroll]
-    for i in 0..comptime!(form.tile.channels) {
-        let channel = part.channel + UNIT_POS_X as usize + comptime!(i * form.tile.lanes);
-        let mut vector = Vector::<f32, S>::new(0.0);
-        #[unroll]
-        for j in 0..S::value() {
-            let n = UNIT_POS_Y as usize * comptime!(form.tile.states) + j;
-            if channel < part.channel_end && n < extent.states {
-                vector.insert(j, source[(row + n) * extent.channels + channel]);
-            }
-        }
-        state[i] = vector;
+) -> Vector<f32, S> {
+    let decay = exponential(Vector::new(size) * rates, form.units);
+    if comptime!(form.reset) {
+        decay * Vector::new(borders[step])
+    } else {
+        decay
     }
 }
 
-/// Writes one value per state and channel of this unit to row `row` of a `[rows, N, D]` block.
+/// Sums the lanes' parts of the gradients of B and C over the tokens from processing order `order`. The
+/// sum over a cube's channels is kept in the operands' type: its rounding is that of the final result.
 #[cube]
-fn write_partial<S: Size>(
-    partials: &mut [f32],
-    values: &Array<Vector<f32, S>>,
-    offset: usize,
-    row: usize,
-    extent: &Extent,
-    part: &Part,
-    #[comptime] form: Form,
-) {
-    #[unroll]
-    for i in 0..comptime!(form.tile.channels) {
-        let channel = part.channel + UNIT_POS_X as usize + comptime!(i * form.tile.lanes);
-        #[unroll]
-        for j in 0..S::value() {
-            let n = UNIT_POS_Y as usize * comptime!(form.tile.states) + j;
-            if channel < part.channel_end && n < extent.states {
-                let at = (row * extent.states + n) * extent.channels + channel;
-                partials[offset + at] = values[i].extract(j);
-            }
-        }
-    }
-}
-
-/// Sums the lanes' parts of a gradient of B or C over one tile.
-#[cube]
-fn reduce_lanes<F: Float>(
+fn sum_lanes<F: Float>(
     shared: &Shared<[f32]>,
-    partials: &mut [f32],
-    offset: usize,
+    matrices: &mut [F],
     order: usize,
     extent: &Extent,
     part: &Part,
@@ -485,27 +499,41 @@ fn reduce_lanes<F: Float>(
 ) {
     let tile = comptime!(form.tile);
     let states = comptime!(tile.padded_states());
-    let sums = comptime!(tile.steps * states);
+    let half = comptime!(tile.flush * states);
     let units = comptime!(tile.units());
     let pitch = comptime!(tile.lanes + 1);
-    let per_group = (extent.channels / extent.groups).div_ceil(comptime!(tile.width()));
+    let blocks = (extent.columns / extent.groups).div_ceil(comptime!(tile.lanes));
+    // Four interleaved chains, so that additions overlap.
+    let chains = comptime!(if tile.lanes % 4 == 0 { 4usize } else { 1usize });
     #[unroll]
-    for i in 0..comptime!(sums.div_ceil(units)) {
+    for i in 0..comptime!((2 * half).div_ceil(units)) {
         let index = i * units + UNIT_POS as usize;
-        if index < sums {
-            let number = order + index / states;
+        if index < comptime!(2 * half) {
+            let which = index / half;
+            let number = order + index % half / states;
             let n = index % states;
             if number < part.to && n < extent.states {
-                let mut total = f32::new(0.0);
+                let mut totals = Array::<f32>::new(chains);
                 #[unroll]
-                for lane in 0..comptime!(tile.lanes) {
-                    total += shared[index * pitch + lane];
+                for chain in 0..chains {
+                    totals[chain] = shared[index * pitch + chain];
                 }
-                let block = part.block % per_group;
-                let token = (block * extent.batch + part.batch) * extent.length
-                    + position(extent, number, form.reverse);
-                let at = (token * extent.groups + part.group) * extent.states + n;
-                partials[offset + at] = total;
+                #[unroll]
+                for lane in 1..comptime!(tile.lanes / chains) {
+                    #[unroll]
+                    for chain in 0..chains {
+                        totals[chain] += shared[index * pitch + comptime!(lane * chains + chain)];
+                    }
+                }
+                let mut total = totals[0];
+                #[unroll]
+                for chain in 1..chains {
+                    total += totals[chain];
+                }
+                let row = (which * blocks + part.block) * extent.batch + part.batch;
+                let token = row * extent.length + position(extent, number, form.reverse);
+                matrices[(token * extent.groups + part.group) * extent.states + n] =
+                    F::cast_from(total);
             }
         }
     }

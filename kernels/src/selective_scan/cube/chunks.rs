@@ -4,10 +4,11 @@
 use cubecl::prelude::*;
 
 use super::form::{Extent, Form, Part, part};
-use super::forward::write_states;
 use super::stage::{
-    biased, fetch, fetch_matrix, load_borders, load_rates, place, share_matrix, step_size,
+    biased, fetch, fetch_matrix, load_borders, matrix_registers, place, put, share_matrix,
+    step_size,
 };
+use super::states::{load_rates, no_states, write_states};
 use crate::cube::math::{exponential, sigmoid};
 
 /// Which recurrence runs through the chunks.
@@ -19,72 +20,22 @@ pub(super) enum Recurrence {
     Adjoint,
 }
 
-/// The operands of one tile: step sizes, B or C, and u or the output's gradient and gate.
-#[cube]
-#[allow(clippy::too_many_arguments)]
-fn fetch_tile<F: Float, O: Float, S: Size>(
-    input: &[F],
-    delta: &[F],
-    matrix: &[F],
-    grad: &[O],
-    next_delta: &mut Array<F>,
-    next_input: &mut Array<F>,
-    next_grad: &mut Array<O>,
-    next_matrix: &mut Array<Vector<F, S>>,
-    extent: &Extent,
-    part: &Part,
-    order: usize,
-    rows: usize,
-    #[comptime] recurrence: Recurrence,
-    #[comptime] form: Form,
-) {
-    let adjoint = comptime!(recurrence == Recurrence::Adjoint);
-    let reverse = comptime!(form.reverse != adjoint);
-    fetch::<F>(
-        delta,
-        extent.length,
-        next_delta,
-        extent,
-        part,
-        order,
-        reverse,
-        form,
-    );
-    fetch_matrix::<F, S>(matrix, next_matrix, extent, part, order, reverse, form);
-    if comptime!(!adjoint || form.gate) {
-        fetch::<F>(
-            input,
-            extent.length,
-            next_input,
-            extent,
-            part,
-            order,
-            reverse,
-            form,
-        );
-    }
-    if comptime!(adjoint) {
-        fetch::<O>(grad, rows, next_grad, extent, part, order, reverse, form);
-    }
-}
-
 /// Per chunk, the final value of the recurrence started from zero, and the factor by which a value
 /// that enters is multiplied on its way through; both `[B, chunks, N, D]`. `input` is u for the state
 /// and z for the adjoint.
 ///
-/// The factor of a chunk is `exp(A ΣΔ)`: one exponential, whatever its length (7.1 of Blelloch's
-/// pair operator, with the products of decays taken in the exponent).
+/// The factor of a chunk is `exp(A ΣΔ)`: one exponential, whatever its length.
 #[cube(launch_unchecked, address_type = "dynamic")]
-pub(super) fn ends_kernel<F: Float, O: Float, S: Size>(
-    input: &[F],
-    delta: &[F],
+pub(super) fn ends_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
+    input: &[Vector<F, C>],
+    delta: &[Vector<F, C>],
     a: &[f32],
-    matrix: &[F],
-    bias: &[f32],
+    matrix: &[Vector<F, M>],
+    bias: &[Vector<f32, C>],
     reset: &[f32],
-    grad: &[O],
-    ends: &mut [f32],
-    factors: &mut [f32],
+    grad: &[Vector<O, C>],
+    ends: &mut [Vector<f32, C>],
+    factors: &mut [Vector<f32, C>],
     extent: Extent,
     cubes: usize,
     #[comptime] recurrence: Recurrence,
@@ -96,7 +47,6 @@ pub(super) fn ends_kernel<F: Float, O: Float, S: Size>(
     }
     let adjoint = comptime!(recurrence == Recurrence::Adjoint);
     let tile = comptime!(form.tile);
-    let width = comptime!(tile.width());
     let area = comptime!(tile.area());
     let mut part = part(&extent, CUBE_POS, tile);
     if comptime!(adjoint) {
@@ -104,34 +54,23 @@ pub(super) fn ends_kernel<F: Float, O: Float, S: Size>(
         part.to = extent.length - part.from;
         part.from = from;
     }
-    let rows = if comptime!(form.state) {
-        extent.length + extent.states
-    } else {
-        extent.length
-    };
 
-    let mut sh_delta = Shared::<[f32]>::new_slice(area);
-    let mut sh_input = Shared::<[f32]>::new_slice(area);
-    let mut sh_matrix = Shared::<[Vector<f32, S>]>::new_slice(comptime!(tile.steps * tile.groups));
+    let mut sh_delta = Shared::<[Vector<f32, C>]>::new_slice(area);
+    let mut sh_input = Shared::<[Vector<f32, C>]>::new_slice(area);
+    let mut sh_matrix = Shared::<[Vector<f32, S>]>::new_slice(comptime!(tile.matrix()));
     let mut sh_border = Shared::<[f32]>::new_slice(comptime!(form.borders()));
 
-    let rates = load_rates::<S>(a, &extent, &part, form);
-    let mut state = Array::<Vector<f32, S>>::new(comptime!(tile.channels));
-    let mut total = Array::<f32>::new(comptime!(tile.channels));
+    let rates = load_rates::<S, C>(a, &extent, &part, form);
+    let mut state = no_states::<S, C>();
+    let mut total = Vector::<f32, C>::new(0.0);
     let mut passes = f32::new(1.0);
-    #[unroll]
-    for i in 0..comptime!(tile.channels) {
-        state[i] = Vector::new(0.0);
-        total[i] = 0.0;
-    }
 
-    let mut next_delta = Array::<F>::new(comptime!(form.held()));
-    let mut next_input = Array::<F>::new(comptime!(form.held()));
-    let mut next_grad = Array::<O>::new(comptime!(form.held()));
-    let mut next_matrix = Array::<Vector<F, S>>::new(comptime!(form.held_rows()));
-
+    let mut next_delta = Array::<Vector<F, C>>::new(comptime!(tile.share()));
+    let mut next_input = Array::<Vector<F, C>>::new(comptime!(tile.share()));
+    let mut next_grad = Array::<Vector<O, C>>::new(comptime!(tile.share()));
+    let mut next_matrix = matrix_registers::<F, M>(form);
     let mut order = part.from;
-    fetch_tile::<F, O, S>(
+    fetch_tile::<F, O, S, C, M>(
         input,
         delta,
         matrix,
@@ -143,43 +82,43 @@ pub(super) fn ends_kernel<F: Float, O: Float, S: Size>(
         &extent,
         &part,
         order,
-        rows,
         recurrence,
         form,
     );
     while order < part.to {
         #[unroll]
-        for i in 0..comptime!(form.held()) {
-            let place = place(&part, order, i, form);
-            let raw = biased(f32::cast_from(next_delta[i]), bias, place.channel, form);
-            let size = select(place.inside, step_size(raw, form), 0.0);
-            let held = f32::cast_from(next_input[i]);
-            let input = if comptime!(adjoint) {
-                let out = select(place.inside, f32::cast_from(next_grad[i]), 0.0);
-                if comptime!(form.gate) {
-                    out * held * sigmoid(held, form.units)
+        for f in 0..comptime!(tile.flushes()) {
+            #[unroll]
+            for s in 0..comptime!(tile.flush_share()) {
+                let i = comptime!(f * tile.flush_share() + s);
+                let at = comptime!(f * tile.flush_area());
+                let place = place(&part, order + comptime!(f * tile.flush), s, form);
+                let raw = biased::<F, C>(next_delta[i], bias, place.column, form);
+                let size = step_size::<C>(raw, place.inside, form);
+                let held = Vector::<f32, C>::cast_from(next_input[i]);
+                let source = if comptime!(adjoint) {
+                    let out = Vector::<f32, C>::cast_from(next_grad[i]);
+                    let out = select(place.inside, out, Vector::new(0.0));
+                    if comptime!(form.gate) {
+                        out * held * sigmoid(held, form.units)
+                    } else {
+                        out
+                    }
                 } else {
-                    out
-                }
-            } else {
-                size * held
-            };
-            if comptime!(!form.ragged()) {
-                sh_delta[place.element] = size;
-                sh_input[place.element] = input;
-            } else if place.element < area {
-                sh_delta[place.element] = size;
-                sh_input[place.element] = input;
+                    size * held
+                };
+                put::<C>(&mut sh_delta, at, size, &place, form);
+                put::<C>(&mut sh_input, at, source, &place, form);
             }
         }
-        share_matrix::<F, S>(&next_matrix, &mut sh_matrix, form);
+        share_matrix::<F, S, M>(&next_matrix, &mut sh_matrix, &extent, form);
         if comptime!(form.reset) {
             load_borders(reset, &mut sh_border, &extent, &part, order, adjoint, form);
         }
         sync_cube();
 
         // On its way while this tile is computed.
-        fetch_tile::<F, O, S>(
+        fetch_tile::<F, O, S, C, M>(
             input,
             delta,
             matrix,
@@ -191,30 +130,29 @@ pub(super) fn ends_kernel<F: Float, O: Float, S: Size>(
             &extent,
             &part,
             order + comptime!(tile.steps),
-            rows,
             recurrence,
             form,
         );
         #[unroll]
         for step in 0..comptime!(tile.steps) {
             let row = sh_matrix[step * comptime!(tile.groups) + UNIT_POS_Y as usize];
+            let size = sh_delta[comptime!(step * tile.lanes) + UNIT_POS_X as usize];
+            let source = sh_input[comptime!(step * tile.lanes) + UNIT_POS_X as usize];
+            total += size;
             if comptime!(form.reset) {
                 passes *= sh_border[step];
             }
             #[unroll]
-            for i in 0..comptime!(tile.channels) {
-                let at = comptime!(step * width + i * tile.lanes) + UNIT_POS_X as usize;
-                let size = sh_delta[at];
-                total[i] += size;
-                let mut decay = exponential(Vector::new(size) * rates[i], form.units);
+            for i in 0..C::value() {
+                let mut decay = exponential(Vector::new(size.extract(i)) * rates[i], form.units);
                 if comptime!(form.reset) {
                     decay = decay * Vector::new(sh_border[step]);
                 }
-                let input = Vector::new(sh_input[at]);
+                let source = Vector::new(source.extract(i));
                 state[i] = if comptime!(adjoint) {
-                    decay * fma(input, row, state[i])
+                    decay * fma(source, row, state[i])
                 } else {
-                    fma(decay, state[i], input * row)
+                    fma(decay, state[i], source * row)
                 };
             }
         }
@@ -223,12 +161,53 @@ pub(super) fn ends_kernel<F: Float, O: Float, S: Size>(
     }
 
     let row = (part.batch * extent.chunks + part.chunk) * extent.states;
-    write_states::<f32, S>(ends, &state, row, &extent, &part, form);
+    write_states::<f32, S, C>(ends, 0, &state, row, &extent, &part, form);
     #[unroll]
-    for i in 0..comptime!(tile.channels) {
-        state[i] = exponential(Vector::new(total[i]) * rates[i], form.units) * Vector::new(passes);
+    for i in 0..C::value() {
+        let factor = exponential(Vector::new(total.extract(i)) * rates[i], form.units);
+        state[i] = factor * Vector::new(passes);
     }
-    write_states::<f32, S>(factors, &state, row, &extent, &part, form);
+    write_states::<f32, S, C>(factors, 0, &state, row, &extent, &part, form);
+}
+
+/// The operands of one tile: step sizes, B or C, and u or the output's gradient and gate.
+#[cube]
+#[allow(clippy::too_many_arguments)]
+fn fetch_tile<F: Float, O: Float, S: Size, C: Size, M: Size>(
+    input: &[Vector<F, C>],
+    delta: &[Vector<F, C>],
+    matrix: &[Vector<F, M>],
+    grad: &[Vector<O, C>],
+    next_delta: &mut Array<Vector<F, C>>,
+    next_input: &mut Array<Vector<F, C>>,
+    next_grad: &mut Array<Vector<O, C>>,
+    next_matrix: &mut Array<Vector<F, M>>,
+    extent: &Extent,
+    part: &Part,
+    order: usize,
+    #[comptime] recurrence: Recurrence,
+    #[comptime] form: Form,
+) {
+    let adjoint = comptime!(recurrence == Recurrence::Adjoint);
+    let reverse = comptime!(form.reverse != adjoint);
+    let length = extent.length;
+    fetch::<F, C>(
+        delta, length, next_delta, extent, part, order, reverse, form,
+    );
+    fetch_matrix::<F, S, M>(matrix, next_matrix, extent, part, order, reverse, form);
+    if comptime!(!adjoint || form.gate) {
+        fetch::<F, C>(
+            input, length, next_input, extent, part, order, reverse, form,
+        );
+    }
+    if comptime!(adjoint) {
+        let rows = if comptime!(form.state) {
+            length + extent.states
+        } else {
+            length
+        };
+        fetch::<O, C>(grad, rows, next_grad, extent, part, order, reverse, form);
+    }
 }
 
 /// The value that the first chunk of a chain starts from.
@@ -236,7 +215,7 @@ pub(super) fn ends_kernel<F: Float, O: Float, S: Size>(
 pub(super) enum First {
     /// Zero.
     Zero,
-    /// The caller's initial state, `[B, D, N]`.
+    /// The caller's initial state, `[B, N, D]`.
     State,
     /// The gradient of the final state, the last N rows of `[B, L + N, D]`.
     Grad,
@@ -252,22 +231,21 @@ pub(super) fn chain_kernel(
     #[comptime] start: First,
     #[comptime] recurrence: Recurrence,
 ) {
-    let plane = extent.states * extent.channels;
+    let plane = extent.states * extent.columns;
     if ABSOLUTE_POS >= extent.batch * plane {
         terminate!();
     }
     let batch = ABSOLUTE_POS / plane;
     let inner = ABSOLUTE_POS % plane;
-    let state = inner / extent.channels;
-    let channel = inner % extent.channels;
 
     let mut value = f32::new(0.0);
     if comptime!(start == First::State) {
-        value = first[(batch * extent.channels + channel) * extent.states + state];
+        value = first[batch * plane + inner];
     }
     if comptime!(start == First::Grad) {
-        let row = batch * (extent.length + extent.states) + extent.length + state;
-        value = first[row * extent.channels + channel];
+        value = first[batch * (extent.length * extent.columns + plane)
+            + extent.length * extent.columns
+            + inner];
     }
     for i in 0..extent.chunks {
         let chunk = if comptime!(recurrence == Recurrence::Adjoint) {

@@ -4,21 +4,26 @@ use cubecl::prelude::*;
 
 use crate::cube::Units;
 
-/// How a cube covers channels, states and time. Unit `(x, y)` of a cube owns the channels
-/// `x + i · lanes` and the states `y · states ..` of its cube; neighbouring units own neighbouring
-/// channels, so that their memory accesses coalesce and all units of a row read the same B and C.
+/// How a cube covers channels, states and time.
+///
+/// Channels come in columns of `channels` neighbours, which travel through memory together. Unit
+/// `(x, y)` of a cube owns column x of the cube and the states `y · states ..` of its channels;
+/// neighbouring units own neighbouring columns, so that their accesses to memory coalesce, and all
+/// units of a row read the same B and C.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Tile {
-    /// Units along the channels.
+    /// Columns per cube: its units along x.
     pub lanes: usize,
-    /// Channels per unit.
+    /// Channels per column.
     pub channels: usize,
-    /// Units along the states.
+    /// Parts that the states are divided into: the cube's units along y.
     pub groups: usize,
     /// States per unit.
     pub states: usize,
-    /// Time steps between two exchanges through shared memory.
+    /// Tokens whose operands are loaded at a time.
     pub steps: usize,
+    /// Tokens between two sums over a cube's units; divides `steps`.
+    pub flush: usize,
 }
 
 impl Tile {
@@ -32,26 +37,50 @@ impl Tile {
         self.lanes * self.groups
     }
 
-    /// Elements of one channel tile.
-    pub(super) fn area(self) -> usize {
-        self.steps * self.width()
-    }
-
     /// States, padded to whole units.
     pub(super) fn padded_states(self) -> usize {
         self.groups * self.states
     }
-}
 
-/// Where a scan's first state comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Start {
-    /// Zero.
-    Zero,
-    /// The caller, `[B, D, N]`.
-    Given,
-    /// The chunks in front, `[B, chunks, N, D]`.
-    Chained,
+    /// Column elements of a tile.
+    pub(super) fn area(self) -> usize {
+        self.steps * self.lanes
+    }
+
+    /// Column elements between two sums.
+    pub(super) fn flush_area(self) -> usize {
+        self.flush * self.lanes
+    }
+
+    /// Of these, per unit.
+    pub(super) fn flush_share(self) -> usize {
+        self.flush_area().div_ceil(self.units())
+    }
+
+    /// Sums per tile.
+    pub(super) fn flushes(self) -> usize {
+        self.steps / self.flush
+    }
+
+    /// Column elements of a tile per unit.
+    pub(super) fn share(self) -> usize {
+        self.flushes() * self.flush_share()
+    }
+
+    /// Vectors of a tile of B or C.
+    pub(super) fn matrix(self) -> usize {
+        self.steps * self.groups
+    }
+
+    /// Of these, per unit.
+    pub(super) fn matrix_share(self) -> usize {
+        self.matrix().div_ceil(self.units())
+    }
+
+    /// True if every unit has its full share of column elements.
+    pub(super) fn even(self) -> bool {
+        self.flush_area() % self.units() == 0
+    }
 }
 
 /// Everything that a kernel is specialised for.
@@ -73,32 +102,26 @@ pub(super) struct Form {
     pub bias: bool,
     /// Sequence starts are marked.
     pub reset: bool,
-    /// The first state.
-    pub start: Start,
+    /// Chunks start from given values.
+    pub start: bool,
     /// The final state is wanted.
     pub state: bool,
     /// Kept states are wanted.
     pub keep: bool,
     /// Tokens between two kept states.
     pub interval: usize,
-    /// The states fill the units.
+    /// The states fill the units, which read B and C as vectors of them.
     pub whole_states: bool,
 }
 
 impl Form {
-    /// Elements of a channel tile per unit.
-    pub(super) fn held(self) -> usize {
-        self.tile.area().div_ceil(self.tile.units())
-    }
-
-    /// Vectors of a tile of B or C per unit.
-    pub(super) fn held_rows(self) -> usize {
-        (self.tile.steps * self.tile.groups).div_ceil(self.tile.units())
-    }
-
-    /// The elements of a channel tile do not divide evenly among the units.
-    pub(super) fn ragged(self) -> bool {
-        self.tile.area() % self.tile.units() != 0
+    /// Vector length of B and C in memory.
+    pub(super) fn matrix_vector(self) -> usize {
+        if self.whole_states {
+            self.tile.states
+        } else {
+            1
+        }
     }
 
     /// Border marks of a tile; one if there are none.
@@ -114,8 +137,8 @@ pub(super) struct Extent {
     pub batch: usize,
     /// Tokens per sequence.
     pub length: usize,
-    /// Channels.
-    pub channels: usize,
+    /// Columns of channels.
+    pub columns: usize,
     /// Groups of channels that share B and C.
     pub groups: usize,
     /// States per channel.
@@ -139,37 +162,34 @@ pub(super) struct Part {
     pub to: usize,
     /// Group of B and C.
     pub group: usize,
-    /// First channel.
-    pub channel: usize,
-    /// One past the last channel of the group.
-    pub channel_end: usize,
-    /// Index of the cube among those that share batch and chunk.
+    /// First column.
+    pub column: usize,
+    /// One past the last column of the group.
+    pub column_end: usize,
+    /// Index of the cube among those of its group, batch and chunk.
     pub block: usize,
 }
 
-/// Which part cube `index` owns. Blocks of channels vary fastest: cubes that run side by side read
+/// Which part cube `index` owns. Blocks of columns vary fastest: cubes that run side by side read
 /// the same B and C.
 #[cube]
 pub(super) fn part(extent: &Extent, index: usize, #[comptime] tile: Tile) -> Part {
-    let width = comptime!(tile.width());
-    let per_group = extent.channels / extent.groups;
-    let blocks_per_group = per_group.div_ceil(width);
+    let per_group = extent.columns / extent.groups;
+    let blocks_per_group = per_group.div_ceil(comptime!(tile.lanes));
     let blocks = blocks_per_group * extent.groups;
-    let block = index % blocks;
     let rest = index / blocks;
     let chunk = rest % extent.chunks;
-    let batch = rest / extent.chunks;
-    let group = block / blocks_per_group;
-    let channel = group * per_group + (block % blocks_per_group) * width;
+    let group = index % blocks / blocks_per_group;
+    let block = index % blocks_per_group;
     let from = chunk * extent.chunk;
     Part {
-        batch,
+        batch: rest / extent.chunks,
         chunk,
         from,
         to: min(from + extent.chunk, extent.length),
         group,
-        channel,
-        channel_end: (group + 1) * per_group,
+        column: group * per_group + block * comptime!(tile.lanes),
+        column_end: (group + 1) * per_group,
         block,
     }
 }
@@ -182,4 +202,10 @@ pub(super) fn position(extent: &Extent, order: usize, #[comptime] reverse: bool)
     } else {
         order
     }
+}
+
+/// This unit's column, and whether it lies in the problem.
+#[cube]
+pub(super) fn own_column(part: &Part) -> usize {
+    part.column + UNIT_POS_X as usize
 }

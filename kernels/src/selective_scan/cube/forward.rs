@@ -2,28 +2,30 @@
 
 use cubecl::prelude::*;
 
-use super::form::{Extent, Form, Part, Start, part, position};
+use super::form::{Extent, Form, part, position};
 use super::stage::{
-    biased, dot, fetch, fetch_matrix, load_borders, load_rates, place, share_matrix, step_size,
+    biased, fetch, fetch_matrix, load_borders, matrix_registers, place, put, share_matrix,
+    step_size,
 };
+use super::states::{dot, load_rates, no_states, read_states, write_states};
 use crate::cube::math::{exponential, sigmoid};
 
 /// Output `[B, L, D]` (with the final state: `[B, L + N, D]`), and the states in front of every
-/// `form.interval`-th token, `[B, L / interval, N, D]`.
+/// `form.interval`-th token, `[B, L / interval, N, D]`. `start` is `[B, chunks, N, D]`.
 #[cube(launch_unchecked, address_type = "dynamic")]
-pub(super) fn forward_kernel<F: Float, O: Float, S: Size>(
-    u: &[F],
-    delta: &[F],
+pub(super) fn forward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
+    u: &[Vector<F, C>],
+    delta: &[Vector<F, C>],
     a: &[f32],
-    b: &[F],
-    c: &[F],
-    skip: &[f32],
-    z: &[F],
-    bias: &[f32],
-    start: &[f32],
+    b: &[Vector<F, M>],
+    c: &[Vector<F, M>],
+    skip: &[Vector<f32, C>],
+    z: &[Vector<F, C>],
+    bias: &[Vector<f32, C>],
+    start: &[Vector<f32, C>],
     reset: &[f32],
-    out: &mut [O],
-    kept: &mut [f32],
+    out: &mut [Vector<O, C>],
+    kept: &mut [Vector<f32, C>],
     extent: Extent,
     cubes: usize,
     #[comptime] form: Form,
@@ -33,40 +35,23 @@ pub(super) fn forward_kernel<F: Float, O: Float, S: Size>(
         terminate!();
     }
     let tile = comptime!(form.tile);
-    let width = comptime!(tile.width());
+    let reverse = comptime!(form.reverse);
     let area = comptime!(tile.area());
     let part = part(&extent, CUBE_POS, tile);
+    let own = UNIT_POS_X as usize;
 
-    let mut sh_delta = Shared::<[f32]>::new_slice(area);
-    let mut sh_input = Shared::<[f32]>::new_slice(area);
-    let mut sh_b = Shared::<[Vector<f32, S>]>::new_slice(comptime!(tile.steps * tile.groups));
-    let mut sh_c = Shared::<[Vector<f32, S>]>::new_slice(comptime!(tile.steps * tile.groups));
-    let mut sh_y = Shared::<[f32]>::new_slice(comptime!(area * tile.groups));
+    let mut sh_delta = Shared::<[Vector<f32, C>]>::new_slice(area);
+    let mut sh_input = Shared::<[Vector<f32, C>]>::new_slice(area);
+    let mut sh_b = Shared::<[Vector<f32, S>]>::new_slice(comptime!(tile.matrix()));
+    let mut sh_c = Shared::<[Vector<f32, S>]>::new_slice(comptime!(tile.matrix()));
+    let mut sh_y = Shared::<[Vector<f32, C>]>::new_slice(comptime!(area * tile.groups));
     let mut sh_border = Shared::<[f32]>::new_slice(comptime!(form.borders()));
 
-    let rates = load_rates::<S>(a, &extent, &part, form);
-    let mut state = Array::<Vector<f32, S>>::new(comptime!(tile.channels));
-    #[unroll]
-    for i in 0..comptime!(tile.channels) {
-        let channel = part.channel + UNIT_POS_X as usize + comptime!(i * tile.lanes);
-        let mut vector = Vector::<f32, S>::new(0.0);
-        if comptime!(form.start != Start::Zero) {
-            #[unroll]
-            for j in 0..S::value() {
-                let n = UNIT_POS_Y as usize * comptime!(tile.states) + j;
-                if channel < part.channel_end && n < extent.states {
-                    let index = if comptime!(form.start == Start::Given) {
-                        (part.batch * extent.channels + channel) * extent.states + n
-                    } else {
-                        ((part.batch * extent.chunks + part.chunk) * extent.states + n)
-                            * extent.channels
-                            + channel
-                    };
-                    vector.insert(j, start[index]);
-                }
-            }
-        }
-        state[i] = vector;
+    let rates = load_rates::<S, C>(a, &extent, &part, form);
+    let mut state = no_states::<S, C>();
+    if comptime!(form.start) {
+        let row = (part.batch * extent.chunks + part.chunk) * extent.states;
+        read_states::<f32, S, C>(start, &mut state, row, &extent, &part, form);
     }
 
     let rows = if comptime!(form.state) {
@@ -76,16 +61,16 @@ pub(super) fn forward_kernel<F: Float, O: Float, S: Size>(
     };
     let marks = extent.length.div_ceil(comptime!(form.interval));
 
-    let mut next_delta = Array::<F>::new(comptime!(form.held()));
-    let mut next_u = Array::<F>::new(comptime!(form.held()));
-    let mut next_b = Array::<Vector<F, S>>::new(comptime!(form.held_rows()));
-    let mut next_c = Array::<Vector<F, S>>::new(comptime!(form.held_rows()));
-    let mut held_u = Array::<F>::new(comptime!(form.held()));
-    let mut held_z = Array::<F>::new(comptime!(form.held()));
-    let reverse = comptime!(form.reverse);
-    fetch::<F>(
+    let mut next_delta = Array::<Vector<F, C>>::new(comptime!(tile.share()));
+    let mut next_u = Array::<Vector<F, C>>::new(comptime!(tile.share()));
+    let mut held_u = Array::<Vector<F, C>>::new(comptime!(tile.share()));
+    let mut held_z = Array::<Vector<F, C>>::new(comptime!(tile.share()));
+    let mut next_b = matrix_registers::<F, M>(form);
+    let mut next_c = matrix_registers::<F, M>(form);
+    let length = extent.length;
+    fetch::<F, C>(
         delta,
-        extent.length,
+        length,
         &mut next_delta,
         &extent,
         &part,
@@ -93,9 +78,9 @@ pub(super) fn forward_kernel<F: Float, O: Float, S: Size>(
         reverse,
         form,
     );
-    fetch::<F>(
+    fetch::<F, C>(
         u,
-        extent.length,
+        length,
         &mut next_u,
         &extent,
         &part,
@@ -103,35 +88,43 @@ pub(super) fn forward_kernel<F: Float, O: Float, S: Size>(
         reverse,
         form,
     );
-    fetch_matrix::<F, S>(b, &mut next_b, &extent, &part, part.from, reverse, form);
-    fetch_matrix::<F, S>(c, &mut next_c, &extent, &part, part.from, reverse, form);
+    fetch_matrix::<F, S, M>(b, &mut next_b, &extent, &part, part.from, reverse, form);
+    fetch_matrix::<F, S, M>(c, &mut next_c, &extent, &part, part.from, reverse, form);
 
     let mut order = part.from;
     while order < part.to {
         if comptime!(form.keep) {
             if order % comptime!(form.interval) == 0 {
                 let mark = part.batch * marks + order / comptime!(form.interval);
-                write_states::<f32, S>(kept, &state, mark * extent.states, &extent, &part, form);
+                write_states::<f32, S, C>(
+                    kept,
+                    0,
+                    &state,
+                    mark * extent.states,
+                    &extent,
+                    &part,
+                    form,
+                );
             }
         }
 
-        // Outside of the problem, step sizes and inputs are zero, which leaves a state as it is.
         #[unroll]
-        for i in 0..comptime!(form.held()) {
+        for i in 0..comptime!(tile.share()) {
             let place = place(&part, order, i, form);
-            let raw = biased(f32::cast_from(next_delta[i]), bias, place.channel, form);
-            let size = select(place.inside, step_size(raw, form), 0.0);
-            if comptime!(!form.ragged()) {
-                sh_delta[place.element] = size;
-                sh_input[place.element] = size * f32::cast_from(next_u[i]);
-            } else if place.element < area {
-                sh_delta[place.element] = size;
-                sh_input[place.element] = size * f32::cast_from(next_u[i]);
-            }
+            let raw = biased::<F, C>(next_delta[i], bias, place.column, form);
+            let size = step_size::<C>(raw, place.inside, form);
+            put::<C>(&mut sh_delta, 0, size, &place, form);
+            put::<C>(
+                &mut sh_input,
+                0,
+                size * Vector::cast_from(next_u[i]),
+                &place,
+                form,
+            );
             held_u[i] = next_u[i];
         }
-        share_matrix::<F, S>(&next_b, &mut sh_b, form);
-        share_matrix::<F, S>(&next_c, &mut sh_c, form);
+        share_matrix::<F, S, M>(&next_b, &mut sh_b, &extent, form);
+        share_matrix::<F, S, M>(&next_c, &mut sh_c, &extent, form);
         if comptime!(form.reset) {
             load_borders(reset, &mut sh_border, &extent, &part, order, false, form);
         }
@@ -139,21 +132,12 @@ pub(super) fn forward_kernel<F: Float, O: Float, S: Size>(
 
         // On their way while the tile is computed: its gate, and the next tile.
         if comptime!(form.gate) {
-            fetch::<F>(
-                z,
-                extent.length,
-                &mut held_z,
-                &extent,
-                &part,
-                order,
-                reverse,
-                form,
-            );
+            fetch::<F, C>(z, length, &mut held_z, &extent, &part, order, reverse, form);
         }
         let ahead = order + comptime!(tile.steps);
-        fetch::<F>(
+        fetch::<F, C>(
             delta,
-            extent.length,
+            length,
             &mut next_delta,
             &extent,
             &part,
@@ -161,59 +145,49 @@ pub(super) fn forward_kernel<F: Float, O: Float, S: Size>(
             reverse,
             form,
         );
-        fetch::<F>(
-            u,
-            extent.length,
-            &mut next_u,
-            &extent,
-            &part,
-            ahead,
-            reverse,
-            form,
-        );
-        fetch_matrix::<F, S>(b, &mut next_b, &extent, &part, ahead, reverse, form);
-        fetch_matrix::<F, S>(c, &mut next_c, &extent, &part, ahead, reverse, form);
+        fetch::<F, C>(u, length, &mut next_u, &extent, &part, ahead, reverse, form);
+        fetch_matrix::<F, S, M>(b, &mut next_b, &extent, &part, ahead, reverse, form);
+        fetch_matrix::<F, S, M>(c, &mut next_c, &extent, &part, ahead, reverse, form);
 
         #[unroll]
         for step in 0..comptime!(tile.steps) {
             let b_step = sh_b[step * comptime!(tile.groups) + UNIT_POS_Y as usize];
             let c_step = sh_c[step * comptime!(tile.groups) + UNIT_POS_Y as usize];
+            let size = sh_delta[comptime!(step * tile.lanes) + own];
+            let input = sh_input[comptime!(step * tile.lanes) + own];
+            let mut y = Vector::<f32, C>::new(0.0);
             #[unroll]
-            for i in 0..comptime!(tile.channels) {
-                let at = comptime!(step * width + i * tile.lanes) + UNIT_POS_X as usize;
-                let mut decay = exponential(Vector::new(sh_delta[at]) * rates[i], form.units);
+            for i in 0..C::value() {
+                let mut decay = exponential(Vector::new(size.extract(i)) * rates[i], form.units);
                 if comptime!(form.reset) {
                     decay = decay * Vector::new(sh_border[step]);
                 }
-                let next = fma(decay, state[i], Vector::new(sh_input[at]) * b_step);
+                let next = fma(decay, state[i], Vector::new(input.extract(i)) * b_step);
                 state[i] = next;
-                sh_y[UNIT_POS_Y as usize * area + at] = dot(c_step, next);
+                y.insert(i, dot(c_step, next));
             }
+            sh_y[UNIT_POS_Y as usize * area + comptime!(step * tile.lanes) + own] = y;
         }
         sync_cube();
 
         #[unroll]
-        for i in 0..comptime!(form.held()) {
+        for i in 0..comptime!(tile.share()) {
             let place = place(&part, order, i, form);
-            let mut element = place.element;
-            if comptime!(form.ragged()) {
-                element = min(element, area - 1);
-            }
-            let mut y = sh_y[element];
+            let mut y = sh_y[place.element];
             #[unroll]
             for group in 1..comptime!(tile.groups) {
-                y += sh_y[element + comptime!(group * area)];
+                y += sh_y[place.element + comptime!(group * area)];
             }
             if comptime!(form.skip) {
-                y = fma(skip[place.channel], f32::cast_from(held_u[i]), y);
+                y = fma(skip[place.column], Vector::cast_from(held_u[i]), y);
             }
             if comptime!(form.gate) {
-                let gate = f32::cast_from(held_z[i]);
+                let gate = Vector::<f32, C>::cast_from(held_z[i]);
                 y *= gate * sigmoid(gate, form.units);
             }
             if place.inside {
                 let row = part.batch * rows + position(&extent, place.number, reverse);
-                out[row * extent.channels + place.channel] = O::cast_from(y);
+                out[row * extent.columns + place.column] = Vector::cast_from(y);
             }
         }
         order += comptime!(tile.steps);
@@ -222,30 +196,7 @@ pub(super) fn forward_kernel<F: Float, O: Float, S: Size>(
     if comptime!(form.state) {
         if part.to == extent.length {
             let row = part.batch * rows + extent.length;
-            write_states::<O, S>(out, &state, row, &extent, &part, form);
-        }
-    }
-}
-
-/// Writes this unit's states to the rows `row + n` of an `[.., D]` matrix.
-#[cube]
-pub(super) fn write_states<O: Float, S: Size>(
-    target: &mut [O],
-    state: &Array<Vector<f32, S>>,
-    row: usize,
-    extent: &Extent,
-    part: &Part,
-    #[comptime] form: Form,
-) {
-    #[unroll]
-    for i in 0..comptime!(form.tile.channels) {
-        let channel = part.channel + UNIT_POS_X as usize + comptime!(i * form.tile.lanes);
-        #[unroll]
-        for j in 0..S::value() {
-            let n = UNIT_POS_Y as usize * comptime!(form.tile.states) + j;
-            if channel < part.channel_end && n < extent.states {
-                target[(row + n) * extent.channels + channel] = O::cast_from(state[i].extract(j));
-            }
+            write_states::<O, S, C>(out, 0, &state, row, &extent, &part, form);
         }
     }
 }

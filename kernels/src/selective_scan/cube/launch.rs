@@ -9,9 +9,9 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
 use super::INTERVAL;
-use super::backward::{PartialsLaunch, backward_kernel};
+use super::backward::{SumsLaunch, backward_kernel};
 use super::chunks::{First, Recurrence, chain_kernel, ends_kernel};
-use super::form::{ExtentLaunch, Form, Start};
+use super::form::{ExtentLaunch, Form};
 use super::forward::forward_kernel;
 use super::strategy::{Pass, Shape, blocks, chunk, tile};
 use crate::cube::{Units, address_type, contiguous, empty, float, spread, sum_partials};
@@ -27,6 +27,7 @@ pub(super) struct Problem {
     skip: Option<CubeTensor>,
     z: Option<CubeTensor>,
     delta_bias: Option<CubeTensor>,
+    /// `[B, N, D]`
     initial_state: Option<CubeTensor>,
     reset: Option<CubeTensor>,
     shape: Shape,
@@ -47,10 +48,11 @@ impl Problem {
             skip: input.skip.into_option().map(|t| float(t, DType::F32)),
             z: input.z.into_option().map(|t| float(t, dtype)),
             delta_bias: input.delta_bias.into_option().map(|t| float(t, DType::F32)),
+            // The kernels want channels last everywhere.
             initial_state: input
                 .initial_state
                 .into_option()
-                .map(|t| float(t, DType::F32)),
+                .map(|t| float(CubeBackend::float_swap_dims(t, 1, 2), DType::F32)),
             reset: input.reset.into_option().map(|t| float(t, DType::F32)),
             shape: Shape {
                 batch,
@@ -74,7 +76,7 @@ impl Problem {
             gate: self.z.is_some(),
             bias: self.delta_bias.is_some(),
             reset: self.reset.is_some(),
-            start: Start::Zero,
+            start: false,
             state: self.plan.emit == Emit::OutputAndState,
             keep: self.plan.keep_states,
             interval: INTERVAL,
@@ -82,7 +84,8 @@ impl Problem {
         }
     }
 
-    fn extent(&self, chunk: usize) -> ExtentLaunch {
+    /// Sizes, with channels in columns of `column`.
+    fn extent(&self, chunk: usize, column: usize) -> ExtentLaunch {
         let Shape {
             batch,
             length,
@@ -93,7 +96,7 @@ impl Problem {
         ExtentLaunch::new(
             batch,
             length,
-            channels,
+            channels / column,
             groups,
             states,
             length.div_ceil(chunk),
@@ -111,17 +114,17 @@ impl Problem {
             ..
         } = self.shape;
         let mut form = self.form(Pass::Forward);
-        let chunk = self.chunk(form);
+        let chunk = self.chunk(form, Pass::Forward);
         let chunks = length.div_ceil(chunk);
         let start = if chunks > 1 {
-            form.start = Start::Chained;
+            form.start = true;
             let first = match &self.initial_state {
                 Some(state) => (First::State, state),
                 None => (First::Zero, &self.a),
             };
             Some(self.chained(form, chunk, Recurrence::State, &self.u, first))
         } else if let Some(state) = &self.initial_state {
-            form.start = Start::Given;
+            form.start = true;
             Some(state.clone())
         } else {
             None
@@ -148,6 +151,8 @@ impl Problem {
                 CubeDim::new_2d(form.tile.lanes as u32, form.tile.groups as u32),
                 address_type(&[&self.u, &out, &kept, &self.b]),
                 form.tile.states,
+                form.tile.channels,
+                form.matrix_vector(),
                 buffer(&self.u),
                 buffer(&self.delta),
                 buffer(&self.a),
@@ -160,7 +165,7 @@ impl Problem {
                 self.parameter(&self.reset),
                 buffer(&out),
                 buffer(&kept),
-                self.extent(chunk),
+                self.extent(chunk, form.tile.channels),
                 cubes,
                 form,
                 [self.element(), dtype_to_storage_type(out.dtype)],
@@ -170,11 +175,12 @@ impl Problem {
     }
 
     /// Tokens per chunk.
-    fn chunk(&self, form: Form) -> usize {
+    fn chunk(&self, form: Form, pass: Pass) -> usize {
         chunk(
             &self.u.client,
             self.shape,
             form.tile,
+            pass,
             self.plan.options.tuning,
         )
     }
@@ -211,6 +217,8 @@ impl Problem {
                 CubeDim::new_2d(form.tile.lanes as u32, form.tile.groups as u32),
                 address_type(&[&self.u, &self.b, grad, &ends]),
                 form.tile.states,
+                form.tile.channels,
+                form.matrix_vector(),
                 buffer(input),
                 buffer(&self.delta),
                 buffer(&self.a),
@@ -220,7 +228,7 @@ impl Problem {
                 buffer(grad),
                 buffer(&ends),
                 buffer(&factors),
-                self.extent(chunk),
+                self.extent(chunk, form.tile.channels),
                 cubes,
                 recurrence,
                 form,
@@ -235,7 +243,7 @@ impl Problem {
                 buffer(&ends),
                 buffer(&factors),
                 buffer(first.1),
-                self.extent(chunk),
+                self.extent(chunk, 1),
                 first.0,
                 recurrence,
             );
@@ -254,10 +262,10 @@ impl Problem {
         } = self.shape;
         let mut form = self.form(Pass::Backward);
         let grad = contiguous(grad);
-        let chunk = self.chunk(form);
+        let chunk = self.chunk(form, Pass::Backward);
         let chunks = length.div_ceil(chunk);
         let carries = if chunks > 1 {
-            form.start = Start::Chained;
+            form.start = true;
             let first = if form.state {
                 (First::Grad, &grad)
             } else {
@@ -274,28 +282,29 @@ impl Problem {
         let per_group = blocks(self.shape, form.tile) / groups;
         let matrix = batch * length * groups * states;
         let parts = batch * chunks;
-        let mut end = 0;
-        let mut reserve = |size: usize| {
-            let start = end;
-            end += size;
-            start
-        };
-        let at_b = reserve(per_group * matrix);
-        let at_c = reserve(per_group * matrix);
-        let at_a = reserve(parts * states * channels);
-        let at_skip = reserve(parts * channels);
-        let at_bias = reserve(parts * channels);
-        let at_state = reserve(batch * states * channels);
-        let partials = empty(&self.u, [end], DType::F32);
+        // Offsets into the sums, in columns.
+        let column = form.tile.channels;
+        let columns = channels / column;
+        let at_skip = parts * states * columns;
+        let at_bias = at_skip + parts * columns;
+        let at_state = at_bias + parts * columns;
+        let sums = empty(
+            &self.u,
+            [(at_state + batch * states * columns) * column],
+            DType::F32,
+        );
+        let matrices = empty(&self.u, [2 * per_group * matrix], dtype);
         let cubes = parts * blocks(self.shape, form.tile);
-        // SAFETY: as for the forward kernel; partial sums stay within their reserved ranges.
+        // SAFETY: as for the forward kernel; partial sums stay within their ranges.
         unsafe {
             backward_kernel::launch_unchecked(
                 &self.u.client,
                 spread(cubes),
                 CubeDim::new_2d(form.tile.lanes as u32, form.tile.groups as u32),
-                address_type(&[&grads, &partials, &kept, &grad]),
+                address_type(&[&grads, &matrices, &sums, &kept, &grad]),
                 form.tile.states,
+                column,
+                form.matrix_vector(),
                 buffer(&self.u),
                 buffer(&self.delta),
                 buffer(&self.a),
@@ -309,9 +318,10 @@ impl Problem {
                 self.parameter(&carries),
                 buffer(&grad),
                 buffer(&grads),
-                buffer(&partials),
-                self.extent(chunk),
-                PartialsLaunch::new(at_b, at_c, at_a, at_skip, at_bias, at_state),
+                buffer(&matrices),
+                buffer(&sums),
+                self.extent(chunk, column),
+                SumsLaunch::new(0, at_skip, at_bias, at_state),
                 cubes,
                 form,
                 [self.element(), dtype_to_storage_type(grad.dtype)],
@@ -328,23 +338,25 @@ impl Problem {
                 dtype,
             )
         };
-        let matrix_grad = |offset| {
+        let matrix_grad = |index: usize| {
+            let shape = [batch, length, groups, states];
             sum_partials(
-                &partials,
-                offset,
+                &matrices,
+                index * per_group * matrix,
                 per_group,
-                [batch, length, groups, states],
+                shape,
                 dtype,
             )
         };
-        let channel_grad = |offset| sum_partials(&partials, offset, parts, [channels], DType::F32);
-        let a = sum_partials(&partials, at_a, parts, [states, channels], DType::F32);
+        let channel_grad =
+            |at: usize| sum_partials(&sums, at * column, parts, [channels], DType::F32);
+        let a = sum_partials(&sums, 0, parts, [states, channels], DType::F32);
         ScanGrads {
             u: part(0),
             delta: part(1),
             a: CubeBackend::float_swap_dims(a, 0, 1),
-            b: matrix_grad(at_b),
-            c: matrix_grad(at_c),
+            b: matrix_grad(0),
+            c: matrix_grad(1),
             skip: self.skip.as_ref().map(|_| channel_grad(at_skip)).into(),
             z: self.z.as_ref().map(|_| part(2)).into(),
             delta_bias: self
@@ -356,13 +368,8 @@ impl Problem {
                 .initial_state
                 .as_ref()
                 .map(|_| {
-                    let state = sum_partials(
-                        &partials,
-                        at_state,
-                        1,
-                        [batch, states, channels],
-                        DType::F32,
-                    );
+                    let shape = [batch, states, channels];
+                    let state = sum_partials(&sums, at_state * column, 1, shape, DType::F32);
                     CubeBackend::float_swap_dims(state, 1, 2)
                 })
                 .into(),

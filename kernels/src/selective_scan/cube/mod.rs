@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `form.rs` | what a kernel is specialised for, and which part of the problem a cube owns |
 //! | `strategy.rs` | the choice of tile and chunks, from shape and device |
-//! | `stage.rs` | loads into shared memory and registers |
+//! | `stage.rs` | operands on their way to the units |
+//! | `states.rs` | a unit's states |
 //! | `forward.rs`, `backward.rs` | the two kernels |
 //! | `chunks.rs` | parallelism along the sequence |
 //! | `launch.rs` | operands, workspaces and launches |
@@ -15,6 +16,7 @@ mod form;
 mod forward;
 mod launch;
 mod stage;
+mod states;
 mod strategy;
 
 use burn::backend::tensor::FloatTensor;

@@ -1,111 +1,92 @@
-//! Loading a tile of steps into shared memory, and a unit's constants into registers.
+//! Operands on their way from global memory to the units.
+//!
+//! The loads of a tile are all issued before the first is used. They therefore stand outside of
+//! branches: beyond the problem, they read its last element, and a step size of zero makes the rest
+//! harmless, because it leaves a state as it is.
 
 use cubecl::prelude::*;
 
 use super::form::{Extent, Form, Part, position};
 use crate::cube::math::softplus;
 
-/// `delta + bias`, if there is a bias.
-#[cube]
-pub(super) fn biased(delta: f32, bias: &[f32], channel: usize, #[comptime] form: Form) -> f32 {
-    if comptime!(form.bias) {
-        delta + bias[channel]
-    } else {
-        delta
-    }
-}
-
-/// The step size: the softplus of its raw value, if wanted.
-#[cube]
-pub(super) fn step_size(raw: f32, #[comptime] form: Form) -> f32 {
-    if comptime!(form.softplus) {
-        softplus(raw, form.units)
-    } else {
-        raw
-    }
-}
-
-/// This unit's decay rates, scaled for [`exponential`](crate::cube::math::exponential): one vector
-/// of states per channel. Zero, which is neutral, outside of the problem.
-#[cube]
-pub(super) fn load_rates<S: Size>(
-    a: &[f32],
-    extent: &Extent,
-    part: &Part,
-    #[comptime] form: Form,
-) -> Array<Vector<f32, S>> {
-    let scale = comptime!(form.units.exponent_scale());
-    let mut rates = Array::<Vector<f32, S>>::new(comptime!(form.tile.channels));
-    #[unroll]
-    for i in 0..comptime!(form.tile.channels) {
-        let channel = part.channel + UNIT_POS_X as usize + comptime!(i * form.tile.lanes);
-        let mut vector = Vector::<f32, S>::new(0.0);
-        #[unroll]
-        for j in 0..S::value() {
-            let state = UNIT_POS_Y as usize * comptime!(form.tile.states) + j;
-            if channel < part.channel_end && state < extent.states {
-                vector.insert(j, a[channel * extent.states + state] * scale);
-            }
-        }
-        rates[i] = vector;
-    }
-    rates
-}
-
-/// Where a unit's elements of a channel tile lie. The loads of a tile are all issued before the first
-/// is used, so they stand outside of branches: beyond the problem, they read its last element.
+/// Where one of a unit's column elements lies.
 #[derive(CubeType, Clone, Copy)]
 pub(super) struct Place {
-    /// Index in the tile.
+    /// Index among the column elements between two sums.
     pub element: usize,
     /// Processing order, at most the part's last.
     pub number: usize,
-    /// Channel, at most the part's last.
-    pub channel: usize,
+    /// Column, at most the part's last.
+    pub column: usize,
     /// True inside of the problem.
     pub inside: bool,
+    /// False for a unit without a share in this element.
+    pub owned: bool,
 }
 
-/// The place of this unit's element number `i` of the tile that starts at processing order `order`.
+/// Stores a unit's element.
 #[cube]
-pub(super) fn place(part: &Part, order: usize, i: usize, #[comptime] form: Form) -> Place {
-    let width = comptime!(form.tile.width());
-    let element = i * comptime!(form.tile.units()) + UNIT_POS as usize;
-    let number = order + element / width;
-    let channel = part.channel + element % width;
-    Place {
-        element,
-        number: min(number, part.to - 1),
-        channel: min(channel, part.channel_end - 1),
-        inside: number < part.to && channel < part.channel_end,
+pub(super) fn put<C: Size>(
+    shared: &mut Shared<[Vector<f32, C>]>,
+    offset: usize,
+    value: Vector<f32, C>,
+    place: &Place,
+    #[comptime] form: Form,
+) {
+    if comptime!(form.tile.even()) {
+        shared[offset + place.element] = value;
+    } else if place.owned {
+        shared[offset + place.element] = value;
     }
 }
 
-/// A unit's elements of one tile of `source`, `[B, rows, D]`.
+/// The place of this unit's element number `i` of the `flush` tokens from processing order `order`.
 #[cube]
-pub(super) fn fetch<F: Float>(
-    source: &[F],
+pub(super) fn place(part: &Part, order: usize, i: usize, #[comptime] form: Form) -> Place {
+    let lanes = comptime!(form.tile.lanes);
+    let element = i * comptime!(form.tile.units()) + UNIT_POS as usize;
+    let number = order + element / lanes;
+    let column = part.column + element % lanes;
+    let owned = element < comptime!(form.tile.flush_area());
+    Place {
+        element: min(element, comptime!(form.tile.flush_area() - 1)),
+        number: min(number, part.to - 1),
+        column: min(column, part.column_end - 1),
+        inside: number < part.to && column < part.column_end && owned,
+        owned,
+    }
+}
+
+/// This unit's elements of one tile of `source`, `[B, rows, D]`.
+#[cube]
+pub(super) fn fetch<F: Float, C: Size>(
+    source: &[Vector<F, C>],
     rows: usize,
-    values: &mut Array<F>,
+    values: &mut Array<Vector<F, C>>,
     extent: &Extent,
     part: &Part,
     order: usize,
     #[comptime] reverse: bool,
     #[comptime] form: Form,
 ) {
+    let share = comptime!(form.tile.flush_share());
     #[unroll]
-    for i in 0..comptime!(form.held()) {
-        let place = place(part, order, i, form);
-        let row = part.batch * rows + position(extent, place.number, reverse);
-        values[i] = source[row * extent.channels + place.channel];
+    for f in 0..comptime!(form.tile.flushes()) {
+        #[unroll]
+        for i in 0..share {
+            let place = place(part, order + comptime!(f * form.tile.flush), i, form);
+            let row = part.batch * rows + position(extent, place.number, reverse);
+            values[comptime!(f * share + i)] = source[row * extent.columns + place.column];
+        }
     }
 }
 
-/// A unit's part of one tile of B or C, zero beyond the states.
+/// A unit's vectors of one tile of B or C, as numbers. M is the vector length of the buffer: that of
+/// a unit's states if these are whole, else one.
 #[cube]
-pub(super) fn fetch_matrix<F: Float, S: Size>(
-    matrix: &[F],
-    values: &mut Array<Vector<F, S>>,
+pub(super) fn fetch_matrix<F: Float, S: Size, M: Size>(
+    matrix: &[Vector<F, M>],
+    values: &mut Array<Vector<F, M>>,
     extent: &Extent,
     part: &Part,
     order: usize,
@@ -114,44 +95,68 @@ pub(super) fn fetch_matrix<F: Float, S: Size>(
 ) {
     let groups = comptime!(form.tile.groups);
     #[unroll]
-    for i in 0..comptime!(form.held_rows()) {
+    for i in 0..comptime!(form.tile.matrix_share()) {
         let index = i * comptime!(form.tile.units()) + UNIT_POS as usize;
         let number = min(order + index / groups, part.to - 1);
-        let first = (index % groups) * comptime!(form.tile.states);
         let token = part.batch * extent.length + position(extent, number, reverse);
-        let row = (token * extent.groups + part.group) * extent.states;
-        let mut vector = Vector::<F, S>::new(F::new(0.0));
-        #[unroll]
-        for j in 0..S::value() {
-            if comptime!(form.whole_states) {
-                vector.insert(j, matrix[row + first + j]);
-            } else {
-                let value = matrix[row + min(first + j, extent.states - 1)];
-                vector.insert(j, select(first + j < extent.states, value, F::new(0.0)));
+        let row = token * extent.groups + part.group;
+        if comptime!(form.whole_states) {
+            values[i] = matrix[row * groups + index % groups];
+        } else {
+            let first = (index % groups) * comptime!(form.tile.states);
+            #[unroll]
+            for j in 0..S::value() {
+                let state = min(first + j, extent.states - 1);
+                values[comptime!(i * form.tile.states + j)] = matrix[row * extent.states + state];
             }
         }
-        values[i] = vector;
     }
 }
 
-/// Hands fetched rows of B or C to the cube. Rows beyond the part repeat its last one; the inputs
-/// there are zero.
+/// Hands fetched vectors of B or C to the cube, zero beyond the states. Rows beyond the part repeat
+/// its last one; the inputs there are zero.
 #[cube]
-pub(super) fn share_matrix<F: Float, S: Size>(
-    values: &Array<Vector<F, S>>,
+pub(super) fn share_matrix<F: Float, S: Size, M: Size>(
+    values: &Array<Vector<F, M>>,
     shared: &mut Shared<[Vector<f32, S>]>,
+    extent: &Extent,
     #[comptime] form: Form,
 ) {
-    let vectors = comptime!(form.tile.steps * form.tile.groups);
     #[unroll]
-    for i in 0..comptime!(form.held_rows()) {
+    for i in 0..comptime!(form.tile.matrix_share()) {
         let index = i * comptime!(form.tile.units()) + UNIT_POS as usize;
-        if comptime!(vectors % form.tile.units() == 0) {
-            shared[index] = Vector::cast_from(values[i]);
-        } else if index < vectors {
-            shared[index] = Vector::cast_from(values[i]);
+        let mut vector = Vector::<f32, S>::new(0.0);
+        if comptime!(form.whole_states) {
+            let whole = Vector::<f32, M>::cast_from(values[i]);
+            #[unroll]
+            for j in 0..S::value() {
+                vector.insert(j, whole.extract(j));
+            }
+        } else {
+            let first = (index % comptime!(form.tile.groups)) * comptime!(form.tile.states);
+            #[unroll]
+            for j in 0..S::value() {
+                let value =
+                    f32::cast_from(values[comptime!(i * form.tile.states + j)].extract(0usize));
+                vector.insert(j, select(first + j < extent.states, value, 0.0));
+            }
+        }
+        if comptime!(form.tile.matrix() % form.tile.units() == 0) {
+            shared[index] = vector;
+        } else if index < comptime!(form.tile.matrix()) {
+            shared[index] = vector;
         }
     }
+}
+
+/// Registers for [`fetch_matrix`].
+#[cube]
+pub(super) fn matrix_registers<F: Float, M: Size>(#[comptime] form: Form) -> Array<Vector<F, M>> {
+    Array::<Vector<F, M>>::new(comptime!(if form.whole_states {
+        form.tile.matrix_share()
+    } else {
+        form.tile.matrix_share() * form.tile.states
+    }))
 }
 
 /// Loads the border marks of a tile: zero where no state may pass from the step before, else one.
@@ -190,13 +195,33 @@ pub(super) fn load_borders(
     }
 }
 
-/// The sum of the products of two vectors' elements.
+/// `delta + bias`, if there is a bias.
 #[cube]
-pub(super) fn dot<S: Size>(x: Vector<f32, S>, y: Vector<f32, S>) -> f32 {
-    let mut sum = x.extract(0usize) * y.extract(0usize);
-    #[unroll]
-    for j in 1..S::value() {
-        sum = fma(x.extract(j), y.extract(j), sum);
+pub(super) fn biased<F: Float, C: Size>(
+    delta: Vector<F, C>,
+    bias: &[Vector<f32, C>],
+    column: usize,
+    #[comptime] form: Form,
+) -> Vector<f32, C> {
+    let delta = Vector::<f32, C>::cast_from(delta);
+    if comptime!(form.bias) {
+        delta + bias[column]
+    } else {
+        delta
     }
-    sum
+}
+
+/// Step sizes, zero outside of the problem: the softplus of the raw values, if wanted.
+#[cube]
+pub(super) fn step_size<C: Size>(
+    raw: Vector<f32, C>,
+    inside: bool,
+    #[comptime] form: Form,
+) -> Vector<f32, C> {
+    let size = if comptime!(form.softplus) {
+        softplus(raw, form.units)
+    } else {
+        raw
+    };
+    select(inside, size, Vector::new(0.0))
 }

@@ -24,24 +24,26 @@ pub(super) enum Pass {
 }
 
 impl Pass {
-    fn steps(self) -> usize {
+    /// Units that keep a multiprocessor busy: six planes per scheduler forward; backward, what its
+    /// registers allow.
+    fn resident_units(self) -> usize {
         match self {
-            Self::Forward => 16,
-            Self::Backward => 8,
+            Self::Forward => 768,
+            Self::Backward => 256,
         }
     }
 
     /// Shared memory of the pass's kernel, in bytes.
     fn shared_bytes(self, tile: Tile) -> usize {
-        let matrix = tile.steps * tile.padded_states();
+        let column = tile.channels;
+        let staged = 2 * tile.matrix() * tile.states + tile.steps;
         let words = match self {
-            Self::Forward => tile.area() * (2 + tile.groups) + 2 * matrix + tile.steps,
+            Self::Forward => tile.area() * column * (2 + tile.groups) + staged,
             Self::Backward => {
-                let kept = INTERVAL / tile.steps * tile.width() * tile.padded_states();
-                tile.area() * (3 + 3 * tile.groups)
-                    + 2 * matrix * (tile.lanes + 2)
-                    + kept
-                    + tile.steps
+                let kept = INTERVAL / tile.steps * tile.units() * column * tile.states;
+                let over_states = 3 * tile.flush_area() * tile.groups * column;
+                let over_lanes = 2 * tile.flush * tile.padded_states() * (tile.lanes + 1);
+                3 * tile.area() * column + staged + over_states + over_lanes + kept
             }
         };
         words * 4
@@ -51,33 +53,34 @@ impl Pass {
 /// The tile for `shape` on the device of `client`.
 pub(super) fn tile(client: &Client, shape: Shape, pass: Pass, tuning: Tuning) -> Tile {
     let hardware = &client.properties().hardware;
+    let per_group = shape.channels / shape.groups;
     let states = shape.states.next_power_of_two().min(4);
     let groups = shape.states.div_ceil(states);
-    let channels = match tuning.channels {
-        Some(channels) => channels,
-        None if groups % 2 == 0 => 2,
-        None => 1,
-    };
+    let mut channels = tuning.channels.unwrap_or(2);
+    while per_group % channels != 0 {
+        channels /= 2;
+    }
+    let steps = tuning.steps.unwrap_or(match pass {
+        Pass::Forward => 16,
+        Pass::Backward => 8,
+    });
     let mut tile = Tile {
-        lanes: tuning.lanes.unwrap_or(match pass {
-            Pass::Forward => 32,
-            Pass::Backward => 64,
-        }),
+        lanes: tuning.lanes.unwrap_or(32),
         channels,
         groups,
         states,
-        steps: tuning.steps.unwrap_or(pass.steps()),
+        steps,
+        flush: match pass {
+            Pass::Forward => steps,
+            Pass::Backward => steps.min(4),
+        },
     };
-    let per_group = shape.channels / shape.groups;
-    while tile.lanes > 1 && tile.width() / 2 >= per_group {
-        tile.lanes /= 2;
-    }
     let fits = |tile: Tile| {
         tile.units() <= hardware.max_units_per_cube as usize
             && tile.groups <= hardware.max_cube_dim.1 as usize
             && pass.shared_bytes(tile) <= hardware.max_shared_memory_size
     };
-    while tile.lanes > 1 && !fits(tile) {
+    while tile.lanes > 1 && (!fits(tile) || tile.width() / 2 >= per_group) {
         tile.lanes /= 2;
     }
     tile
@@ -91,25 +94,23 @@ pub(super) fn blocks(shape: Shape, tile: Tile) -> usize {
 /// Tokens per chunk: the whole sequence where batch and channels alone fill the device, else a
 /// multiple of the interval of kept states.
 ///
-/// A chunked scan runs its recurrence twice, so it pays once the single pass leaves more than half
-/// of the device idle.
-pub(super) fn chunk(client: &Client, shape: Shape, tile: Tile, tuning: Tuning) -> usize {
+/// A chunked scan runs its recurrence twice, so it pays once a single pass leaves more than half of
+/// the device idle.
+pub(super) fn chunk(
+    client: &Client,
+    shape: Shape,
+    tile: Tile,
+    pass: Pass,
+    tuning: Tuning,
+) -> usize {
     let cubes = shape.batch * blocks(shape, tile);
-    let wanted = match tuning.chunks {
-        Some(chunks) => chunks,
-        None => {
-            // Four planes per scheduler hide a recurrence's latency; an unknown device is taken to
-            // be small.
-            let processors = client.properties().hardware.num_streaming_multiprocessors;
-            let full = processors.unwrap_or(16) as usize * 4 * 4 * 32 / tile.units();
-            if cubes * 2 > full {
-                1
-            } else {
-                full.div_ceil(cubes)
-            }
-        }
-    };
-    let chunk = shape.length.div_ceil(wanted.max(1));
+    let wanted = tuning.chunks.unwrap_or_else(|| {
+        // An unknown device is taken to be small.
+        let processors = client.properties().hardware.num_streaming_multiprocessors;
+        let full = processors.unwrap_or(16) as usize * pass.resident_units() / tile.units();
+        (full / cubes).max(1)
+    });
+    let chunk = shape.length.div_ceil(wanted);
     if chunk >= shape.length {
         return shape.length;
     }
