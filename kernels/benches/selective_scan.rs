@@ -4,7 +4,7 @@
 
 use burn::tensor::{Device, Distribution, Tensor};
 use divan::Bencher;
-use elapid_kernels::selective_scan::{ScanInput, ScanOptions, reference, selective_scan};
+use elapid_kernels::selective_scan::{ScanInput, ScanOptions, Tuning, reference, selective_scan};
 
 /// B, D, L, N.
 type Shape = [usize; 4];
@@ -13,6 +13,7 @@ const SHAPES: [Shape; 3] = [[8, 384, 197, 16], [4, 768, 512, 16], [1, 1536, 2048
 const OPTIONS: ScanOptions = ScanOptions {
     delta_softplus: true,
     reverse: false,
+    tuning: Tuning::AUTO,
 };
 
 fn main() {

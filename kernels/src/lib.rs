@@ -10,9 +10,8 @@
 //! | `ops.rs` | the backend-extension trait through which native implementations are reached |
 //! | `autodiff.rs` | registration of the hand-derived backward pass |
 //! | `flex/` | the native CPU implementation: SIMD over channels, threads over batch and channels |
-//!
-//! The CubeCL kernels of an operator belong in its folder as `cube/`; until an operator has them, GPU
-//! devices run its reference.
+//! | `cube/` | the native GPU implementation: CubeCL kernels for every GPU runtime |
+//! | `fusion.rs` | what the GPU implementation returns, told to burn's lazy graph in advance |
 //!
 //! Activations are channel-last, `[batch, length, channels]`, everywhere.
 
@@ -27,4 +26,6 @@ pub mod causal_conv1d;
 pub mod selective_scan;
 
 pub use causal_conv1d::{ConvInput, ConvOptions, causal_conv1d, final_columns};
-pub use selective_scan::{ScanInput, ScanOptions, selective_scan, selective_scan_with_state};
+pub use selective_scan::{
+    ScanInput, ScanOptions, Tuning, selective_scan, selective_scan_with_state,
+};

@@ -13,17 +13,69 @@ pub(crate) fn contiguous(tensor: CubeTensor) -> CubeTensor {
     into_contiguous(tensor)
 }
 
-/// The tensor in another float type, row-major.
+/// The tensor in another float type.
 pub(crate) fn float(tensor: CubeTensor, dtype: DType) -> CubeTensor {
     if tensor.dtype == dtype {
-        return contiguous(tensor);
+        return tensor;
     }
     let float = match dtype {
         DType::F16 => burn::tensor::FloatDType::F16,
         DType::BF16 => burn::tensor::FloatDType::BF16,
         _ => burn::tensor::FloatDType::F32,
     };
-    contiguous(CubeBackend::float_cast(tensor, float))
+    CubeBackend::float_cast(tensor, float)
+}
+
+/// A tensor whose last axis is dense and whose rows are one distance apart, however many axes they
+/// come in.
+#[derive(Clone, Debug)]
+pub(crate) struct Rows {
+    /// The tensor.
+    pub(crate) tensor: CubeTensor,
+    /// Elements from one row to the next.
+    pub(crate) pitch: usize,
+}
+
+impl Rows {
+    /// The tensor as it lies, if its rows are evenly spaced and can be read in vectors of `vector`
+    /// elements; else a row-major copy.
+    pub(crate) fn new(tensor: CubeTensor, vector: usize) -> Self {
+        match even_pitch(&tensor, vector) {
+            Some(pitch) => Self { tensor, pitch },
+            None => {
+                let tensor = contiguous(tensor);
+                let pitch = tensor.meta.shape().last().copied().unwrap_or(1);
+                Self { tensor, pitch }
+            }
+        }
+    }
+}
+
+fn even_pitch(tensor: &CubeTensor, vector: usize) -> Option<usize> {
+    if tensor.meta.is_tiled() {
+        return None;
+    }
+    let (shape, strides) = (tensor.meta.shape(), tensor.meta.strides());
+    let (width, stride) = (*shape.last()?, *strides.last()?);
+    let bytes = tensor.handle.offset_start.unwrap_or(0) as usize;
+    if (stride != 1 && width != 1) || !bytes.is_multiple_of(vector * tensor.dtype.size()) {
+        return None;
+    }
+    // From the innermost row axis outwards: every axis steps over all rows of those inside it.
+    let mut pitch = None;
+    let mut rows = 1;
+    for (size, stride) in shape.iter().zip(strides.iter()).rev().skip(1) {
+        if *size == 1 {
+            continue;
+        }
+        let expected = *pitch.get_or_insert(*stride) * rows;
+        if *stride != expected {
+            return None;
+        }
+        rows *= size;
+    }
+    let pitch = pitch.unwrap_or(width);
+    (pitch >= width && pitch.is_multiple_of(vector)).then_some(pitch)
 }
 
 /// An uninitialised tensor beside `like`, row-major and without the gaps between rows that burn leaves in tensors

@@ -3,7 +3,6 @@
 use burn::backend::fusion::custom::TensorSpec;
 use burn::tensor::DType;
 
-use super::cube::INTERVAL;
 use super::ops::{Emit, ScanGradsMetadata, ScanPlan, ScanTensorsMetadata};
 
 /// Result and kept states of the forward pass.
@@ -17,9 +16,9 @@ pub(crate) fn forward(input: &ScanTensorsMetadata, plan: &ScanPlan) -> (TensorSp
         }
     };
     let kept = if plan.keep_states {
-        [batch, length.div_ceil(INTERVAL), states, channels].into()
+        [batch, length.div_ceil(plan.interval), states, channels].into()
     } else {
-        [1].into()
+        [super::cube::NOTHING].into()
     };
     (output, TensorSpec::new(kept, DType::F32))
 }

@@ -147,6 +147,19 @@ pub struct Tuning {
     pub channels: Option<usize>,
     /// Time steps between two exchanges through shared memory, a divisor of 64.
     pub steps: Option<usize>,
+    /// Load the operands of the next steps while computing the present ones.
+    pub ahead: Option<bool>,
     /// Chunks that the sequence is cut into; one runs in a single pass.
     pub chunks: Option<usize>,
+}
+
+impl Tuning {
+    /// All chosen from shape and device.
+    pub const AUTO: Self = Self {
+        lanes: None,
+        channels: None,
+        steps: None,
+        ahead: None,
+        chunks: None,
+    };
 }

@@ -24,7 +24,7 @@ pub mod reference;
 mod tests;
 
 use burn::backend::Dispatch;
-use burn::tensor::{DType, Tensor, s};
+use burn::tensor::{DType, Device, Tensor, s};
 
 pub use input::{ScanInput, ScanOptions, Tuning};
 use ops::{Emit, ScanPlan, ScanTensors, SelectiveScanOps};
@@ -63,6 +63,7 @@ pub fn selective_scan_with_state(input: ScanInput, options: ScanOptions) -> (Ten
 }
 
 fn run(input: ScanInput, options: ScanOptions, emit: Emit) -> Tensor<3> {
+    let interval = interval(&input.u.device());
     let tensors = ScanTensors {
         u: input.u.into_dispatch(),
         delta: input.delta.into_dispatch(),
@@ -91,6 +92,16 @@ fn run(input: ScanInput, options: ScanOptions, emit: Emit) -> Tensor<3> {
         options,
         emit,
         keep_states: false,
+        interval,
     };
     Tensor::from_dispatch(Dispatch::selective_scan_forward(tensors, plan).0)
+}
+
+/// Tokens between two kept states, where the device decides.
+fn interval(device: &Device) -> usize {
+    match device.clone().inner().as_dispatch() {
+        #[cfg(feature = "gpu")]
+        burn::backend::DispatchDevice::Cube(device) => cube::interval(&device.client()),
+        _ => 0,
+    }
 }

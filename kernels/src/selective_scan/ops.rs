@@ -83,6 +83,8 @@ pub(crate) struct ScanPlan {
     pub emit: Emit,
     /// Keep the states that the backward pass restarts from.
     pub keep_states: bool,
+    /// Tokens between two kept states, on a GPU.
+    pub interval: usize,
 }
 
 /// Forward pass, reached through burn's dispatch.

@@ -1,7 +1,7 @@
 //! Native = reference in every output and gradient; reference = the formula and its finite
 //! differences in 64 bits.
 
-use burn::tensor::{Bool, DType, Device, Tensor, TensorData};
+use burn::tensor::{Bool, DType, Device, Tensor, TensorData, capture, s};
 
 use super::{ScanInput, ScanOptions, Tuning, reference, selective_scan, selective_scan_with_state};
 use crate::testing::{Named, Numbers, assert_all_close, assert_close, device, half_types, poison};
@@ -31,12 +31,7 @@ const FULL: Case = Case {
     options: ScanOptions {
         delta_softplus: true,
         reverse: false,
-        tuning: Tuning {
-            lanes: None,
-            channels: None,
-            steps: None,
-            chunks: None,
-        },
+        tuning: Tuning::AUTO,
     },
     skip: true,
     gate: true,
@@ -263,6 +258,7 @@ fn every_division_of_the_work_equals_the_reference() {
                         lanes: Some(lanes),
                         channels: Some(channels),
                         steps: Some(steps),
+                        ahead: Some(chunks != 2),
                     },
                     ..FULL.options
                 },
@@ -426,6 +422,29 @@ fn native_is_deterministic() {
     }
 }
 
+/// The operator, forward and backward, recorded as a hardware graph where the device has those.
+#[test]
+fn replay_equals_eager_execution() {
+    let device = device().autodiff();
+    let mut input = FULL.input(&device, DType::F32);
+    track(&mut input);
+    let run = || {
+        let output = selective_scan(input.clone(), FULL.options);
+        let grads = output.clone().sum().backward();
+        [
+            output.inner(),
+            input.u.grad(&grads).unwrap(),
+            input.z.as_ref().unwrap().grad(&grads).unwrap(),
+        ]
+    };
+    let eager = run().map(Tensor::into_data);
+    let mut graph = capture(&device, run);
+    poison(&device);
+    // SAFETY: the operands outlive the graph and nothing else uses them.
+    let replayed = unsafe { graph.replay() };
+    assert_eq!(replayed.clone().map(Tensor::into_data), eager);
+}
+
 #[test]
 fn extreme_step_sizes_stay_finite() {
     let device = device().autodiff();
@@ -581,4 +600,123 @@ fn wrong_shapes_are_named() {
     let mut input = FULL.input(&device, DType::F32);
     input.delta = input.delta.slice([0..2, 0..33, 0..18]);
     let _ = selective_scan(input, FULL.options);
+}
+
+/// Sizes that only a large GPU holds: `ELAPID_TEST_DEVICE=cuda cargo test … -- --ignored`.
+mod large {
+    use burn::tensor::Distribution;
+
+    use super::*;
+
+    /// A million tokens in one pass equal sixteen passes with carried state, in the output and in
+    /// every gradient.
+    #[test]
+    #[ignore = "needs a GPU with 40 GB"]
+    fn a_million_tokens_equal_their_chunks() {
+        let case = Case {
+            batch: 1,
+            length: 1 << 20,
+            channels: 256,
+            initial_state: false,
+            reset: false,
+            ..FULL
+        };
+        let device = device().autodiff();
+        let mut input = random(&case, &device, DType::F32);
+        track(&mut input);
+        let whole = selective_scan(input.clone(), case.options);
+        let mut state = None;
+        let mut parts = Vec::new();
+        for start in (0..case.length).step_by(1 << 16) {
+            let mut part = cut(&input, start..start + (1 << 16));
+            part.initial_state = state;
+            let (output, next) = selective_scan_with_state(part, case.options);
+            parts.push(output);
+            state = Some(next);
+        }
+        let chunked = Tensor::cat(parts, 1);
+        let weight = Tensor::<3>::random(
+            [1, case.length, 256],
+            Distribution::Normal(0.0, 1.0),
+            (&device, DType::F32),
+        );
+        let whole_grads = (whole.clone() * weight.clone()).sum().backward();
+        let chunked_grads = (chunked.clone() * weight).sum().backward();
+        equal(whole.inner(), chunked.inner(), "output");
+        macro_rules! compare {
+            ($($operand:expr),+) => {$(
+                let (x, y) = ($operand.grad(&whole_grads), $operand.grad(&chunked_grads));
+                equal(x.unwrap(), y.unwrap(), stringify!($operand));
+            )+};
+        }
+        compare!(input.u, input.delta, input.a, input.b, input.c);
+        compare!(input.skip.as_ref().unwrap(), input.z.as_ref().unwrap());
+        compare!(input.delta_bias.as_ref().unwrap());
+    }
+
+    /// More elements than 32 bits count: the last channels equal a scan of these channels alone.
+    #[test]
+    #[ignore = "needs a GPU with 60 GB"]
+    fn offsets_beyond_32_bits_are_right() {
+        let case = Case {
+            batch: 1,
+            length: (1 << 20) + 64,
+            channels: 4096,
+            gate: false,
+            initial_state: false,
+            reset: false,
+            ..FULL
+        };
+        let input = random(&case, &device(), DType::BF16);
+        let last = |t: &Tensor<3>| t.clone().slice(s![.., .., 4032..]);
+        let alone = ScanInput {
+            u: last(&input.u),
+            delta: last(&input.delta),
+            a: input.a.clone().slice(s![4032.., ..]),
+            skip: input.skip.clone().map(|t| t.slice(s![4032..])),
+            delta_bias: input.delta_bias.clone().map(|t| t.slice(s![4032..])),
+            ..input.clone()
+        };
+        let expected = selective_scan(alone, case.options);
+        let output = selective_scan(input, case.options);
+        equal(last(&output), expected, "last channels");
+    }
+
+    /// Operands drawn on the device.
+    fn random(case: &Case, device: &Device, dtype: DType) -> ScanInput {
+        let Case {
+            batch: b,
+            length: l,
+            channels: d,
+            groups: g,
+            states: n,
+            ..
+        } = *case;
+        let on = (device, dtype);
+        let normal = Distribution::Normal(0.0, 1.0);
+        let float = (device, DType::F32);
+        ScanInput {
+            u: Tensor::random([b, l, d], normal, on),
+            delta: Tensor::random([b, l, d], Distribution::Uniform(-1.0, 0.8), on),
+            a: Tensor::random([d, n], Distribution::Uniform(-1.5, -0.05), float),
+            b: Tensor::random([b, l, g, n], normal, on),
+            c: Tensor::random([b, l, g, n], normal, on),
+            skip: Some(Tensor::random([d], normal, float)),
+            z: case.gate.then(|| Tensor::random([b, l, d], normal, on)),
+            delta_bias: Some(Tensor::random([d], Distribution::Uniform(-0.5, 0.5), float)),
+            initial_state: None,
+            reset: None,
+        }
+    }
+
+    /// The largest difference, relative to the largest element, found on the device.
+    fn equal<const D: usize>(got: Tensor<D>, expected: Tensor<D>, what: &str) {
+        let (got, expected) = (got.cast(DType::F32), expected.cast(DType::F32));
+        let largest = expected.clone().abs().max().into_scalar::<f32>();
+        let difference = (got - expected).abs().max().into_scalar::<f32>();
+        assert!(
+            difference <= 1e-4 * largest.max(1.0),
+            "{what}: {difference} of {largest}"
+        );
+    }
 }

@@ -6,7 +6,7 @@
 
 use cubecl::prelude::*;
 
-use super::form::{Extent, Form, Part, part, position};
+use super::form::{Extent, Form, Pitches, Walk, part, position};
 use super::stage::{
     biased, fetch, fetch_matrix, load_borders, matrix_registers, place, put, share_matrix,
     step_size,
@@ -21,8 +21,8 @@ pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
     u: &[Vector<F, C>],
     delta: &[Vector<F, C>],
     a: &[f32],
-    b: &[Vector<F, M>],
-    c: &[Vector<F, M>],
+    b_matrix: &[Vector<F, M>],
+    c_matrix: &[Vector<F, M>],
     skip: &[Vector<f32, C>],
     z: &[Vector<F, C>],
     bias: &[Vector<f32, C>],
@@ -34,6 +34,7 @@ pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
     matrices: &mut [F],
     sums: &mut [Vector<f32, C>],
     extent: Extent,
+    pitches: Pitches,
     offsets: Sums,
     cubes: usize,
     #[comptime] form: Form,
@@ -45,6 +46,14 @@ pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
     let tile = comptime!(form.tile);
     let reverse = comptime!(form.reverse);
     let part = part(&extent, CUBE_POS, tile);
+    let walk = Walk {
+        extent,
+        part,
+        reverse,
+        form,
+    };
+    let extent = &walk.extent;
+    let part = &walk.part;
     let own = UNIT_POS_X as usize;
     let length = extent.length;
     let rows = if comptime!(form.state) {
@@ -76,29 +85,15 @@ pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
         (form.interval / tile.steps) * tile.channels * units
     ));
 
-    let rates = load_rates::<S, C>(a, &extent, &part, form);
+    let rates = load_rates::<S, C>(a, &walk);
     let mut state = no_states::<S, C>();
     let mut carry = no_states::<S, C>();
     let mut d_rates = no_states::<S, C>();
     let own_row = part.batch * extent.chunks + part.chunk;
     if comptime!(form.start) {
-        read_states::<f32, S, C>(
-            carries,
-            &mut carry,
-            own_row * extent.states,
-            &extent,
-            &part,
-            form,
-        );
+        read_states::<f32, S, C>(carries, &mut carry, own_row * extent.states, &walk);
     } else if comptime!(form.state) {
-        read_states::<O, S, C>(
-            grad,
-            &mut carry,
-            part.batch * rows + length,
-            &extent,
-            &part,
-            form,
-        );
+        read_states::<O, S, C>(grad, &mut carry, part.batch * rows + length, &walk);
     }
     let mut d_skip = Vector::<f32, C>::new(0.0);
     let mut d_bias = Vector::<f32, C>::new(0.0);
@@ -122,43 +117,18 @@ pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
         let last_tile = first + (tiles - 1) * comptime!(tile.steps);
         let mark = part.batch * marks + first / comptime!(form.interval);
 
-        // What the last tile needs beyond the recurrence, then the first tile of the recurrence.
-        fetch::<O, C>(
-            grad,
-            rows,
-            &mut next_grad,
-            &extent,
-            &part,
-            last_tile,
-            reverse,
-            form,
-        );
-        if comptime!(form.gate) {
-            fetch::<F, C>(
-                z,
-                length,
-                &mut next_z,
-                &extent,
-                &part,
-                last_tile,
-                reverse,
-                form,
-            );
+        if comptime!(tile.ahead) {
+            // What the last tile needs beyond the recurrence, then the recurrence's first tile.
+            fetch::<O, C>(grad, rows, extent.columns, &mut next_grad, &walk, last_tile);
+            if comptime!(form.gate) {
+                fetch::<F, C>(z, length, pitches.z, &mut next_z, &walk, last_tile);
+            }
+            fetch_matrix::<F, S, M>(c_matrix, pitches.c, &mut next_c, &walk, last_tile);
+            fetch::<F, C>(delta, length, pitches.delta, &mut next_delta, &walk, first);
+            fetch::<F, C>(u, length, pitches.u, &mut next_u, &walk, first);
+            fetch_matrix::<F, S, M>(b_matrix, pitches.b, &mut next_b, &walk, first);
         }
-        fetch_matrix::<F, S, M>(c, &mut next_c, &extent, &part, last_tile, reverse, form);
-        fetch::<F, C>(
-            delta,
-            length,
-            &mut next_delta,
-            &extent,
-            &part,
-            first,
-            reverse,
-            form,
-        );
-        fetch::<F, C>(u, length, &mut next_u, &extent, &part, first, reverse, form);
-        fetch_matrix::<F, S, M>(b, &mut next_b, &extent, &part, first, reverse, form);
-        read_states::<f32, S, C>(kept, &mut state, mark * extent.states, &extent, &part, form);
+        read_states::<f32, S, C>(kept, &mut state, mark * extent.states, &walk);
 
         for index in 0..tiles {
             let order = first + index * comptime!(tile.steps);
@@ -167,12 +137,17 @@ pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
                 sh_state[(index * C::value() + i) * units + UNIT_POS as usize] = state[i];
             }
             if order < last_tile {
+                if comptime!(!tile.ahead) {
+                    fetch::<F, C>(delta, length, pitches.delta, &mut next_delta, &walk, order);
+                    fetch::<F, C>(u, length, pitches.u, &mut next_u, &walk, order);
+                    fetch_matrix::<F, S, M>(b_matrix, pitches.b, &mut next_b, &walk, order);
+                }
                 #[unroll]
                 for f in 0..comptime!(tile.flushes()) {
                     #[unroll]
                     for s in 0..comptime!(tile.flush_share()) {
                         let i = comptime!(f * tile.flush_share() + s);
-                        let place = place(&part, order + comptime!(f * tile.flush), s, form);
+                        let place = place(&walk, order + comptime!(f * tile.flush), s);
                         let raw = biased::<F, C>(next_delta[i], bias, place.column, form);
                         let size = step_size::<C>(raw, place.inside, form);
                         let input = size * Vector::cast_from(next_u[i]);
@@ -180,24 +155,17 @@ pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
                         put::<C>(&mut sh_u, comptime!(f * flush_area), input, &place, form);
                     }
                 }
-                share_matrix::<F, S, M>(&next_b, &mut sh_b, &extent, form);
+                share_matrix::<F, S, M>(&next_b, &mut sh_b, &walk);
                 if comptime!(form.reset) {
-                    load_borders(reset, &mut sh_border, &extent, &part, order, false, form);
+                    load_borders(reset, &mut sh_border, &walk, order, false);
                 }
                 sync_cube();
-                let ahead = order + comptime!(tile.steps);
-                fetch::<F, C>(
-                    delta,
-                    length,
-                    &mut next_delta,
-                    &extent,
-                    &part,
-                    ahead,
-                    reverse,
-                    form,
-                );
-                fetch::<F, C>(u, length, &mut next_u, &extent, &part, ahead, reverse, form);
-                fetch_matrix::<F, S, M>(b, &mut next_b, &extent, &part, ahead, reverse, form);
+                if comptime!(tile.ahead) {
+                    let ahead = order + comptime!(tile.steps);
+                    fetch::<F, C>(delta, length, pitches.delta, &mut next_delta, &walk, ahead);
+                    fetch::<F, C>(u, length, pitches.u, &mut next_u, &walk, ahead);
+                    fetch_matrix::<F, S, M>(b_matrix, pitches.b, &mut next_b, &walk, ahead);
+                }
                 #[unroll]
                 for step in 0..comptime!(tile.steps) {
                     let b_step = sh_b[step * comptime!(tile.groups) + UNIT_POS_Y as usize];
@@ -217,12 +185,22 @@ pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
         for index in 0..tiles {
             let slot = tiles - 1 - index;
             let order = first + slot * comptime!(tile.steps);
+            if comptime!(!tile.ahead) {
+                fetch::<O, C>(grad, rows, extent.columns, &mut next_grad, &walk, order);
+                if comptime!(form.gate) {
+                    fetch::<F, C>(z, length, pitches.z, &mut next_z, &walk, order);
+                }
+                fetch::<F, C>(delta, length, pitches.delta, &mut next_delta, &walk, order);
+                fetch::<F, C>(u, length, pitches.u, &mut next_u, &walk, order);
+                fetch_matrix::<F, S, M>(b_matrix, pitches.b, &mut next_b, &walk, order);
+                fetch_matrix::<F, S, M>(c_matrix, pitches.c, &mut next_c, &walk, order);
+            }
             #[unroll]
             for f in 0..comptime!(tile.flushes()) {
                 #[unroll]
                 for s in 0..comptime!(tile.flush_share()) {
                     let i = comptime!(f * tile.flush_share() + s);
-                    let place = place(&part, order + comptime!(f * tile.flush), s, form);
+                    let place = place(&walk, order + comptime!(f * tile.flush), s);
                     let raw = biased::<F, C>(next_delta[i], bias, place.column, form);
                     let size = step_size::<C>(raw, place.inside, form);
                     let out = Vector::<f32, C>::cast_from(next_grad[i]);
@@ -240,10 +218,10 @@ pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
                     held_grad[i] = next_grad[i];
                 }
             }
-            share_matrix::<F, S, M>(&next_b, &mut sh_b, &extent, form);
-            share_matrix::<F, S, M>(&next_c, &mut sh_c, &extent, form);
+            share_matrix::<F, S, M>(&next_b, &mut sh_b, &walk);
+            share_matrix::<F, S, M>(&next_c, &mut sh_c, &walk);
             if comptime!(form.reset) {
-                load_borders(reset, &mut sh_border, &extent, &part, order, false, form);
+                load_borders(reset, &mut sh_border, &walk, order, false);
             }
             sync_cube();
 
@@ -313,67 +291,24 @@ pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
                 }
                 sync_cube();
 
-                if comptime!(f == 0) {
+                if comptime!(tile.ahead && f == 0) {
                     // On their way while the sums are formed: the operands of the tile in front.
                     if slot > 0 {
                         let ahead = order - comptime!(tile.steps);
-                        fetch::<O, C>(
-                            grad,
-                            rows,
-                            &mut next_grad,
-                            &extent,
-                            &part,
-                            ahead,
-                            reverse,
-                            form,
-                        );
+                        fetch::<O, C>(grad, rows, extent.columns, &mut next_grad, &walk, ahead);
                         if comptime!(form.gate) {
-                            fetch::<F, C>(
-                                z,
-                                length,
-                                &mut next_z,
-                                &extent,
-                                &part,
-                                ahead,
-                                reverse,
-                                form,
-                            );
+                            fetch::<F, C>(z, length, pitches.z, &mut next_z, &walk, ahead);
                         }
-                        fetch::<F, C>(
-                            delta,
-                            length,
-                            &mut next_delta,
-                            &extent,
-                            &part,
-                            ahead,
-                            reverse,
-                            form,
-                        );
-                        fetch::<F, C>(u, length, &mut next_u, &extent, &part, ahead, reverse, form);
-                        fetch_matrix::<F, S, M>(
-                            b,
-                            &mut next_b,
-                            &extent,
-                            &part,
-                            ahead,
-                            reverse,
-                            form,
-                        );
-                        fetch_matrix::<F, S, M>(
-                            c,
-                            &mut next_c,
-                            &extent,
-                            &part,
-                            ahead,
-                            reverse,
-                            form,
-                        );
+                        fetch::<F, C>(delta, length, pitches.delta, &mut next_delta, &walk, ahead);
+                        fetch::<F, C>(u, length, pitches.u, &mut next_u, &walk, ahead);
+                        fetch_matrix::<F, S, M>(b_matrix, pitches.b, &mut next_b, &walk, ahead);
+                        fetch_matrix::<F, S, M>(c_matrix, pitches.c, &mut next_c, &walk, ahead);
                     }
                 }
                 #[unroll]
                 for s in 0..comptime!(tile.flush_share()) {
                     let i = comptime!(f * tile.flush_share() + s);
-                    let place = place(&part, order + comptime!(f * tile.flush), s, form);
+                    let place = place(&walk, order + comptime!(f * tile.flush), s);
                     let mut y = sh_y[place.element];
                     let mut gb = sh_gb[place.element];
                     let mut gq = sh_gq[place.element];
@@ -404,7 +339,7 @@ pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
                         d_bias += select(place.inside, d_size, zero);
                     }
                     if place.inside {
-                        let row = part.batch * length + position(&extent, place.number, reverse);
+                        let row = part.batch * length + position(extent, place.number, reverse);
                         let target = row * extent.columns + place.column;
                         grads[target] = Vector::cast_from(d_input);
                         grads[elements + target] = Vector::cast_from(d_size);
@@ -419,24 +354,16 @@ pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
                     }
                 }
                 let from = order + comptime!(f * tile.flush);
-                sum_lanes::<F>(&sh_bc, matrices, from, &extent, &part, form);
+                sum_lanes::<F>(&sh_bc, matrices, from, &walk);
                 sync_cube();
             }
         }
     }
 
-    write_states::<f32, S, C>(
-        sums,
-        offsets.a,
-        &d_rates,
-        own_row * extent.states,
-        &extent,
-        &part,
-        form,
-    );
+    write_states::<f32, S, C>(sums, offsets.a, &d_rates, own_row * extent.states, &walk);
     if part.chunk == 0 {
         let row = part.batch * extent.states;
-        write_states::<f32, S, C>(sums, offsets.state, &carry, row, &extent, &part, form);
+        write_states::<f32, S, C>(sums, offsets.state, &carry, row, &walk);
     }
     // A unit's elements all lie in one column; as many units as there are rows share it.
     sh_y[UNIT_POS as usize] = d_skip;
@@ -489,14 +416,10 @@ fn decay_of<S: Size>(
 /// Sums the lanes' parts of the gradients of B and C over the tokens from processing order `order`. The
 /// sum over a cube's channels is kept in the operands' type: its rounding is that of the final result.
 #[cube]
-fn sum_lanes<F: Float>(
-    shared: &Shared<[f32]>,
-    matrices: &mut [F],
-    order: usize,
-    extent: &Extent,
-    part: &Part,
-    #[comptime] form: Form,
-) {
+fn sum_lanes<F: Float>(shared: &Shared<[f32]>, matrices: &mut [F], order: usize, walk: &Walk) {
+    let form = comptime!(walk.form);
+    let extent = &walk.extent;
+    let part = &walk.part;
     let tile = comptime!(form.tile);
     let states = comptime!(tile.padded_states());
     let half = comptime!(tile.flush * states);

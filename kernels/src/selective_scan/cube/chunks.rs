@@ -3,7 +3,7 @@
 
 use cubecl::prelude::*;
 
-use super::form::{Extent, Form, Part, part};
+use super::form::{Extent, Form, Pitches, Walk, part};
 use super::stage::{
     biased, fetch, fetch_matrix, load_borders, matrix_registers, place, put, share_matrix,
     step_size,
@@ -37,6 +37,7 @@ pub(super) fn ends_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
     ends: &mut [Vector<f32, C>],
     factors: &mut [Vector<f32, C>],
     extent: Extent,
+    pitches: Pitches,
     cubes: usize,
     #[comptime] recurrence: Recurrence,
     #[comptime] form: Form,
@@ -48,19 +49,28 @@ pub(super) fn ends_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
     let adjoint = comptime!(recurrence == Recurrence::Adjoint);
     let tile = comptime!(form.tile);
     let area = comptime!(tile.area());
+    let reverse = comptime!(form.reverse != adjoint);
     let mut part = part(&extent, CUBE_POS, tile);
     if comptime!(adjoint) {
         let from = extent.length - part.to;
         part.to = extent.length - part.from;
         part.from = from;
     }
+    let walk = Walk {
+        extent,
+        part,
+        reverse,
+        form,
+    };
+    let extent = &walk.extent;
+    let part = &walk.part;
 
     let mut sh_delta = Shared::<[Vector<f32, C>]>::new_slice(area);
     let mut sh_input = Shared::<[Vector<f32, C>]>::new_slice(area);
     let mut sh_matrix = Shared::<[Vector<f32, S>]>::new_slice(comptime!(tile.matrix()));
     let mut sh_border = Shared::<[f32]>::new_slice(comptime!(form.borders()));
 
-    let rates = load_rates::<S, C>(a, &extent, &part, form);
+    let rates = load_rates::<S, C>(a, &walk);
     let mut state = no_states::<S, C>();
     let mut total = Vector::<f32, C>::new(0.0);
     let mut passes = f32::new(1.0);
@@ -70,29 +80,46 @@ pub(super) fn ends_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
     let mut next_grad = Array::<Vector<O, C>>::new(comptime!(tile.share()));
     let mut next_matrix = matrix_registers::<F, M>(form);
     let mut order = part.from;
-    fetch_tile::<F, O, S, C, M>(
-        input,
-        delta,
-        matrix,
-        grad,
-        &mut next_delta,
-        &mut next_input,
-        &mut next_grad,
-        &mut next_matrix,
-        &extent,
-        &part,
-        order,
-        recurrence,
-        form,
-    );
+    if comptime!(tile.ahead) {
+        fetch_tile::<F, O, S, C, M>(
+            input,
+            delta,
+            matrix,
+            grad,
+            &mut next_delta,
+            &mut next_input,
+            &mut next_grad,
+            &mut next_matrix,
+            &walk,
+            &pitches,
+            order,
+            recurrence,
+        );
+    }
     while order < part.to {
+        if comptime!(!tile.ahead) {
+            fetch_tile::<F, O, S, C, M>(
+                input,
+                delta,
+                matrix,
+                grad,
+                &mut next_delta,
+                &mut next_input,
+                &mut next_grad,
+                &mut next_matrix,
+                &walk,
+                &pitches,
+                order,
+                recurrence,
+            );
+        }
         #[unroll]
         for f in 0..comptime!(tile.flushes()) {
             #[unroll]
             for s in 0..comptime!(tile.flush_share()) {
                 let i = comptime!(f * tile.flush_share() + s);
                 let at = comptime!(f * tile.flush_area());
-                let place = place(&part, order + comptime!(f * tile.flush), s, form);
+                let place = place(&walk, order + comptime!(f * tile.flush), s);
                 let raw = biased::<F, C>(next_delta[i], bias, place.column, form);
                 let size = step_size::<C>(raw, place.inside, form);
                 let held = Vector::<f32, C>::cast_from(next_input[i]);
@@ -111,28 +138,30 @@ pub(super) fn ends_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
                 put::<C>(&mut sh_input, at, source, &place, form);
             }
         }
-        share_matrix::<F, S, M>(&next_matrix, &mut sh_matrix, &extent, form);
+        share_matrix::<F, S, M>(&next_matrix, &mut sh_matrix, &walk);
         if comptime!(form.reset) {
-            load_borders(reset, &mut sh_border, &extent, &part, order, adjoint, form);
+            load_borders(reset, &mut sh_border, &walk, order, adjoint);
         }
         sync_cube();
 
-        // On its way while this tile is computed.
-        fetch_tile::<F, O, S, C, M>(
-            input,
-            delta,
-            matrix,
-            grad,
-            &mut next_delta,
-            &mut next_input,
-            &mut next_grad,
-            &mut next_matrix,
-            &extent,
-            &part,
-            order + comptime!(tile.steps),
-            recurrence,
-            form,
-        );
+        if comptime!(tile.ahead) {
+            // On its way while this tile is computed.
+            let ahead = order + comptime!(tile.steps);
+            fetch_tile::<F, O, S, C, M>(
+                input,
+                delta,
+                matrix,
+                grad,
+                &mut next_delta,
+                &mut next_input,
+                &mut next_grad,
+                &mut next_matrix,
+                &walk,
+                &pitches,
+                ahead,
+                recurrence,
+            );
+        }
         #[unroll]
         for step in 0..comptime!(tile.steps) {
             let row = sh_matrix[step * comptime!(tile.groups) + UNIT_POS_Y as usize];
@@ -146,7 +175,7 @@ pub(super) fn ends_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
             for i in 0..C::value() {
                 let mut decay = exponential(Vector::new(size.extract(i)) * rates[i], form.units);
                 if comptime!(form.reset) {
-                    decay = decay * Vector::new(sh_border[step]);
+                    decay *= Vector::new(sh_border[step]);
                 }
                 let source = Vector::new(source.extract(i));
                 state[i] = if comptime!(adjoint) {
@@ -161,13 +190,13 @@ pub(super) fn ends_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
     }
 
     let row = (part.batch * extent.chunks + part.chunk) * extent.states;
-    write_states::<f32, S, C>(ends, 0, &state, row, &extent, &part, form);
+    write_states::<f32, S, C>(ends, 0, &state, row, &walk);
     #[unroll]
     for i in 0..C::value() {
         let factor = exponential(Vector::new(total.extract(i)) * rates[i], form.units);
         state[i] = factor * Vector::new(passes);
     }
-    write_states::<f32, S, C>(factors, 0, &state, row, &extent, &part, form);
+    write_states::<f32, S, C>(factors, 0, &state, row, &walk);
 }
 
 /// The operands of one tile: step sizes, B or C, and u or the output's gradient and gate.
@@ -182,31 +211,36 @@ fn fetch_tile<F: Float, O: Float, S: Size, C: Size, M: Size>(
     next_input: &mut Array<Vector<F, C>>,
     next_grad: &mut Array<Vector<O, C>>,
     next_matrix: &mut Array<Vector<F, M>>,
-    extent: &Extent,
-    part: &Part,
+    walk: &Walk,
+    pitches: &Pitches,
     order: usize,
     #[comptime] recurrence: Recurrence,
-    #[comptime] form: Form,
 ) {
     let adjoint = comptime!(recurrence == Recurrence::Adjoint);
-    let reverse = comptime!(form.reverse != adjoint);
-    let length = extent.length;
-    fetch::<F, C>(
-        delta, length, next_delta, extent, part, order, reverse, form,
-    );
-    fetch_matrix::<F, S, M>(matrix, next_matrix, extent, part, order, reverse, form);
+    let form = comptime!(walk.form);
+    let length = walk.extent.length;
+    fetch::<F, C>(delta, length, pitches.delta, next_delta, walk, order);
+    let matrix_pitch = if comptime!(adjoint) {
+        pitches.c
+    } else {
+        pitches.b
+    };
+    fetch_matrix::<F, S, M>(matrix, matrix_pitch, next_matrix, walk, order);
     if comptime!(!adjoint || form.gate) {
-        fetch::<F, C>(
-            input, length, next_input, extent, part, order, reverse, form,
-        );
+        let pitch = if comptime!(adjoint) {
+            pitches.z
+        } else {
+            pitches.u
+        };
+        fetch::<F, C>(input, length, pitch, next_input, walk, order);
     }
     if comptime!(adjoint) {
         let rows = if comptime!(form.state) {
-            length + extent.states
+            length + walk.extent.states
         } else {
             length
         };
-        fetch::<O, C>(grad, rows, next_grad, extent, part, order, reverse, form);
+        fetch::<O, C>(grad, rows, walk.extent.columns, next_grad, walk, order);
     }
 }
 

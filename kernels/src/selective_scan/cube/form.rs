@@ -24,6 +24,8 @@ pub(super) struct Tile {
     pub steps: usize,
     /// Tokens between two sums over a cube's units; divides `steps`.
     pub flush: usize,
+    /// Load the next tile while computing the present one.
+    pub ahead: bool,
 }
 
 impl Tile {
@@ -77,9 +79,19 @@ impl Tile {
         self.matrix().div_ceil(self.units())
     }
 
+    /// True if `states` fill the units, which then read B and C as vectors of their states.
+    pub(super) fn whole(self, states: usize) -> bool {
+        states.is_multiple_of(self.states)
+    }
+
+    /// Vector length of B and C in memory.
+    pub(super) fn matrix_vector(self, states: usize) -> usize {
+        if self.whole(states) { self.states } else { 1 }
+    }
+
     /// True if every unit has its full share of column elements.
     pub(super) fn even(self) -> bool {
-        self.flush_area() % self.units() == 0
+        self.flush_area().is_multiple_of(self.units())
     }
 }
 
@@ -115,15 +127,6 @@ pub(super) struct Form {
 }
 
 impl Form {
-    /// Vector length of B and C in memory.
-    pub(super) fn matrix_vector(self) -> usize {
-        if self.whole_states {
-            self.tile.states
-        } else {
-            1
-        }
-    }
-
     /// Border marks of a tile; one if there are none.
     pub(super) fn borders(self) -> usize {
         if self.reset { self.tile.steps } else { 1 }
@@ -147,6 +150,22 @@ pub(super) struct Extent {
     pub chunks: usize,
     /// Tokens per chunk.
     pub chunk: usize,
+}
+
+/// Distances between the rows of operands, in the vectors that they are read in. Burn leaves gaps
+/// between the rows of tensors that it allocates, and a slice has its parent's rows.
+#[derive(CubeType, CubeLaunch, Clone, Copy, Debug)]
+pub(super) struct Pitches {
+    /// Of u.
+    pub u: usize,
+    /// Of delta.
+    pub delta: usize,
+    /// Of the gate.
+    pub z: usize,
+    /// Of B.
+    pub b: usize,
+    /// Of C.
+    pub c: usize,
 }
 
 /// One cube's part of the problem.
@@ -194,6 +213,21 @@ pub(super) fn part(extent: &Extent, index: usize, #[comptime] tile: Tile) -> Par
     }
 }
 
+/// A cube on its way through its part, in processing order or, for the adjoint of a chunk, against it.
+#[derive(CubeType, Clone, Copy)]
+pub(super) struct Walk {
+    /// The whole problem.
+    pub extent: Extent,
+    /// The cube's part.
+    pub part: Part,
+    /// From the sequence's last token to its first.
+    #[cube(comptime)]
+    pub reverse: bool,
+    /// What the kernel is specialised for.
+    #[cube(comptime)]
+    pub form: Form,
+}
+
 /// The sequence position of the token that is processed as number `order`.
 #[cube]
 pub(super) fn position(extent: &Extent, order: usize, #[comptime] reverse: bool) -> usize {
@@ -204,7 +238,7 @@ pub(super) fn position(extent: &Extent, order: usize, #[comptime] reverse: bool)
     }
 }
 
-/// This unit's column, and whether it lies in the problem.
+/// This unit's column.
 #[cube]
 pub(super) fn own_column(part: &Part) -> usize {
     part.column + UNIT_POS_X as usize

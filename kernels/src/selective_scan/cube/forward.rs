@@ -2,7 +2,7 @@
 
 use cubecl::prelude::*;
 
-use super::form::{Extent, Form, part, position};
+use super::form::{Extent, Form, Pitches, Walk, part, position};
 use super::stage::{
     biased, fetch, fetch_matrix, load_borders, matrix_registers, place, put, share_matrix,
     step_size,
@@ -17,8 +17,8 @@ pub(super) fn forward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
     u: &[Vector<F, C>],
     delta: &[Vector<F, C>],
     a: &[f32],
-    b: &[Vector<F, M>],
-    c: &[Vector<F, M>],
+    b_matrix: &[Vector<F, M>],
+    c_matrix: &[Vector<F, M>],
     skip: &[Vector<f32, C>],
     z: &[Vector<F, C>],
     bias: &[Vector<f32, C>],
@@ -27,6 +27,7 @@ pub(super) fn forward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
     out: &mut [Vector<O, C>],
     kept: &mut [Vector<f32, C>],
     extent: Extent,
+    pitches: Pitches,
     cubes: usize,
     #[comptime] form: Form,
     #[define(F, O)] _dtypes: [ElemType; 2],
@@ -38,6 +39,14 @@ pub(super) fn forward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
     let reverse = comptime!(form.reverse);
     let area = comptime!(tile.area());
     let part = part(&extent, CUBE_POS, tile);
+    let walk = Walk {
+        extent,
+        part,
+        reverse,
+        form,
+    };
+    let extent = &walk.extent;
+    let part = &walk.part;
     let own = UNIT_POS_X as usize;
 
     let mut sh_delta = Shared::<[Vector<f32, C>]>::new_slice(area);
@@ -47,11 +56,11 @@ pub(super) fn forward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
     let mut sh_y = Shared::<[Vector<f32, C>]>::new_slice(comptime!(area * tile.groups));
     let mut sh_border = Shared::<[f32]>::new_slice(comptime!(form.borders()));
 
-    let rates = load_rates::<S, C>(a, &extent, &part, form);
+    let rates = load_rates::<S, C>(a, &walk);
     let mut state = no_states::<S, C>();
     if comptime!(form.start) {
         let row = (part.batch * extent.chunks + part.chunk) * extent.states;
-        read_states::<f32, S, C>(start, &mut state, row, &extent, &part, form);
+        read_states::<f32, S, C>(start, &mut state, row, &walk);
     }
 
     let rows = if comptime!(form.state) {
@@ -68,49 +77,38 @@ pub(super) fn forward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
     let mut next_b = matrix_registers::<F, M>(form);
     let mut next_c = matrix_registers::<F, M>(form);
     let length = extent.length;
-    fetch::<F, C>(
-        delta,
-        length,
-        &mut next_delta,
-        &extent,
-        &part,
-        part.from,
-        reverse,
-        form,
-    );
-    fetch::<F, C>(
-        u,
-        length,
-        &mut next_u,
-        &extent,
-        &part,
-        part.from,
-        reverse,
-        form,
-    );
-    fetch_matrix::<F, S, M>(b, &mut next_b, &extent, &part, part.from, reverse, form);
-    fetch_matrix::<F, S, M>(c, &mut next_c, &extent, &part, part.from, reverse, form);
+    if comptime!(tile.ahead) {
+        fetch::<F, C>(
+            delta,
+            length,
+            pitches.delta,
+            &mut next_delta,
+            &walk,
+            part.from,
+        );
+        fetch::<F, C>(u, length, pitches.u, &mut next_u, &walk, part.from);
+        fetch_matrix::<F, S, M>(b_matrix, pitches.b, &mut next_b, &walk, part.from);
+        fetch_matrix::<F, S, M>(c_matrix, pitches.c, &mut next_c, &walk, part.from);
+    }
 
     let mut order = part.from;
     while order < part.to {
         if comptime!(form.keep) {
             if order % comptime!(form.interval) == 0 {
                 let mark = part.batch * marks + order / comptime!(form.interval);
-                write_states::<f32, S, C>(
-                    kept,
-                    0,
-                    &state,
-                    mark * extent.states,
-                    &extent,
-                    &part,
-                    form,
-                );
+                write_states::<f32, S, C>(kept, 0, &state, mark * extent.states, &walk);
             }
         }
 
+        if comptime!(!tile.ahead) {
+            fetch::<F, C>(delta, length, pitches.delta, &mut next_delta, &walk, order);
+            fetch::<F, C>(u, length, pitches.u, &mut next_u, &walk, order);
+            fetch_matrix::<F, S, M>(b_matrix, pitches.b, &mut next_b, &walk, order);
+            fetch_matrix::<F, S, M>(c_matrix, pitches.c, &mut next_c, &walk, order);
+        }
         #[unroll]
         for i in 0..comptime!(tile.share()) {
-            let place = place(&part, order, i, form);
+            let place = place(&walk, order, i);
             let raw = biased::<F, C>(next_delta[i], bias, place.column, form);
             let size = step_size::<C>(raw, place.inside, form);
             put::<C>(&mut sh_delta, 0, size, &place, form);
@@ -123,31 +121,24 @@ pub(super) fn forward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
             );
             held_u[i] = next_u[i];
         }
-        share_matrix::<F, S, M>(&next_b, &mut sh_b, &extent, form);
-        share_matrix::<F, S, M>(&next_c, &mut sh_c, &extent, form);
+        share_matrix::<F, S, M>(&next_b, &mut sh_b, &walk);
+        share_matrix::<F, S, M>(&next_c, &mut sh_c, &walk);
         if comptime!(form.reset) {
-            load_borders(reset, &mut sh_border, &extent, &part, order, false, form);
+            load_borders(reset, &mut sh_border, &walk, order, false);
         }
         sync_cube();
 
         // On their way while the tile is computed: its gate, and the next tile.
         if comptime!(form.gate) {
-            fetch::<F, C>(z, length, &mut held_z, &extent, &part, order, reverse, form);
+            fetch::<F, C>(z, length, pitches.z, &mut held_z, &walk, order);
         }
-        let ahead = order + comptime!(tile.steps);
-        fetch::<F, C>(
-            delta,
-            length,
-            &mut next_delta,
-            &extent,
-            &part,
-            ahead,
-            reverse,
-            form,
-        );
-        fetch::<F, C>(u, length, &mut next_u, &extent, &part, ahead, reverse, form);
-        fetch_matrix::<F, S, M>(b, &mut next_b, &extent, &part, ahead, reverse, form);
-        fetch_matrix::<F, S, M>(c, &mut next_c, &extent, &part, ahead, reverse, form);
+        if comptime!(tile.ahead) {
+            let ahead = order + comptime!(tile.steps);
+            fetch::<F, C>(delta, length, pitches.delta, &mut next_delta, &walk, ahead);
+            fetch::<F, C>(u, length, pitches.u, &mut next_u, &walk, ahead);
+            fetch_matrix::<F, S, M>(b_matrix, pitches.b, &mut next_b, &walk, ahead);
+            fetch_matrix::<F, S, M>(c_matrix, pitches.c, &mut next_c, &walk, ahead);
+        }
 
         #[unroll]
         for step in 0..comptime!(tile.steps) {
@@ -160,7 +151,7 @@ pub(super) fn forward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
             for i in 0..C::value() {
                 let mut decay = exponential(Vector::new(size.extract(i)) * rates[i], form.units);
                 if comptime!(form.reset) {
-                    decay = decay * Vector::new(sh_border[step]);
+                    decay *= Vector::new(sh_border[step]);
                 }
                 let next = fma(decay, state[i], Vector::new(input.extract(i)) * b_step);
                 state[i] = next;
@@ -172,7 +163,7 @@ pub(super) fn forward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
 
         #[unroll]
         for i in 0..comptime!(tile.share()) {
-            let place = place(&part, order, i, form);
+            let place = place(&walk, order, i);
             let mut y = sh_y[place.element];
             #[unroll]
             for group in 1..comptime!(tile.groups) {
@@ -186,7 +177,7 @@ pub(super) fn forward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
                 y *= gate * sigmoid(gate, form.units);
             }
             if place.inside {
-                let row = part.batch * rows + position(&extent, place.number, reverse);
+                let row = part.batch * rows + position(extent, place.number, reverse);
                 out[row * extent.columns + place.column] = Vector::cast_from(y);
             }
         }
@@ -196,7 +187,7 @@ pub(super) fn forward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
     if comptime!(form.state) {
         if part.to == extent.length {
             let row = part.batch * rows + extent.length;
-            write_states::<O, S, C>(out, 0, &state, row, &extent, &part, form);
+            write_states::<O, S, C>(out, 0, &state, row, &walk);
         }
     }
 }

@@ -8,24 +8,24 @@ use burn_cubecl::CubeBackend;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-use super::INTERVAL;
+use super::NOTHING;
 use super::backward::{SumsLaunch, backward_kernel};
 use super::chunks::{First, Recurrence, chain_kernel, ends_kernel};
-use super::form::{ExtentLaunch, Form};
+use super::form::{ExtentLaunch, Form, PitchesLaunch};
 use super::forward::forward_kernel;
 use super::strategy::{Pass, Shape, blocks, chunk, tile};
-use crate::cube::{Units, address_type, contiguous, empty, float, spread, sum_partials};
+use crate::cube::{Rows, Units, address_type, contiguous, empty, float, spread, sum_partials};
 use crate::selective_scan::ops::{Emit, ScanGrads, ScanPlan, ScanTensors};
 
-/// A scan's operands, contiguous and in one float type, and its sizes.
+/// A scan's operands, activations in one float type, and its sizes.
 pub(super) struct Problem {
-    u: CubeTensor,
-    delta: CubeTensor,
+    u: Rows,
+    delta: Rows,
     a: CubeTensor,
-    b: CubeTensor,
-    c: CubeTensor,
+    b: Rows,
+    c: Rows,
     skip: Option<CubeTensor>,
-    z: Option<CubeTensor>,
+    z: Option<Rows>,
     delta_bias: Option<CubeTensor>,
     /// `[B, N, D]`
     initial_state: Option<CubeTensor>,
@@ -38,38 +38,50 @@ impl Problem {
     pub(super) fn new(input: ScanTensors<CubeBackend>, plan: ScanPlan) -> Self {
         let [batch, length, channels] = input.u.shape().dims();
         let [_, _, groups, states] = input.b.shape().dims();
-        let dtype = input.u.dtype;
+        let shape = Shape {
+            batch,
+            length,
+            channels,
+            groups,
+            states,
+        };
+        let (client, dtype) = (input.u.client.clone(), input.u.dtype);
+        // Both passes read columns and states in the same vectors.
+        let tile = tile(&client, shape, Pass::Forward, plan);
+        let activation = |t| Rows::new(float(t, dtype), tile.channels);
+        let matrix = |t| Rows::new(float(t, dtype), tile.matrix_vector(states));
+        let parameter = |t| contiguous(float(t, DType::F32));
         Self {
-            u: contiguous(input.u),
-            delta: float(input.delta, dtype),
-            a: float(input.a, DType::F32),
-            b: float(input.b, dtype),
-            c: float(input.c, dtype),
-            skip: input.skip.into_option().map(|t| float(t, DType::F32)),
-            z: input.z.into_option().map(|t| float(t, dtype)),
-            delta_bias: input.delta_bias.into_option().map(|t| float(t, DType::F32)),
+            u: activation(input.u),
+            delta: activation(input.delta),
+            a: parameter(input.a),
+            b: matrix(input.b),
+            c: matrix(input.c),
+            skip: input.skip.into_option().map(parameter),
+            z: input.z.into_option().map(activation),
+            delta_bias: input.delta_bias.into_option().map(parameter),
             // The kernels want channels last everywhere.
             initial_state: input
                 .initial_state
                 .into_option()
-                .map(|t| float(CubeBackend::float_swap_dims(t, 1, 2), DType::F32)),
-            reset: input.reset.into_option().map(|t| float(t, DType::F32)),
-            shape: Shape {
-                batch,
-                length,
-                channels,
-                groups,
-                states,
-            },
+                .map(|t| parameter(CubeBackend::float_swap_dims(t, 1, 2))),
+            reset: input.reset.into_option().map(parameter),
+            shape,
             plan,
         }
     }
 
+    /// Any operand: it knows the device and the type.
+    fn like(&self) -> &CubeTensor {
+        &self.u.tensor
+    }
+
     fn form(&self, pass: Pass) -> Form {
-        let tile = tile(&self.u.client, self.shape, pass, self.plan.options.tuning);
+        let like = self.like();
+        let tile = tile(&like.client, self.shape, pass, self.plan);
         Form {
             tile,
-            units: Units::of(&self.u.device),
+            units: Units::of(&like.device),
             softplus: self.plan.options.delta_softplus,
             reverse: self.plan.options.reverse,
             skip: self.skip.is_some(),
@@ -79,9 +91,22 @@ impl Problem {
             start: false,
             state: self.plan.emit == Emit::OutputAndState,
             keep: self.plan.keep_states,
-            interval: INTERVAL,
-            whole_states: self.shape.states % tile.states == 0,
+            interval: self.plan.interval,
+            whole_states: tile.whole(self.shape.states),
         }
+    }
+
+    /// Distances between the rows of the operands.
+    fn pitches(&self, form: Form) -> PitchesLaunch {
+        let column = form.tile.channels;
+        let matrix = form.tile.matrix_vector(self.shape.states);
+        PitchesLaunch::new(
+            self.u.pitch / column,
+            self.delta.pitch / column,
+            self.z.as_ref().map_or(0, |z| z.pitch / column),
+            self.b.pitch / matrix,
+            self.c.pitch / matrix,
+        )
     }
 
     /// Sizes, with channels in columns of `column`.
@@ -122,7 +147,7 @@ impl Problem {
                 Some(state) => (First::State, state),
                 None => (First::Zero, &self.a),
             };
-            Some(self.chained(form, chunk, Recurrence::State, &self.u, first))
+            Some(self.chained(form, chunk, Recurrence::State, self.like(), first))
         } else if let Some(state) = &self.initial_state {
             form.start = true;
             Some(state.clone())
@@ -131,33 +156,33 @@ impl Problem {
         };
 
         let out = if form.state {
-            empty(&self.u, [batch, length + states, channels], DType::F32)
+            empty(self.like(), [batch, length + states, channels], DType::F32)
         } else {
-            empty(&self.u, [batch, length, channels], self.u.dtype)
+            empty(self.like(), [batch, length, channels], self.like().dtype)
         };
         let kept = if form.keep {
-            let marks = length.div_ceil(INTERVAL);
-            empty(&self.u, [batch, marks, states, channels], DType::F32)
+            let marks = length.div_ceil(form.interval);
+            empty(self.like(), [batch, marks, states, channels], DType::F32)
         } else {
-            empty(&self.u, [1], DType::F32)
+            empty(self.like(), [NOTHING], DType::F32)
         };
         let cubes = batch * chunks * blocks(self.shape, form.tile);
         // SAFETY: a cube beyond the count leaves first; every access is guarded by the sequence
         // length, the channels of its group and the number of states.
         unsafe {
             forward_kernel::launch_unchecked(
-                &self.u.client,
+                &self.like().client,
                 spread(cubes),
                 CubeDim::new_2d(form.tile.lanes as u32, form.tile.groups as u32),
-                address_type(&[&self.u, &out, &kept, &self.b]),
+                address_type(&[&self.u.tensor, &self.b.tensor, &out, &kept]),
                 form.tile.states,
                 form.tile.channels,
-                form.matrix_vector(),
-                buffer(&self.u),
-                buffer(&self.delta),
+                form.tile.matrix_vector(self.shape.states),
+                buffer(&self.u.tensor),
+                buffer(&self.delta.tensor),
                 buffer(&self.a),
-                buffer(&self.b),
-                buffer(&self.c),
+                buffer(&self.b.tensor),
+                buffer(&self.c.tensor),
                 self.parameter(&self.skip),
                 self.activation(&self.z),
                 self.parameter(&self.delta_bias),
@@ -166,6 +191,7 @@ impl Problem {
                 buffer(&out),
                 buffer(&kept),
                 self.extent(chunk, form.tile.channels),
+                self.pitches(form),
                 cubes,
                 form,
                 [self.element(), dtype_to_storage_type(out.dtype)],
@@ -176,13 +202,7 @@ impl Problem {
 
     /// Tokens per chunk.
     fn chunk(&self, form: Form, pass: Pass) -> usize {
-        chunk(
-            &self.u.client,
-            self.shape,
-            form.tile,
-            pass,
-            self.plan.options.tuning,
-        )
+        chunk(&self.like().client, self.shape, form.tile, pass, self.plan)
     }
 
     /// The values that enter every chunk, `[B, chunks, N, D]`.
@@ -202,25 +222,26 @@ impl Problem {
             ..
         } = self.shape;
         let chunks = length.div_ceil(chunk);
-        let ends = empty(&self.u, [batch, chunks, states, channels], DType::F32);
-        let factors = empty(&self.u, [batch, chunks, states, channels], DType::F32);
+        let ends = empty(self.like(), [batch, chunks, states, channels], DType::F32);
+        let factors = empty(self.like(), [batch, chunks, states, channels], DType::F32);
         let cubes = batch * chunks * blocks(self.shape, form.tile);
         let (matrix, input) = match recurrence {
             Recurrence::State => (&self.b, &self.u),
             Recurrence::Adjoint => (&self.c, self.z.as_ref().unwrap_or(&self.u)),
         };
+        let (matrix, input) = (&matrix.tensor, &input.tensor);
         // SAFETY: as for the forward kernel.
         unsafe {
             ends_kernel::launch_unchecked(
-                &self.u.client,
+                &self.like().client,
                 spread(cubes),
                 CubeDim::new_2d(form.tile.lanes as u32, form.tile.groups as u32),
-                address_type(&[&self.u, &self.b, grad, &ends]),
+                address_type(&[&self.u.tensor, &self.b.tensor, grad, &ends]),
                 form.tile.states,
                 form.tile.channels,
-                form.matrix_vector(),
+                form.tile.matrix_vector(self.shape.states),
                 buffer(input),
-                buffer(&self.delta),
+                buffer(&self.delta.tensor),
                 buffer(&self.a),
                 buffer(matrix),
                 self.parameter(&self.delta_bias),
@@ -229,6 +250,7 @@ impl Problem {
                 buffer(&ends),
                 buffer(&factors),
                 self.extent(chunk, form.tile.channels),
+                self.pitches(form),
                 cubes,
                 recurrence,
                 form,
@@ -236,7 +258,7 @@ impl Problem {
             );
             const UNITS: usize = 128;
             chain_kernel::launch_unchecked(
-                &self.u.client,
+                &self.like().client,
                 spread((batch * states * channels).div_ceil(UNITS)),
                 CubeDim::new_1d(UNITS as u32),
                 address_type(&[&ends, first.1]),
@@ -276,9 +298,9 @@ impl Problem {
             None
         };
 
-        let dtype = self.u.dtype;
+        let dtype = self.like().dtype;
         let elements = batch * length * channels;
-        let grads = empty(&self.u, [3, batch, length, channels], dtype);
+        let grads = empty(self.like(), [3, batch, length, channels], dtype);
         let per_group = blocks(self.shape, form.tile) / groups;
         let matrix = batch * length * groups * states;
         let parts = batch * chunks;
@@ -289,27 +311,27 @@ impl Problem {
         let at_bias = at_skip + parts * columns;
         let at_state = at_bias + parts * columns;
         let sums = empty(
-            &self.u,
+            self.like(),
             [(at_state + batch * states * columns) * column],
             DType::F32,
         );
-        let matrices = empty(&self.u, [2 * per_group * matrix], dtype);
+        let matrices = empty(self.like(), [2 * per_group * matrix], dtype);
         let cubes = parts * blocks(self.shape, form.tile);
         // SAFETY: as for the forward kernel; partial sums stay within their ranges.
         unsafe {
             backward_kernel::launch_unchecked(
-                &self.u.client,
+                &self.like().client,
                 spread(cubes),
                 CubeDim::new_2d(form.tile.lanes as u32, form.tile.groups as u32),
                 address_type(&[&grads, &matrices, &sums, &kept, &grad]),
                 form.tile.states,
                 column,
-                form.matrix_vector(),
-                buffer(&self.u),
-                buffer(&self.delta),
+                form.tile.matrix_vector(self.shape.states),
+                buffer(&self.u.tensor),
+                buffer(&self.delta.tensor),
                 buffer(&self.a),
-                buffer(&self.b),
-                buffer(&self.c),
+                buffer(&self.b.tensor),
+                buffer(&self.c.tensor),
                 self.parameter(&self.skip),
                 self.activation(&self.z),
                 self.parameter(&self.delta_bias),
@@ -321,6 +343,7 @@ impl Problem {
                 buffer(&matrices),
                 buffer(&sums),
                 self.extent(chunk, column),
+                self.pitches(form),
                 SumsLaunch::new(0, at_skip, at_bias, at_state),
                 cubes,
                 form,
@@ -377,7 +400,7 @@ impl Problem {
     }
 
     fn element(&self) -> ElemType {
-        dtype_to_storage_type(self.u.dtype)
+        dtype_to_storage_type(self.like().dtype)
     }
 
     /// A 32-bit operand; where absent, one that the kernel does not read.
@@ -386,8 +409,8 @@ impl Problem {
     }
 
     /// An operand in the type of `u`; where absent, one that the kernel does not read.
-    fn activation(&self, tensor: &Option<CubeTensor>) -> BufferArg {
-        buffer(tensor.as_ref().unwrap_or(&self.u))
+    fn activation(&self, rows: &Option<Rows>) -> BufferArg {
+        buffer(&rows.as_ref().unwrap_or(&self.u).tensor)
     }
 }
 

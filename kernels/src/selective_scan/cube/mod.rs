@@ -10,6 +10,13 @@
 //! | `chunks.rs` | parallelism along the sequence |
 //! | `launch.rs` | operands, workspaces and launches |
 
+#![allow(
+    clippy::collapsible_if,
+    clippy::if_same_then_else,
+    clippy::manual_is_multiple_of,
+    reason = "a branch at compile time and one in the kernel stay two; kernels have no such method"
+)]
+
 mod backward;
 mod chunks;
 mod form;
@@ -18,6 +25,8 @@ mod launch;
 mod stage;
 mod states;
 mod strategy;
+#[cfg(test)]
+mod tests;
 
 use burn::backend::tensor::FloatTensor;
 use burn_cubecl::CubeBackend;
@@ -25,9 +34,10 @@ use burn_cubecl::CubeBackend;
 use super::ops::{ScanGrads, ScanPlan, ScanTensors, SelectiveScanBackward, SelectiveScanOps};
 use launch::Problem;
 
-/// Tokens between two kept states. Kept states then cost 64 / 64 = one byte per element at N = 16,
-/// half of what one 16-bit activation does.
-pub(super) const INTERVAL: usize = 64;
+pub(super) use strategy::interval;
+
+/// Elements of a tensor that stands for kept states which nobody wants: what a kernel reads at once.
+pub(super) const NOTHING: usize = 4;
 
 impl SelectiveScanOps for CubeBackend {
     fn selective_scan_forward(

@@ -6,7 +6,7 @@
 
 use cubecl::prelude::*;
 
-use super::form::{Extent, Form, Part, position};
+use super::form::{Form, Walk, position};
 use crate::cube::math::softplus;
 
 /// Where one of a unit's column elements lies.
@@ -42,7 +42,9 @@ pub(super) fn put<C: Size>(
 
 /// The place of this unit's element number `i` of the `flush` tokens from processing order `order`.
 #[cube]
-pub(super) fn place(part: &Part, order: usize, i: usize, #[comptime] form: Form) -> Place {
+pub(super) fn place(walk: &Walk, order: usize, #[comptime] i: usize) -> Place {
+    let form = comptime!(walk.form);
+    let part = &walk.part;
     let lanes = comptime!(form.tile.lanes);
     let element = i * comptime!(form.tile.units()) + UNIT_POS as usize;
     let number = order + element / lanes;
@@ -57,57 +59,57 @@ pub(super) fn place(part: &Part, order: usize, i: usize, #[comptime] form: Form)
     }
 }
 
-/// This unit's elements of one tile of `source`, `[B, rows, D]`.
+/// This unit's elements of one tile of `source`, `[B, rows, D]`, whose rows are `pitch` columns apart.
 #[cube]
 pub(super) fn fetch<F: Float, C: Size>(
     source: &[Vector<F, C>],
     rows: usize,
+    pitch: usize,
     values: &mut Array<Vector<F, C>>,
-    extent: &Extent,
-    part: &Part,
+    walk: &Walk,
     order: usize,
-    #[comptime] reverse: bool,
-    #[comptime] form: Form,
 ) {
+    let form = comptime!(walk.form);
     let share = comptime!(form.tile.flush_share());
     #[unroll]
     for f in 0..comptime!(form.tile.flushes()) {
         #[unroll]
         for i in 0..share {
-            let place = place(part, order + comptime!(f * form.tile.flush), i, form);
-            let row = part.batch * rows + position(extent, place.number, reverse);
-            values[comptime!(f * share + i)] = source[row * extent.columns + place.column];
+            let place = place(walk, order + comptime!(f * form.tile.flush), i);
+            let row = walk.part.batch * rows + position(&walk.extent, place.number, walk.reverse);
+            values[comptime!(f * share + i)] = source[row * pitch + place.column];
         }
     }
 }
 
 /// A unit's vectors of one tile of B or C, as numbers. M is the vector length of the buffer: that of
-/// a unit's states if these are whole, else one.
+/// a unit's states if these are whole, else one; rows are `pitch` such vectors apart.
 #[cube]
 pub(super) fn fetch_matrix<F: Float, S: Size, M: Size>(
     matrix: &[Vector<F, M>],
+    pitch: usize,
     values: &mut Array<Vector<F, M>>,
-    extent: &Extent,
-    part: &Part,
+    walk: &Walk,
     order: usize,
-    #[comptime] reverse: bool,
-    #[comptime] form: Form,
 ) {
+    let form = comptime!(walk.form);
+    let extent = &walk.extent;
+    let part = &walk.part;
     let groups = comptime!(form.tile.groups);
     #[unroll]
     for i in 0..comptime!(form.tile.matrix_share()) {
         let index = i * comptime!(form.tile.units()) + UNIT_POS as usize;
         let number = min(order + index / groups, part.to - 1);
-        let token = part.batch * extent.length + position(extent, number, reverse);
+        let token = part.batch * extent.length + position(extent, number, walk.reverse);
         let row = token * extent.groups + part.group;
         if comptime!(form.whole_states) {
-            values[i] = matrix[row * groups + index % groups];
+            values[i] = matrix[row * pitch + index % groups];
         } else {
             let first = (index % groups) * comptime!(form.tile.states);
             #[unroll]
             for j in 0..S::value() {
                 let state = min(first + j, extent.states - 1);
-                values[comptime!(i * form.tile.states + j)] = matrix[row * extent.states + state];
+                values[comptime!(i * form.tile.states + j)] = matrix[row * pitch + state];
             }
         }
     }
@@ -119,9 +121,9 @@ pub(super) fn fetch_matrix<F: Float, S: Size, M: Size>(
 pub(super) fn share_matrix<F: Float, S: Size, M: Size>(
     values: &Array<Vector<F, M>>,
     shared: &mut Shared<[Vector<f32, S>]>,
-    extent: &Extent,
-    #[comptime] form: Form,
+    walk: &Walk,
 ) {
+    let form = comptime!(walk.form);
     #[unroll]
     for i in 0..comptime!(form.tile.matrix_share()) {
         let index = i * comptime!(form.tile.units()) + UNIT_POS as usize;
@@ -138,7 +140,7 @@ pub(super) fn share_matrix<F: Float, S: Size, M: Size>(
             for j in 0..S::value() {
                 let value =
                     f32::cast_from(values[comptime!(i * form.tile.states + j)].extract(0usize));
-                vector.insert(j, select(first + j < extent.states, value, 0.0));
+                vector.insert(j, select(first + j < walk.extent.states, value, 0.0));
             }
         }
         if comptime!(form.tile.matrix() % form.tile.units() == 0) {
@@ -165,12 +167,13 @@ pub(super) fn matrix_registers<F: Float, M: Size>(#[comptime] form: Form) -> Arr
 pub(super) fn load_borders(
     reset: &[f32],
     shared: &mut Shared<[f32]>,
-    extent: &Extent,
-    part: &Part,
+    walk: &Walk,
     order: usize,
     #[comptime] descending: bool,
-    #[comptime] form: Form,
 ) {
+    let form = comptime!(walk.form);
+    let extent = &walk.extent;
+    let part = &walk.part;
     let units = comptime!(form.tile.units());
     #[unroll]
     for i in 0..comptime!(form.tile.steps.div_ceil(units)) {

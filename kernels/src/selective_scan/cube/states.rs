@@ -2,17 +2,15 @@
 
 use cubecl::prelude::*;
 
-use super::form::{Extent, Form, Part, own_column};
+use super::form::{Walk, own_column};
 
 /// Decay rates, scaled for [`exponential`](crate::cube::math::exponential). Zero, which is neutral,
 /// outside of the problem.
 #[cube]
-pub(super) fn load_rates<S: Size, C: Size>(
-    a: &[f32],
-    extent: &Extent,
-    part: &Part,
-    #[comptime] form: Form,
-) -> Array<Vector<f32, S>> {
+pub(super) fn load_rates<S: Size, C: Size>(a: &[f32], walk: &Walk) -> Array<Vector<f32, S>> {
+    let form = comptime!(walk.form);
+    let extent = &walk.extent;
+    let part = &walk.part;
     let scale = comptime!(form.units.exponent_scale());
     let mut rates = Array::<Vector<f32, S>>::new(C::value());
     let column = own_column(part);
@@ -51,10 +49,11 @@ pub(super) fn read_states<F: Float, S: Size, C: Size>(
     source: &[Vector<F, C>],
     states: &mut Array<Vector<f32, S>>,
     row: usize,
-    extent: &Extent,
-    part: &Part,
-    #[comptime] form: Form,
+    walk: &Walk,
 ) {
+    let form = comptime!(walk.form);
+    let extent = &walk.extent;
+    let part = &walk.part;
     let column = own_column(part);
     #[unroll]
     for j in 0..S::value() {
@@ -79,10 +78,11 @@ pub(super) fn write_states<F: Float, S: Size, C: Size>(
     offset: usize,
     states: &Array<Vector<f32, S>>,
     row: usize,
-    extent: &Extent,
-    part: &Part,
-    #[comptime] form: Form,
+    walk: &Walk,
 ) {
+    let form = comptime!(walk.form);
+    let extent = &walk.extent;
+    let part = &walk.part;
     let column = own_column(part);
     #[unroll]
     for j in 0..S::value() {
