@@ -6,10 +6,17 @@
 //! Tests of one crate stay in that crate; those of the command line are in `crates/elapid/tests`.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
-/// The root of the repository.
+/// The root of the repository: of the checkout that cargo runs now, which need not be the one that
+/// was compiled, because checkouts may share a build directory.
 pub fn root() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+    static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
+        let package = std::env::var_os("CARGO_MANIFEST_DIR");
+        let package = package.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        Path::new(&package).join("..")
+    });
+    &ROOT
 }
 
 /// Folders that builds, runs and Python leave behind.

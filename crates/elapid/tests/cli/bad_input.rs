@@ -7,7 +7,7 @@ use std::process::Command;
 use image::RgbImage;
 use tempfile::tempdir;
 
-use crate::support::{elapid, fail, train};
+use crate::support::{elapid, fail, root, train};
 
 /// Asserts exit code 2, one paragraph with all `words`, no trace of a panic.
 fn refused(command: &mut Command, words: &[&str]) {
@@ -170,7 +170,7 @@ fn a_label_that_no_class_has() {
 
 /// `elapid forward` on recorded cases.
 fn forward(model: &str, weights: &str, input: &str, output: &Path) -> Command {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden");
+    let golden = root().join("tests/golden");
     let mut command = elapid(["forward"]);
     command
         .arg("--model")

@@ -16,7 +16,15 @@ pub(crate) fn elapid<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Comm
 
 /// The experiment that trains a few steps on the embedded digits.
 pub(crate) fn smoke() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/smoke/vim_digits.toml")
+    root().join("configs/smoke/vim_digits.toml")
+}
+
+/// The root of the checkout that cargo runs now, which need not be the one that was compiled, because
+/// checkouts may share a build directory.
+pub(crate) fn root() -> PathBuf {
+    let package = std::env::var_os("CARGO_MANIFEST_DIR");
+    let package = package.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    Path::new(&package).join("../..")
 }
 
 /// `elapid train` on the smoke experiment, into `out`.
