@@ -25,7 +25,12 @@ impl<B: CausalConvBackward> Backward<B, 4> for CausalConvStep {
         let grad = grads.consume::<B>(&ops.node);
         let (input, options) = ops.state;
         let g = B::causal_conv1d_backward(input, options, grad);
-        let results = [Some(g.x), Some(g.weight), g.bias, g.initial_columns];
+        let results = [
+            Some(g.x),
+            Some(g.weight),
+            g.bias.into_option(),
+            g.initial_columns.into_option(),
+        ];
         for (parent, result) in ops.parents.into_iter().zip(results) {
             if let (Some(node), Some(result)) = (parent, result) {
                 grads.register::<B>(node.id, result);

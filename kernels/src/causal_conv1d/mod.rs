@@ -9,7 +9,11 @@
 //! whatever the operands' type.
 
 mod autodiff;
+#[cfg(feature = "gpu")]
+mod cube;
 mod flex;
+#[cfg(feature = "gpu")]
+mod fusion;
 mod input;
 mod ops;
 pub mod reference;
@@ -36,10 +40,12 @@ pub fn causal_conv1d(input: ConvInput, options: ConvOptions) -> Tensor<3> {
     if !crate::native::is_native(&input.x.device(), input.x.dtype()) {
         return reference::causal_conv1d(input, options);
     }
+    let dtype = input.x.dtype();
     // One tap has no columns to start from, and an empty tensor is nothing to pass on.
     let columns = input
         .initial_columns
-        .filter(|columns| columns.dims()[1] > 0);
+        .filter(|columns| columns.dims()[1] > 0)
+        .map(|columns| columns.cast(dtype));
     let tensors = ConvTensors {
         x: input.x.into_dispatch(),
         weight: input.weight.cast(DType::F32).into_dispatch(),

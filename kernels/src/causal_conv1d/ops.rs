@@ -7,6 +7,7 @@ use crate::native::Optional;
 
 /// The operands as backend tensors; shapes as in [`ConvInput`](super::ConvInput).
 #[derive(Clone, Debug, ExtensionType)]
+#[extension_type(fusion: cfg(feature = "gpu"))]
 pub(crate) struct ConvTensors<B: Backend> {
     /// Input.
     pub x: FloatTensor<B>,
@@ -15,7 +16,7 @@ pub(crate) struct ConvTensors<B: Backend> {
     /// Bias, 32-bit.
     #[extension_type]
     pub bias: Optional<B>,
-    /// Inputs before the first processed token.
+    /// Inputs before the first processed token, in the type of `x`.
     #[extension_type]
     pub initial_columns: Optional<B>,
     /// One at the first token of every packed sequence, zero elsewhere, 32-bit.
@@ -24,22 +25,31 @@ pub(crate) struct ConvTensors<B: Backend> {
 }
 
 /// Gradients with respect to [`ConvTensors`]; absent where the operand is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, ExtensionType)]
+#[extension_type(fusion: cfg(feature = "gpu"))]
 pub(crate) struct ConvGrads<B: Backend> {
     /// `[B, L, D]`
     pub x: FloatTensor<B>,
     /// `[D, K]`
     pub weight: FloatTensor<B>,
     /// `[D]`
-    pub bias: Option<FloatTensor<B>>,
+    #[extension_type]
+    pub bias: Optional<B>,
     /// `[B, K − 1, D]`
-    pub initial_columns: Option<FloatTensor<B>>,
+    #[extension_type]
+    pub initial_columns: Optional<B>,
 }
 
 /// Forward pass, reached through burn's dispatch.
-#[backend_extension(Flex, Autodiff)]
+#[backend_extension(
+    Flex,
+    Cube: cfg(feature = "gpu"),
+    Fusion: cfg(feature = "gpu"),
+    Autodiff
+)]
 pub(crate) trait CausalConvOps: Backend {
     /// The convolution, `[B, L, D]`.
+    #[fusion(meta = super::fusion::forward)]
     fn causal_conv1d_forward(
         #[extension_type] input: ConvTensors<Self>,
         options: ConvOptions,
@@ -47,10 +57,16 @@ pub(crate) trait CausalConvOps: Backend {
 }
 
 /// Backward pass, called by the autodiff registration on the backend below it.
+#[backend_extension(
+    Flex,
+    Cube: cfg(feature = "gpu"),
+    Fusion: cfg(feature = "gpu")
+)]
 pub(crate) trait CausalConvBackward: CausalConvOps {
     /// Gradients from the gradient of the output.
+    #[fusion(meta = super::fusion::backward)]
     fn causal_conv1d_backward(
-        input: ConvTensors<Self>,
+        #[extension_type] input: ConvTensors<Self>,
         options: ConvOptions,
         grad: FloatTensor<Self>,
     ) -> ConvGrads<Self>;

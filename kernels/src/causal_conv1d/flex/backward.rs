@@ -64,11 +64,13 @@ pub(super) fn run(p: &Problem<'_>, grad: FlexTensor, dtype: DType) -> ConvGrads<
         bias: p
             .bias
             .is_some()
-            .then(|| from_vec(sum_over_batch(&bias, p.channels), [p.channels], DType::F32)),
+            .then(|| from_vec(sum_over_batch(&bias, p.channels), [p.channels], DType::F32))
+            .into(),
         initial_columns: p
             .initial_columns
             .is_some()
-            .then(|| from_vec(initial, [p.batch, columns, p.channels], dtype)),
+            .then(|| from_vec(initial, [p.batch, columns, p.channels], dtype))
+            .into(),
     }
 }
 
