@@ -48,14 +48,10 @@ impl std::str::FromStr for Strategy {
         for part in text.split(',') {
             let expected = || {
                 format!(
-                    "strategy {text}: expected auto, reference, or lanes=N, channels=N, steps=N, chunks=N, ahead=true joined by commas"
+                    "strategy {text}: expected auto, reference, or lanes=N, channels=N, steps=N, chunks=N joined by commas"
                 )
             };
             let (name, value) = part.split_once('=').ok_or_else(expected)?;
-            if name == "ahead" {
-                tuning.ahead = Some(value.parse().map_err(|_| expected())?);
-                continue;
-            }
             let value = value.parse().map_err(|_| expected())?;
             let place = match name {
                 "lanes" => &mut tuning.lanes,

@@ -147,8 +147,6 @@ pub struct Tuning {
     pub channels: Option<usize>,
     /// Time steps between two exchanges through shared memory, a divisor of 64.
     pub steps: Option<usize>,
-    /// Load the operands of the next steps while computing the present ones.
-    pub ahead: Option<bool>,
     /// Chunks that the sequence is cut into; one runs in a single pass.
     pub chunks: Option<usize>,
 }
@@ -159,7 +157,6 @@ impl Tuning {
         lanes: None,
         channels: None,
         steps: None,
-        ahead: None,
         chunks: None,
     };
 }

@@ -258,7 +258,6 @@ fn every_division_of_the_work_equals_the_reference() {
                         lanes: Some(lanes),
                         channels: Some(channels),
                         steps: Some(steps),
-                        ahead: Some(chunks != 2),
                     },
                     ..FULL.options
                 },

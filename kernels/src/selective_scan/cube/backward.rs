@@ -117,17 +117,15 @@ pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
         let last_tile = first + (tiles - 1) * comptime!(tile.steps);
         let mark = part.batch * marks + first / comptime!(form.interval);
 
-        if comptime!(tile.ahead) {
-            // What the last tile needs beyond the recurrence, then the recurrence's first tile.
-            fetch::<O, C>(grad, rows, extent.columns, &mut next_grad, &walk, last_tile);
-            if comptime!(form.gate) {
-                fetch::<F, C>(z, length, pitches.z, &mut next_z, &walk, last_tile);
-            }
-            fetch_matrix::<F, S, M>(c_matrix, pitches.c, &mut next_c, &walk, last_tile);
-            fetch::<F, C>(delta, length, pitches.delta, &mut next_delta, &walk, first);
-            fetch::<F, C>(u, length, pitches.u, &mut next_u, &walk, first);
-            fetch_matrix::<F, S, M>(b_matrix, pitches.b, &mut next_b, &walk, first);
+        // What the last tile needs beyond the recurrence, then the recurrence's first tile.
+        fetch::<O, C>(grad, rows, extent.columns, &mut next_grad, &walk, last_tile);
+        if comptime!(form.gate) {
+            fetch::<F, C>(z, length, pitches.z, &mut next_z, &walk, last_tile);
         }
+        fetch_matrix::<F, S, M>(c_matrix, pitches.c, &mut next_c, &walk, last_tile);
+        fetch::<F, C>(delta, length, pitches.delta, &mut next_delta, &walk, first);
+        fetch::<F, C>(u, length, pitches.u, &mut next_u, &walk, first);
+        fetch_matrix::<F, S, M>(b_matrix, pitches.b, &mut next_b, &walk, first);
         read_states::<f32, S, C>(kept, &mut state, mark * extent.states, &walk);
 
         for index in 0..tiles {
@@ -137,11 +135,6 @@ pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
                 sh_state[(index * C::value() + i) * units + UNIT_POS as usize] = state[i];
             }
             if order < last_tile {
-                if comptime!(!tile.ahead) {
-                    fetch::<F, C>(delta, length, pitches.delta, &mut next_delta, &walk, order);
-                    fetch::<F, C>(u, length, pitches.u, &mut next_u, &walk, order);
-                    fetch_matrix::<F, S, M>(b_matrix, pitches.b, &mut next_b, &walk, order);
-                }
                 #[unroll]
                 for f in 0..comptime!(tile.flushes()) {
                     #[unroll]
@@ -160,12 +153,10 @@ pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
                     load_borders(reset, &mut sh_border, &walk, order, false);
                 }
                 sync_cube();
-                if comptime!(tile.ahead) {
-                    let ahead = order + comptime!(tile.steps);
-                    fetch::<F, C>(delta, length, pitches.delta, &mut next_delta, &walk, ahead);
-                    fetch::<F, C>(u, length, pitches.u, &mut next_u, &walk, ahead);
-                    fetch_matrix::<F, S, M>(b_matrix, pitches.b, &mut next_b, &walk, ahead);
-                }
+                let ahead = order + comptime!(tile.steps);
+                fetch::<F, C>(delta, length, pitches.delta, &mut next_delta, &walk, ahead);
+                fetch::<F, C>(u, length, pitches.u, &mut next_u, &walk, ahead);
+                fetch_matrix::<F, S, M>(b_matrix, pitches.b, &mut next_b, &walk, ahead);
                 #[unroll]
                 for step in 0..comptime!(tile.steps) {
                     let b_step = sh_b[step * comptime!(tile.groups) + UNIT_POS_Y as usize];
@@ -185,16 +176,6 @@ pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
         for index in 0..tiles {
             let slot = tiles - 1 - index;
             let order = first + slot * comptime!(tile.steps);
-            if comptime!(!tile.ahead) {
-                fetch::<O, C>(grad, rows, extent.columns, &mut next_grad, &walk, order);
-                if comptime!(form.gate) {
-                    fetch::<F, C>(z, length, pitches.z, &mut next_z, &walk, order);
-                }
-                fetch::<F, C>(delta, length, pitches.delta, &mut next_delta, &walk, order);
-                fetch::<F, C>(u, length, pitches.u, &mut next_u, &walk, order);
-                fetch_matrix::<F, S, M>(b_matrix, pitches.b, &mut next_b, &walk, order);
-                fetch_matrix::<F, S, M>(c_matrix, pitches.c, &mut next_c, &walk, order);
-            }
             #[unroll]
             for f in 0..comptime!(tile.flushes()) {
                 #[unroll]
@@ -291,7 +272,7 @@ pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
                 }
                 sync_cube();
 
-                if comptime!(tile.ahead && f == 0) {
+                if comptime!(f == 0) {
                     // On their way while the sums are formed: the operands of the tile in front.
                     if slot > 0 {
                         let ahead = order - comptime!(tile.steps);

@@ -80,39 +80,21 @@ pub(super) fn ends_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
     let mut next_grad = Array::<Vector<O, C>>::new(comptime!(tile.share()));
     let mut next_matrix = matrix_registers::<F, M>(form);
     let mut order = part.from;
-    if comptime!(tile.ahead) {
-        fetch_tile::<F, O, S, C, M>(
-            input,
-            delta,
-            matrix,
-            grad,
-            &mut next_delta,
-            &mut next_input,
-            &mut next_grad,
-            &mut next_matrix,
-            &walk,
-            &pitches,
-            order,
-            recurrence,
-        );
-    }
+    fetch_tile::<F, O, S, C, M>(
+        input,
+        delta,
+        matrix,
+        grad,
+        &mut next_delta,
+        &mut next_input,
+        &mut next_grad,
+        &mut next_matrix,
+        &walk,
+        &pitches,
+        order,
+        recurrence,
+    );
     while order < part.to {
-        if comptime!(!tile.ahead) {
-            fetch_tile::<F, O, S, C, M>(
-                input,
-                delta,
-                matrix,
-                grad,
-                &mut next_delta,
-                &mut next_input,
-                &mut next_grad,
-                &mut next_matrix,
-                &walk,
-                &pitches,
-                order,
-                recurrence,
-            );
-        }
         #[unroll]
         for f in 0..comptime!(tile.flushes()) {
             #[unroll]
@@ -144,24 +126,22 @@ pub(super) fn ends_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
         }
         sync_cube();
 
-        if comptime!(tile.ahead) {
-            // On its way while this tile is computed.
-            let ahead = order + comptime!(tile.steps);
-            fetch_tile::<F, O, S, C, M>(
-                input,
-                delta,
-                matrix,
-                grad,
-                &mut next_delta,
-                &mut next_input,
-                &mut next_grad,
-                &mut next_matrix,
-                &walk,
-                &pitches,
-                ahead,
-                recurrence,
-            );
-        }
+        // On its way while this tile is computed.
+        let ahead = order + comptime!(tile.steps);
+        fetch_tile::<F, O, S, C, M>(
+            input,
+            delta,
+            matrix,
+            grad,
+            &mut next_delta,
+            &mut next_input,
+            &mut next_grad,
+            &mut next_matrix,
+            &walk,
+            &pitches,
+            ahead,
+            recurrence,
+        );
         #[unroll]
         for step in 0..comptime!(tile.steps) {
             let row = sh_matrix[step * comptime!(tile.groups) + UNIT_POS_Y as usize];

@@ -24,8 +24,6 @@ pub(super) struct Tile {
     pub steps: usize,
     /// Tokens between two sums over a cube's units; divides `steps`.
     pub flush: usize,
-    /// Load the next tile while computing the present one.
-    pub ahead: bool,
 }
 
 impl Tile {

@@ -77,19 +77,17 @@ pub(super) fn forward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
     let mut next_b = matrix_registers::<F, M>(form);
     let mut next_c = matrix_registers::<F, M>(form);
     let length = extent.length;
-    if comptime!(tile.ahead) {
-        fetch::<F, C>(
-            delta,
-            length,
-            pitches.delta,
-            &mut next_delta,
-            &walk,
-            part.from,
-        );
-        fetch::<F, C>(u, length, pitches.u, &mut next_u, &walk, part.from);
-        fetch_matrix::<F, S, M>(b_matrix, pitches.b, &mut next_b, &walk, part.from);
-        fetch_matrix::<F, S, M>(c_matrix, pitches.c, &mut next_c, &walk, part.from);
-    }
+    fetch::<F, C>(
+        delta,
+        length,
+        pitches.delta,
+        &mut next_delta,
+        &walk,
+        part.from,
+    );
+    fetch::<F, C>(u, length, pitches.u, &mut next_u, &walk, part.from);
+    fetch_matrix::<F, S, M>(b_matrix, pitches.b, &mut next_b, &walk, part.from);
+    fetch_matrix::<F, S, M>(c_matrix, pitches.c, &mut next_c, &walk, part.from);
 
     let mut order = part.from;
     while order < part.to {
@@ -100,12 +98,6 @@ pub(super) fn forward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
             }
         }
 
-        if comptime!(!tile.ahead) {
-            fetch::<F, C>(delta, length, pitches.delta, &mut next_delta, &walk, order);
-            fetch::<F, C>(u, length, pitches.u, &mut next_u, &walk, order);
-            fetch_matrix::<F, S, M>(b_matrix, pitches.b, &mut next_b, &walk, order);
-            fetch_matrix::<F, S, M>(c_matrix, pitches.c, &mut next_c, &walk, order);
-        }
         #[unroll]
         for i in 0..comptime!(tile.share()) {
             let place = place(&walk, order, i);
@@ -132,13 +124,11 @@ pub(super) fn forward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
         if comptime!(form.gate) {
             fetch::<F, C>(z, length, pitches.z, &mut held_z, &walk, order);
         }
-        if comptime!(tile.ahead) {
-            let ahead = order + comptime!(tile.steps);
-            fetch::<F, C>(delta, length, pitches.delta, &mut next_delta, &walk, ahead);
-            fetch::<F, C>(u, length, pitches.u, &mut next_u, &walk, ahead);
-            fetch_matrix::<F, S, M>(b_matrix, pitches.b, &mut next_b, &walk, ahead);
-            fetch_matrix::<F, S, M>(c_matrix, pitches.c, &mut next_c, &walk, ahead);
-        }
+        let ahead = order + comptime!(tile.steps);
+        fetch::<F, C>(delta, length, pitches.delta, &mut next_delta, &walk, ahead);
+        fetch::<F, C>(u, length, pitches.u, &mut next_u, &walk, ahead);
+        fetch_matrix::<F, S, M>(b_matrix, pitches.b, &mut next_b, &walk, ahead);
+        fetch_matrix::<F, S, M>(c_matrix, pitches.c, &mut next_c, &walk, ahead);
 
         #[unroll]
         for step in 0..comptime!(tile.steps) {

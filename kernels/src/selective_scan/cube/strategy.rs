@@ -80,8 +80,8 @@ pub(super) fn tile(client: &Client, shape: Shape, pass: Pass, plan: ScanPlan) ->
     while !per_group.is_multiple_of(channels) {
         channels /= 2;
     }
-    // Long tiles hide the latency of memory behind arithmetic, if the compiler leaves the loads where
-    // they are issued. Drivers of graphics interfaces do not, and run out of registers.
+    // Long tiles hide the latency of memory behind arithmetic. Drivers of graphics interfaces run out of
+    // registers in them.
     let steps = tuning.steps.unwrap_or(match pass {
         Pass::Forward if has_large_memory(client) => 16,
         Pass::Backward if has_large_memory(client) => 8,
@@ -97,7 +97,6 @@ pub(super) fn tile(client: &Client, shape: Shape, pass: Pass, plan: ScanPlan) ->
             Pass::Forward => steps,
             Pass::Backward => steps.min(4),
         },
-        ahead: tuning.ahead.unwrap_or(has_large_memory(client)),
     };
     let fits = |tile: Tile| {
         tile.units() <= hardware.max_units_per_cube as usize
