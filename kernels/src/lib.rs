@@ -27,5 +27,5 @@ pub mod selective_scan;
 
 pub use causal_conv1d::{ConvInput, ConvOptions, causal_conv1d, final_columns};
 pub use selective_scan::{
-    ScanInput, ScanOptions, Tuning, selective_scan, selective_scan_with_state,
+    ScanInput, ScanOptions, Tuning, bidirectional_scan, selective_scan, selective_scan_with_state,
 };

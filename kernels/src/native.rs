@@ -42,13 +42,30 @@ impl<B: Backend> From<Option<FloatTensor<B>>> for Optional<B> {
 /// device, in any float type up to 32 bits. (In 64 bits the reference runs; nobody trains in it,
 /// and gradient checks want it plain.)
 pub(crate) fn is_native(device: &Device, dtype: DType) -> bool {
-    let has_kernels = match device.clone().inner().as_dispatch() {
-        DispatchDevice::Flex(_) => true,
-        #[cfg(feature = "gpu")]
-        DispatchDevice::Cube(_) => true,
-        _ => false,
+    let is_cpu = matches!(
+        device.clone().inner().as_dispatch(),
+        DispatchDevice::Flex(_)
+    );
+    has_cube_kernels(device, dtype) || (is_cpu && is_computed(dtype))
+}
+
+/// True where CubeCL kernels exist: as [`is_native`], on GPUs only.
+pub(crate) fn has_cube_kernels(device: &Device, dtype: DType) -> bool {
+    #[cfg(feature = "gpu")]
+    let is_gpu = matches!(
+        device.clone().inner().as_dispatch(),
+        DispatchDevice::Cube(_)
+    );
+    #[cfg(not(feature = "gpu"))]
+    let is_gpu = {
+        let _ = device;
+        false
     };
-    has_kernels && matches!(dtype, DType::F32 | DType::F16 | DType::BF16)
+    is_gpu && is_computed(dtype)
+}
+
+fn is_computed(dtype: DType) -> bool {
+    matches!(dtype, DType::F32 | DType::F16 | DType::BF16)
 }
 
 /// Shape checks at an operator's door.

@@ -6,5 +6,5 @@ mod sum;
 mod tensors;
 
 pub(crate) use hardware::Units;
-pub(crate) use sum::sum_partials;
-pub(crate) use tensors::{Rows, address_type, contiguous, empty, float, spread};
+pub(crate) use sum::Partials;
+pub(crate) use tensors::{Rows, address_type, contiguous, empty, float, part, spread};

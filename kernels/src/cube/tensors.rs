@@ -89,6 +89,27 @@ pub(crate) fn empty(like: &CubeTensor, shape: impl Into<Shape>, dtype: DType) ->
     )
 }
 
+/// The elements of `tensor`, row-major, from number `offset`, as a tensor of `shape`. It shares the memory where the
+/// device can bind a buffer at that offset, and is a copy elsewhere.
+pub(crate) fn part(tensor: &CubeTensor, offset: usize, shape: impl Into<Shape>) -> CubeTensor {
+    let shape = shape.into();
+    let flat = [tensor.meta.shape().num_elements()];
+    let range = offset as isize..(offset + shape.num_elements()) as isize;
+    let elements = CubeBackend::float_slice(reshaped(tensor, flat), &[range.into()]);
+    reshaped(&elements, shape)
+}
+
+/// A row-major tensor, seen as one of `shape`.
+fn reshaped(tensor: &CubeTensor, shape: impl Into<Shape>) -> CubeTensor {
+    CubeTensor::new_contiguous(
+        tensor.client.clone(),
+        tensor.device.clone(),
+        shape.into(),
+        tensor.handle.clone(),
+        tensor.dtype,
+    )
+}
+
 /// The index width that the largest of `tensors` needs.
 pub(crate) fn address_type(tensors: &[&CubeTensor]) -> AddressType {
     let widths = tensors.iter().map(|tensor| tensor.required_address_type());

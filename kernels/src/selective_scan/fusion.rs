@@ -11,6 +11,9 @@ pub(crate) fn forward(input: &ScanTensorsMetadata, plan: &ScanPlan) -> (TensorSp
     let [_, _, _, states] = input.b.shape.dims();
     let output = match plan.emit {
         Emit::Output => input.u.clone(),
+        Emit::SumOfDirections => {
+            TensorSpec::new([batch / 2, length, channels].into(), input.u.dtype)
+        }
         Emit::OutputAndState => {
             TensorSpec::new([batch, length + states, channels].into(), DType::F32)
         }

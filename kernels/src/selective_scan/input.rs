@@ -89,38 +89,52 @@ impl ScanInput {
     ///
     /// Panics with the operand, the expected and the given shape.
     pub(super) fn check(&self) {
-        let expect = Shapes {
-            operator: "selective_scan",
-        };
+        self.check_shapes("selective_scan", 1);
+    }
+
+    /// Like [`check`](Self::check), for two directions: sequences of two kinds, each with parameters of
+    /// its own, over what they share.
+    pub(super) fn check_pair(&self) {
+        let [batch, _, _] = self.u.dims();
+        assert!(
+            batch % 2 == 0,
+            "bidirectional_scan: `u` has {batch} sequences, expected one of each direction per sequence"
+        );
+        self.check_shapes("bidirectional_scan", 2);
+    }
+
+    fn check_shapes(&self, operator: &'static str, directions: usize) {
+        let expect = Shapes { operator };
         let [batch, length, channels] = self.u.dims();
         let [_, states] = self.a.dims();
+        let shared = batch / directions;
         let [_, _, groups, _] = self.b.dims();
         assert!(
             length > 0 && states > 0,
-            "selective_scan: length and states must be positive"
+            "{operator}: length and states must be positive"
         );
         assert!(
             groups > 0 && channels % groups == 0,
-            "selective_scan: {channels} channels do not divide into {groups} groups"
+            "{operator}: {channels} channels do not divide into {groups} groups"
         );
         expect.equal("delta", self.delta.dims(), [batch, length, channels]);
-        expect.equal("a", self.a.dims(), [channels, states]);
+        expect.equal("a", self.a.dims(), [directions * channels, states]);
         expect.equal("b", self.b.dims(), [batch, length, groups, states]);
         expect.equal("c", self.c.dims(), [batch, length, groups, states]);
         if let Some(skip) = &self.skip {
-            expect.equal("skip", skip.dims(), [channels]);
+            expect.equal("skip", skip.dims(), [directions * channels]);
         }
         if let Some(z) = &self.z {
-            expect.equal("z", z.dims(), [batch, length, channels]);
+            expect.equal("z", z.dims(), [shared, length, channels]);
         }
         if let Some(bias) = &self.delta_bias {
-            expect.equal("delta_bias", bias.dims(), [channels]);
+            expect.equal("delta_bias", bias.dims(), [directions * channels]);
         }
         if let Some(state) = &self.initial_state {
             expect.equal("initial_state", state.dims(), [batch, channels, states]);
         }
         if let Some(reset) = &self.reset {
-            expect.equal("reset", reset.dims(), [batch, length]);
+            expect.equal("reset", reset.dims(), [shared, length]);
         }
     }
 }

@@ -19,6 +19,7 @@ mod flex;
 mod fusion;
 mod input;
 mod ops;
+mod pair;
 pub mod reference;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ use burn::tensor::{DType, Device, Tensor, s};
 
 pub use input::{ScanInput, ScanOptions, Tuning};
 use ops::{Emit, ScanPlan, ScanTensors, SelectiveScanOps};
+pub use pair::bidirectional_scan;
 
 /// Runs the scan and returns the output, `[B, L, D]`, in the type of `u`.
 ///

@@ -72,6 +72,10 @@ pub(crate) enum Emit {
     /// Output and final state joined along the length, `[B, L + N, D]`, 32-bit: row `L + n` holds
     /// state n of every channel.
     OutputAndState,
+    /// The operands' first half of sequences runs in the direction of the options, the second half in
+    /// the other: the sum of both outputs, `[B / 2, L, D]`, in the type of `u`. `a`, `skip` and
+    /// `delta_bias` hold the first direction's channels, then the second's; `z` and `reset` are shared.
+    SumOfDirections,
 }
 
 /// Everything about a scan but its operands.

@@ -3,7 +3,10 @@
 
 use burn::tensor::{Bool, DType, Device, Tensor, TensorData, capture, s};
 
-use super::{ScanInput, ScanOptions, Tuning, reference, selective_scan, selective_scan_with_state};
+use super::{
+    ScanInput, ScanOptions, Tuning, bidirectional_scan, pair, reference, selective_scan,
+    selective_scan_with_state,
+};
 use crate::testing::{Named, Numbers, assert_all_close, assert_close, device, half_types, poison};
 
 /// Sizes and switches of one problem.
@@ -20,6 +23,8 @@ struct Case {
     bias: bool,
     initial_state: bool,
     reset: bool,
+    /// Two directions at once.
+    pair: bool,
 }
 
 const FULL: Case = Case {
@@ -38,6 +43,7 @@ const FULL: Case = Case {
     bias: true,
     initial_state: true,
     reset: true,
+    pair: false,
 };
 
 impl Case {
@@ -63,24 +69,26 @@ impl Case {
         } = *self;
         let mut numbers = Numbers::new(7);
         let on = (device, dtype);
+        let directions = if self.pair { 2 } else { 1 };
+        let (stacked, parameters) = (directions * b, directions * d);
         ScanInput {
-            u: Tensor::from_data(numbers.normal([b, l, d]), on),
-            delta: Tensor::from_data(numbers.uniform([b, l, d], -1.0, 0.8), on),
-            a: Tensor::from_data(numbers.uniform([d, n], -1.5, -0.05), on),
-            b: Tensor::from_data(numbers.normal([b, l, g, n]), on),
-            c: Tensor::from_data(numbers.normal([b, l, g, n]), on),
+            u: Tensor::from_data(numbers.normal([stacked, l, d]), on),
+            delta: Tensor::from_data(numbers.uniform([stacked, l, d], -1.0, 0.8), on),
+            a: Tensor::from_data(numbers.uniform([parameters, n], -1.5, -0.05), on),
+            b: Tensor::from_data(numbers.normal([stacked, l, g, n]), on),
+            c: Tensor::from_data(numbers.normal([stacked, l, g, n]), on),
             skip: self
                 .skip
-                .then(|| Tensor::from_data(numbers.normal([d]), on)),
+                .then(|| Tensor::from_data(numbers.normal([parameters]), on)),
             z: self
                 .gate
                 .then(|| Tensor::from_data(numbers.normal([b, l, d]), on)),
             delta_bias: self
                 .bias
-                .then(|| Tensor::from_data(numbers.uniform([d], -0.5, 0.5), on)),
+                .then(|| Tensor::from_data(numbers.uniform([parameters], -0.5, 0.5), on)),
             initial_state: self
                 .initial_state
-                .then(|| Tensor::from_data(numbers.normal([b, d, n]), on)),
+                .then(|| Tensor::from_data(numbers.normal([stacked, d, n]), on)),
             reset: self.reset.then(|| marks(b, l, device)),
         }
     }
@@ -96,12 +104,29 @@ fn marks(batch: usize, length: usize, device: &Device) -> Tensor<2, Bool> {
 /// Results of the tested device's implementation.
 fn native(case: &Case, dtype: DType) -> Named {
     poison(&device());
-    results(case, selective_scan_with_state, dtype, device())
+    let scan = match case.pair {
+        true => |input, options| without_state(bidirectional_scan(input, options)),
+        false => selective_scan_with_state,
+    };
+    results(case, scan, dtype, device())
 }
 
 /// Results of the reference.
 fn expected(case: &Case, dtype: DType) -> Named {
-    results(case, reference::selective_scan, dtype, Device::flex())
+    let scan = match case.pair {
+        true => |input, options| {
+            let scan = |input, options| reference::selective_scan(input, options).0;
+            without_state(pair::separately(input, options, scan))
+        },
+        false => reference::selective_scan,
+    };
+    results(case, scan, dtype, Device::flex())
+}
+
+/// Two directions return no state; one of nothing takes its place.
+fn without_state(output: Tensor<3>) -> (Tensor<3>, Tensor<3>) {
+    let state = Tensor::zeros([1, 1, 1], (&output.device(), DType::F32));
+    (output, state)
 }
 
 type Scan = fn(ScanInput, ScanOptions) -> (Tensor<3>, Tensor<3>);
@@ -282,16 +307,44 @@ fn every_division_of_the_work_equals_the_reference() {
 }
 
 #[test]
+fn both_directions_at_once_equal_the_reference() {
+    let pair = Case { pair: true, ..FULL };
+    let bare = Case {
+        skip: false,
+        gate: false,
+        bias: false,
+        initial_state: false,
+        reset: false,
+        ..pair
+    };
+    for case in [pair, bare] {
+        check(case);
+        check(case.reversed());
+        for length in [1, 70] {
+            check(Case { length, ..case });
+        }
+        let (channels, groups) = (48, 2);
+        let mut chunked = Case {
+            length: 140,
+            channels,
+            groups,
+            ..case
+        };
+        chunked.options.tuning.chunks = Some(2);
+        check(chunked);
+        check(chunked.reversed());
+    }
+}
+
+#[test]
 fn half_precision_is_the_rounded_32_bit_result() {
+    let pair = Case { pair: true, ..FULL };
     for (dtype, tolerance) in half_types() {
-        let (native, expected) = (native(&FULL, dtype), expected(&FULL, dtype));
-        assert_all_close(
-            &native,
-            &expected,
-            tolerance,
-            tolerance,
-            &format!("{dtype:?}"),
-        );
+        for case in [FULL, pair] {
+            let (native, expected) = (native(&case, dtype), expected(&case, dtype));
+            let what = format!("{dtype:?}");
+            assert_all_close(&native, &expected, tolerance, tolerance, &what);
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use super::forward::forward_kernel;
 use super::strategy::{Division, Pass, Shape, divide, width};
 use crate::causal_conv1d::ConvOptions;
 use crate::causal_conv1d::ops::{ConvGrads, ConvTensors};
-use crate::cube::{Units, address_type, contiguous, empty, float, spread, sum_partials};
+use crate::cube::{Partials, Units, address_type, contiguous, empty, float, spread};
 
 /// A convolution's operands, in the types that the kernels read, and its sizes.
 pub(super) struct Problem {
@@ -142,7 +142,13 @@ impl Problem {
                 dtype_to_storage_type(self.x.dtype),
             );
         }
-        let sums = sum_partials(&partials, 0, parts, [form.sums(), channels], DType::F32);
+        let sums = Partials {
+            tensor: &partials,
+            offset: 0,
+            sums: 1,
+            rows: parts,
+        }
+        .sum([form.sums(), channels], DType::F32);
         ConvGrads {
             x: d_x,
             weight: CubeBackend::float_swap_dims(part(&sums, 0..form.taps), 0, 1),

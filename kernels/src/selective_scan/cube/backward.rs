@@ -15,7 +15,8 @@ use super::states::{dot, load_rates, no_states, read_states, write_states};
 use crate::cube::math::{exponential, sigmoid};
 
 /// Writes the gradients of u, delta and z, `[3, B, L, D]`; partial sums of those of B and C,
-/// `[2, blocks, B, L, G, N]`; and, at the offsets of [`Sums`], those of all others.
+/// `[blocks, 2, B, L, G, N]`, and of those of A, skip and bias, `[B · chunks, N + 2, D]`; and behind the
+/// latter, from column `at_state`, the gradient of the initial state, `[B, N, D]`.
 #[cube(launch_unchecked, address_type = "dynamic")]
 pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
     u: &[Vector<F, C>],
@@ -35,7 +36,7 @@ pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
     sums: &mut [Vector<f32, C>],
     extent: Extent,
     pitches: Pitches,
-    offsets: Sums,
+    at_state: usize,
     cubes: usize,
     #[comptime] form: Form,
     #[define(F, O)] _dtypes: [ElemType; 2],
@@ -45,7 +46,7 @@ pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
     }
     let tile = comptime!(form.tile);
     let reverse = comptime!(form.reverse);
-    let part = part(&extent, CUBE_POS, tile);
+    let part = part(&extent, CUBE_POS, form);
     let walk = Walk {
         extent,
         part,
@@ -118,13 +119,37 @@ pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
         let mark = part.batch * marks + first / comptime!(form.interval);
 
         // What the last tile needs beyond the recurrence, then the recurrence's first tile.
-        fetch::<O, C>(grad, rows, extent.columns, &mut next_grad, &walk, last_tile);
+        fetch::<O, C>(
+            grad,
+            part.shared,
+            rows,
+            pitches.grad,
+            &mut next_grad,
+            &walk,
+            last_tile,
+        );
         if comptime!(form.gate) {
-            fetch::<F, C>(z, length, pitches.z, &mut next_z, &walk, last_tile);
+            fetch::<F, C>(
+                z,
+                part.shared,
+                length,
+                pitches.z,
+                &mut next_z,
+                &walk,
+                last_tile,
+            );
         }
         fetch_matrix::<F, S, M>(c_matrix, pitches.c, &mut next_c, &walk, last_tile);
-        fetch::<F, C>(delta, length, pitches.delta, &mut next_delta, &walk, first);
-        fetch::<F, C>(u, length, pitches.u, &mut next_u, &walk, first);
+        fetch::<F, C>(
+            delta,
+            part.batch,
+            length,
+            pitches.delta,
+            &mut next_delta,
+            &walk,
+            first,
+        );
+        fetch::<F, C>(u, part.batch, length, pitches.u, &mut next_u, &walk, first);
         fetch_matrix::<F, S, M>(b_matrix, pitches.b, &mut next_b, &walk, first);
         read_states::<f32, S, C>(kept, &mut state, mark * extent.states, &walk);
 
@@ -141,7 +166,12 @@ pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
                     for s in 0..comptime!(tile.flush_share()) {
                         let i = comptime!(f * tile.flush_share() + s);
                         let place = place(&walk, order + comptime!(f * tile.flush), s);
-                        let raw = biased::<F, C>(next_delta[i], bias, place.column, form);
+                        let raw = biased::<F, C>(
+                            next_delta[i],
+                            bias,
+                            part.parameters + place.column,
+                            form,
+                        );
                         let size = step_size::<C>(raw, place.inside, form);
                         let input = size * Vector::cast_from(next_u[i]);
                         put::<C>(&mut sh_delta, comptime!(f * flush_area), size, &place, form);
@@ -154,8 +184,16 @@ pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
                 }
                 sync_cube();
                 let ahead = order + comptime!(tile.steps);
-                fetch::<F, C>(delta, length, pitches.delta, &mut next_delta, &walk, ahead);
-                fetch::<F, C>(u, length, pitches.u, &mut next_u, &walk, ahead);
+                fetch::<F, C>(
+                    delta,
+                    part.batch,
+                    length,
+                    pitches.delta,
+                    &mut next_delta,
+                    &walk,
+                    ahead,
+                );
+                fetch::<F, C>(u, part.batch, length, pitches.u, &mut next_u, &walk, ahead);
                 fetch_matrix::<F, S, M>(b_matrix, pitches.b, &mut next_b, &walk, ahead);
                 #[unroll]
                 for step in 0..comptime!(tile.steps) {
@@ -182,7 +220,8 @@ pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
                 for s in 0..comptime!(tile.flush_share()) {
                     let i = comptime!(f * tile.flush_share() + s);
                     let place = place(&walk, order + comptime!(f * tile.flush), s);
-                    let raw = biased::<F, C>(next_delta[i], bias, place.column, form);
+                    let raw =
+                        biased::<F, C>(next_delta[i], bias, part.parameters + place.column, form);
                     let size = step_size::<C>(raw, place.inside, form);
                     let out = Vector::<f32, C>::cast_from(next_grad[i]);
                     let mut dy = select(place.inside, out, Vector::new(0.0));
@@ -276,12 +315,36 @@ pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
                     // On their way while the sums are formed: the operands of the tile in front.
                     if slot > 0 {
                         let ahead = order - comptime!(tile.steps);
-                        fetch::<O, C>(grad, rows, extent.columns, &mut next_grad, &walk, ahead);
+                        fetch::<O, C>(
+                            grad,
+                            part.shared,
+                            rows,
+                            pitches.grad,
+                            &mut next_grad,
+                            &walk,
+                            ahead,
+                        );
                         if comptime!(form.gate) {
-                            fetch::<F, C>(z, length, pitches.z, &mut next_z, &walk, ahead);
+                            fetch::<F, C>(
+                                z,
+                                part.shared,
+                                length,
+                                pitches.z,
+                                &mut next_z,
+                                &walk,
+                                ahead,
+                            );
                         }
-                        fetch::<F, C>(delta, length, pitches.delta, &mut next_delta, &walk, ahead);
-                        fetch::<F, C>(u, length, pitches.u, &mut next_u, &walk, ahead);
+                        fetch::<F, C>(
+                            delta,
+                            part.batch,
+                            length,
+                            pitches.delta,
+                            &mut next_delta,
+                            &walk,
+                            ahead,
+                        );
+                        fetch::<F, C>(u, part.batch, length, pitches.u, &mut next_u, &walk, ahead);
                         fetch_matrix::<F, S, M>(b_matrix, pitches.b, &mut next_b, &walk, ahead);
                         fetch_matrix::<F, S, M>(c_matrix, pitches.c, &mut next_c, &walk, ahead);
                     }
@@ -306,12 +369,17 @@ pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
                     let unscaled = gq * Vector::new(comptime!(1.0 / form.units.exponent_scale()));
                     let mut d_size = fma(input, gb, unscaled);
                     if comptime!(form.softplus) {
-                        let raw = biased::<F, C>(held_delta[i], bias, place.column, form);
+                        let raw = biased::<F, C>(
+                            held_delta[i],
+                            bias,
+                            part.parameters + place.column,
+                            form,
+                        );
                         d_size *= sigmoid(raw, form.units);
                     }
                     let zero = Vector::<f32, C>::new(0.0);
                     if comptime!(form.skip) {
-                        let coefficient = skip[place.column];
+                        let coefficient = skip[part.parameters + place.column];
                         d_input = fma(coefficient, dy, d_input);
                         y = fma(coefficient, input, y);
                         d_skip += select(place.inside, dy * input, zero);
@@ -320,7 +388,7 @@ pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
                         d_bias += select(place.inside, d_size, zero);
                     }
                     if place.inside {
-                        let row = part.batch * length + position(extent, place.number, reverse);
+                        let row = part.batch * length + position(&walk, place.number);
                         let target = row * extent.columns + place.column;
                         grads[target] = Vector::cast_from(d_input);
                         grads[elements + target] = Vector::cast_from(d_size);
@@ -341,10 +409,11 @@ pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
         }
     }
 
-    write_states::<f32, S, C>(sums, offsets.a, &d_rates, own_row * extent.states, &walk);
+    let sums_row = own_row * (extent.states + 2);
+    write_states::<f32, S, C>(sums, 0, &d_rates, sums_row, &walk);
     if part.chunk == 0 {
         let row = part.batch * extent.states;
-        write_states::<f32, S, C>(sums, offsets.state, &carry, row, &walk);
+        write_states::<f32, S, C>(sums, at_state, &carry, row, &walk);
     }
     // A unit's elements all lie in one column; as many units as there are rows share it.
     sh_y[UNIT_POS as usize] = d_skip;
@@ -359,22 +428,10 @@ pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
             skip_sum += sh_y[comptime!(row * tile.lanes) + own];
             bias_sum += sh_gb[comptime!(row * tile.lanes) + own];
         }
-        sums[offsets.skip + own_row * extent.columns + column] = skip_sum;
-        sums[offsets.bias + own_row * extent.columns + column] = bias_sum;
+        let row = sums_row + extent.states;
+        sums[row * extent.columns + column] = skip_sum;
+        sums[(row + 1) * extent.columns + column] = bias_sum;
     }
-}
-
-/// Where the partial sums of the gradients start, in columns.
-#[derive(CubeType, CubeLaunch, Clone, Copy, Debug)]
-pub(super) struct Sums {
-    /// `[B · chunks, N, D]`
-    pub a: usize,
-    /// `[B · chunks, D]`
-    pub skip: usize,
-    /// `[B · chunks, D]`
-    pub bias: usize,
-    /// `[B, N, D]`; nothing to sum.
-    pub state: usize,
 }
 
 /// The decay of one step; zero where a sequence starts.
@@ -406,7 +463,6 @@ fn sum_lanes<F: Float>(shared: &Shared<[f32]>, matrices: &mut [F], order: usize,
     let half = comptime!(tile.flush * states);
     let units = comptime!(tile.units());
     let pitch = comptime!(tile.lanes + 1);
-    let blocks = (extent.columns / extent.groups).div_ceil(comptime!(tile.lanes));
     // Four interleaved chains, so that additions overlap.
     let chains = comptime!(if tile.lanes % 4 == 0 { 4usize } else { 1usize });
     #[unroll]
@@ -434,8 +490,8 @@ fn sum_lanes<F: Float>(shared: &Shared<[f32]>, matrices: &mut [F], order: usize,
                 for chain in 1..chains {
                     total += totals[chain];
                 }
-                let row = (which * blocks + part.block) * extent.batch + part.batch;
-                let token = row * extent.length + position(extent, number, form.reverse);
+                let row = (part.block * 2 + which) * extent.batch + part.batch;
+                let token = row * extent.length + position(walk, number);
                 matrices[(token * extent.groups + part.group) * extent.states + n] =
                     F::cast_from(total);
             }

@@ -50,7 +50,7 @@ pub(super) fn ends_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
     let tile = comptime!(form.tile);
     let area = comptime!(tile.area());
     let reverse = comptime!(form.reverse != adjoint);
-    let mut part = part(&extent, CUBE_POS, tile);
+    let mut part = part(&extent, CUBE_POS, form);
     if comptime!(adjoint) {
         let from = extent.length - part.to;
         part.to = extent.length - part.from;
@@ -102,7 +102,7 @@ pub(super) fn ends_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
                 let i = comptime!(f * tile.flush_share() + s);
                 let at = comptime!(f * tile.flush_area());
                 let place = place(&walk, order + comptime!(f * tile.flush), s);
-                let raw = biased::<F, C>(next_delta[i], bias, place.column, form);
+                let raw = biased::<F, C>(next_delta[i], bias, part.parameters + place.column, form);
                 let size = step_size::<C>(raw, place.inside, form);
                 let held = Vector::<f32, C>::cast_from(next_input[i]);
                 let source = if comptime!(adjoint) {
@@ -199,7 +199,15 @@ fn fetch_tile<F: Float, O: Float, S: Size, C: Size, M: Size>(
     let adjoint = comptime!(recurrence == Recurrence::Adjoint);
     let form = comptime!(walk.form);
     let length = walk.extent.length;
-    fetch::<F, C>(delta, length, pitches.delta, next_delta, walk, order);
+    fetch::<F, C>(
+        delta,
+        walk.part.batch,
+        length,
+        pitches.delta,
+        next_delta,
+        walk,
+        order,
+    );
     let matrix_pitch = if comptime!(adjoint) {
         pitches.c
     } else {
@@ -212,7 +220,12 @@ fn fetch_tile<F: Float, O: Float, S: Size, C: Size, M: Size>(
         } else {
             pitches.u
         };
-        fetch::<F, C>(input, length, pitch, next_input, walk, order);
+        let sequence = if comptime!(adjoint) {
+            walk.part.shared
+        } else {
+            walk.part.batch
+        };
+        fetch::<F, C>(input, sequence, length, pitch, next_input, walk, order);
     }
     if comptime!(adjoint) {
         let rows = if comptime!(form.state) {
@@ -220,7 +233,15 @@ fn fetch_tile<F: Float, O: Float, S: Size, C: Size, M: Size>(
         } else {
             length
         };
-        fetch::<O, C>(grad, rows, walk.extent.columns, next_grad, walk, order);
+        fetch::<O, C>(
+            grad,
+            walk.part.shared,
+            rows,
+            pitches.grad,
+            next_grad,
+            walk,
+            order,
+        );
     }
 }
 

@@ -104,6 +104,9 @@ pub(super) struct Form {
     pub softplus: bool,
     /// Tokens are processed from last to first.
     pub reverse: bool,
+    /// The second half of the sequences runs the other way, with parameters of its own, over the
+    /// gate, border marks and output gradient of the first.
+    pub both: bool,
     /// A skip coefficient is there.
     pub skip: bool,
     /// A gate is there.
@@ -164,6 +167,8 @@ pub(super) struct Pitches {
     pub b: usize,
     /// Of C.
     pub c: usize,
+    /// Of the output's gradient.
+    pub grad: usize,
 }
 
 /// One cube's part of the problem.
@@ -171,6 +176,12 @@ pub(super) struct Pitches {
 pub(super) struct Part {
     /// Sequence.
     pub batch: usize,
+    /// Sequence of the operands that both directions share.
+    pub shared: usize,
+    /// The sequence belongs to the second direction.
+    pub second: bool,
+    /// First column of the direction's parameters.
+    pub parameters: usize,
     /// Chunk of the sequence.
     pub chunk: usize,
     /// First token, in processing order.
@@ -190,7 +201,8 @@ pub(super) struct Part {
 /// Which part cube `index` owns. Blocks of columns vary fastest: cubes that run side by side read
 /// the same B and C.
 #[cube]
-pub(super) fn part(extent: &Extent, index: usize, #[comptime] tile: Tile) -> Part {
+pub(super) fn part(extent: &Extent, index: usize, #[comptime] form: Form) -> Part {
+    let tile = comptime!(form.tile);
     let per_group = extent.columns / extent.groups;
     let blocks_per_group = per_group.div_ceil(comptime!(tile.lanes));
     let blocks = blocks_per_group * extent.groups;
@@ -199,8 +211,21 @@ pub(super) fn part(extent: &Extent, index: usize, #[comptime] tile: Tile) -> Par
     let group = index % blocks / blocks_per_group;
     let block = index % blocks_per_group;
     let from = chunk * extent.chunk;
+    let batch = rest / extent.chunks;
+    let mut shared = batch;
+    let mut second = false.runtime();
+    let mut parameters = 0usize.runtime();
+    if comptime!(form.both) {
+        let half = extent.batch / 2;
+        second = batch >= half;
+        shared = select(second, batch - half, batch);
+        parameters = select(second, extent.columns, 0);
+    }
     Part {
-        batch: rest / extent.chunks,
+        batch,
+        shared,
+        second,
+        parameters,
         chunk,
         from,
         to: min(from + extent.chunk, extent.length),
@@ -218,7 +243,7 @@ pub(super) struct Walk {
     pub extent: Extent,
     /// The cube's part.
     pub part: Part,
-    /// From the sequence's last token to its first.
+    /// From the sequence's last token to its first; where both directions run, this is the first's.
     #[cube(comptime)]
     pub reverse: bool,
     /// What the kernel is specialised for.
@@ -228,9 +253,16 @@ pub(super) struct Walk {
 
 /// The sequence position of the token that is processed as number `order`.
 #[cube]
-pub(super) fn position(extent: &Extent, order: usize, #[comptime] reverse: bool) -> usize {
-    if comptime!(reverse) {
-        extent.length - 1 - order
+pub(super) fn position(walk: &Walk, order: usize) -> usize {
+    let mirrored = walk.extent.length - 1 - order;
+    if comptime!(walk.form.both) {
+        if comptime!(walk.reverse) {
+            select(walk.part.second, order, mirrored)
+        } else {
+            select(walk.part.second, mirrored, order)
+        }
+    } else if comptime!(walk.reverse) {
+        mirrored
     } else {
         order
     }

@@ -38,7 +38,7 @@ pub(super) fn forward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
     let tile = comptime!(form.tile);
     let reverse = comptime!(form.reverse);
     let area = comptime!(tile.area());
-    let part = part(&extent, CUBE_POS, tile);
+    let part = part(&extent, CUBE_POS, form);
     let walk = Walk {
         extent,
         part,
@@ -79,13 +79,22 @@ pub(super) fn forward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
     let length = extent.length;
     fetch::<F, C>(
         delta,
+        part.batch,
         length,
         pitches.delta,
         &mut next_delta,
         &walk,
         part.from,
     );
-    fetch::<F, C>(u, length, pitches.u, &mut next_u, &walk, part.from);
+    fetch::<F, C>(
+        u,
+        part.batch,
+        length,
+        pitches.u,
+        &mut next_u,
+        &walk,
+        part.from,
+    );
     fetch_matrix::<F, S, M>(b_matrix, pitches.b, &mut next_b, &walk, part.from);
     fetch_matrix::<F, S, M>(c_matrix, pitches.c, &mut next_c, &walk, part.from);
 
@@ -101,7 +110,7 @@ pub(super) fn forward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
         #[unroll]
         for i in 0..comptime!(tile.share()) {
             let place = place(&walk, order, i);
-            let raw = biased::<F, C>(next_delta[i], bias, place.column, form);
+            let raw = biased::<F, C>(next_delta[i], bias, part.parameters + place.column, form);
             let size = step_size::<C>(raw, place.inside, form);
             put::<C>(&mut sh_delta, 0, size, &place, form);
             put::<C>(
@@ -122,11 +131,19 @@ pub(super) fn forward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
 
         // On their way while the tile is computed: its gate, and the next tile.
         if comptime!(form.gate) {
-            fetch::<F, C>(z, length, pitches.z, &mut held_z, &walk, order);
+            fetch::<F, C>(z, part.shared, length, pitches.z, &mut held_z, &walk, order);
         }
         let ahead = order + comptime!(tile.steps);
-        fetch::<F, C>(delta, length, pitches.delta, &mut next_delta, &walk, ahead);
-        fetch::<F, C>(u, length, pitches.u, &mut next_u, &walk, ahead);
+        fetch::<F, C>(
+            delta,
+            part.batch,
+            length,
+            pitches.delta,
+            &mut next_delta,
+            &walk,
+            ahead,
+        );
+        fetch::<F, C>(u, part.batch, length, pitches.u, &mut next_u, &walk, ahead);
         fetch_matrix::<F, S, M>(b_matrix, pitches.b, &mut next_b, &walk, ahead);
         fetch_matrix::<F, S, M>(c_matrix, pitches.c, &mut next_c, &walk, ahead);
 
@@ -160,14 +177,18 @@ pub(super) fn forward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
                 y += sh_y[place.element + comptime!(group * area)];
             }
             if comptime!(form.skip) {
-                y = fma(skip[place.column], Vector::cast_from(held_u[i]), y);
+                y = fma(
+                    skip[part.parameters + place.column],
+                    Vector::cast_from(held_u[i]),
+                    y,
+                );
             }
             if comptime!(form.gate) {
                 let gate = Vector::<f32, C>::cast_from(held_z[i]);
                 y *= gate * sigmoid(gate, form.units);
             }
             if place.inside {
-                let row = part.batch * rows + position(extent, place.number, reverse);
+                let row = part.batch * rows + position(&walk, place.number);
                 out[row * extent.columns + place.column] = Vector::cast_from(y);
             }
         }

@@ -9,12 +9,12 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
 use super::NOTHING;
-use super::backward::{SumsLaunch, backward_kernel};
+use super::backward::backward_kernel;
 use super::chunks::{First, Recurrence, chain_kernel, ends_kernel};
 use super::form::{ExtentLaunch, Form, PitchesLaunch};
 use super::forward::forward_kernel;
 use super::strategy::{Pass, Shape, blocks, chunk, tile};
-use crate::cube::{Rows, Units, address_type, contiguous, empty, float, spread, sum_partials};
+use crate::cube::{Partials, Rows, Units, address_type, contiguous, empty, float, part, spread};
 use crate::selective_scan::ops::{Emit, ScanGrads, ScanPlan, ScanTensors};
 
 /// A scan's operands, activations in one float type, and its sizes.
@@ -84,6 +84,7 @@ impl Problem {
             units: Units::of(&like.device),
             softplus: self.plan.options.delta_softplus,
             reverse: self.plan.options.reverse,
+            both: self.plan.emit == Emit::SumOfDirections,
             skip: self.skip.is_some(),
             gate: self.z.is_some(),
             bias: self.delta_bias.is_some(),
@@ -96,8 +97,8 @@ impl Problem {
         }
     }
 
-    /// Distances between the rows of the operands.
-    fn pitches(&self, form: Form) -> PitchesLaunch {
+    /// Distances between the rows of the operands and of the output's gradient.
+    fn pitches(&self, form: Form, grad: usize) -> PitchesLaunch {
         let column = form.tile.channels;
         let matrix = form.tile.matrix_vector(self.shape.states);
         PitchesLaunch::new(
@@ -106,6 +107,7 @@ impl Problem {
             self.z.as_ref().map_or(0, |z| z.pitch / column),
             self.b.pitch / matrix,
             self.c.pitch / matrix,
+            grad / column,
         )
     }
 
@@ -147,7 +149,7 @@ impl Problem {
                 Some(state) => (First::State, state),
                 None => (First::Zero, &self.a),
             };
-            Some(self.chained(form, chunk, Recurrence::State, self.like(), first))
+            Some(self.chained(form, chunk, Recurrence::State, &self.u, first))
         } else if let Some(state) = &self.initial_state {
             form.start = true;
             Some(state.clone())
@@ -191,13 +193,13 @@ impl Problem {
                 buffer(&out),
                 buffer(&kept),
                 self.extent(chunk, form.tile.channels),
-                self.pitches(form),
+                self.pitches(form, 0),
                 cubes,
                 form,
                 [self.element(), dtype_to_storage_type(out.dtype)],
             );
         }
-        (out, kept)
+        (self.sum_of_directions(form, out, 0), kept)
     }
 
     /// Tokens per chunk.
@@ -211,7 +213,7 @@ impl Problem {
         form: Form,
         chunk: usize,
         recurrence: Recurrence,
-        grad: &CubeTensor,
+        grad: &Rows,
         first: (First, &CubeTensor),
     ) -> CubeTensor {
         let Shape {
@@ -236,7 +238,7 @@ impl Problem {
                 &self.like().client,
                 spread(cubes),
                 CubeDim::new_2d(form.tile.lanes as u32, form.tile.groups as u32),
-                address_type(&[&self.u.tensor, &self.b.tensor, grad, &ends]),
+                address_type(&[&self.u.tensor, &self.b.tensor, &grad.tensor, &ends]),
                 form.tile.states,
                 form.tile.channels,
                 form.tile.matrix_vector(self.shape.states),
@@ -246,15 +248,15 @@ impl Problem {
                 buffer(matrix),
                 self.parameter(&self.delta_bias),
                 self.parameter(&self.reset),
-                buffer(grad),
+                buffer(&grad.tensor),
                 buffer(&ends),
                 buffer(&factors),
                 self.extent(chunk, form.tile.channels),
-                self.pitches(form),
+                self.pitches(form, grad.pitch),
                 cubes,
                 recurrence,
                 form,
-                [self.element(), dtype_to_storage_type(grad.dtype)],
+                [self.element(), dtype_to_storage_type(grad.tensor.dtype)],
             );
             const UNITS: usize = 128;
             chain_kernel::launch_unchecked(
@@ -283,13 +285,17 @@ impl Problem {
             states,
         } = self.shape;
         let mut form = self.form(Pass::Backward);
-        let grad = contiguous(grad);
+        let grad = if form.state {
+            Rows::new(contiguous(grad), form.tile.channels)
+        } else {
+            Rows::new(grad, form.tile.channels)
+        };
         let chunk = self.chunk(form, Pass::Backward);
         let chunks = length.div_ceil(chunk);
         let carries = if chunks > 1 {
             form.start = true;
             let first = if form.state {
-                (First::Grad, &grad)
+                (First::Grad, &grad.tensor)
             } else {
                 (First::Zero, &self.a)
             };
@@ -304,15 +310,13 @@ impl Problem {
         let per_group = blocks(self.shape, form.tile) / groups;
         let matrix = batch * length * groups * states;
         let parts = batch * chunks;
-        // Offsets into the sums, in columns.
+        let directions = if form.both { 2 } else { 1 };
         let column = form.tile.channels;
-        let columns = channels / column;
-        let at_skip = parts * states * columns;
-        let at_bias = at_skip + parts * columns;
-        let at_state = at_bias + parts * columns;
+        // Behind the sums, in elements: the gradient of the initial state.
+        let at_state = parts * (states + 2) * channels;
         let sums = empty(
             self.like(),
-            [(at_state + batch * states * columns) * column],
+            [at_state + batch * states * channels],
             DType::F32,
         );
         let matrices = empty(self.like(), [2 * per_group * matrix], dtype);
@@ -323,7 +327,7 @@ impl Problem {
                 &self.like().client,
                 spread(cubes),
                 CubeDim::new_2d(form.tile.lanes as u32, form.tile.groups as u32),
-                address_type(&[&grads, &matrices, &sums, &kept, &grad]),
+                address_type(&[&grads, &matrices, &sums, &kept, &grad.tensor]),
                 form.tile.states,
                 column,
                 form.tile.matrix_vector(self.shape.states),
@@ -338,65 +342,96 @@ impl Problem {
                 self.parameter(&self.reset),
                 buffer(&kept),
                 self.parameter(&carries),
-                buffer(&grad),
+                buffer(&grad.tensor),
                 buffer(&grads),
                 buffer(&matrices),
                 buffer(&sums),
                 self.extent(chunk, column),
-                self.pitches(form),
-                SumsLaunch::new(0, at_skip, at_bias, at_state),
+                self.pitches(form, grad.pitch),
+                at_state / column,
                 cubes,
                 form,
-                [self.element(), dtype_to_storage_type(grad.dtype)],
+                [self.element(), dtype_to_storage_type(grad.tensor.dtype)],
             );
         }
 
-        let part = |index: usize| {
-            let bytes = (elements * dtype.size()) as u64;
-            slice(
-                &grads,
-                index as u64 * bytes,
-                (2 - index) as u64 * bytes,
-                [batch, length, channels],
-                dtype,
+        let activation = |index: usize| part(&grads, index * elements, [batch, length, channels]);
+        // Of the gate, which both directions share, the two gradients are summed.
+        let z = self.z.as_ref().map(|_| match form.both {
+            true => self.sum_of_directions(form, grads.clone(), 2 * elements),
+            false => activation(2),
+        });
+        let matrix_grads = Partials {
+            tensor: &matrices,
+            offset: 0,
+            sums: 1,
+            rows: per_group,
+        }
+        .sum([2, batch, length, groups, states], dtype);
+        let matrix_grad = |index: usize| {
+            part(
+                &matrix_grads,
+                index * matrix,
+                [batch, length, groups, states],
             )
         };
-        let matrix_grad = |index: usize| {
-            let shape = [batch, length, groups, states];
-            sum_partials(
-                &matrices,
-                index * per_group * matrix,
-                per_group,
-                shape,
-                dtype,
-            )
+        let parameters = Partials {
+            tensor: &sums,
+            offset: 0,
+            sums: directions,
+            rows: parts / directions,
+        }
+        .sum([directions, states + 2, channels], DType::F32);
+        let rows = |from: usize, count: usize| {
+            let slices = [(0, directions), (from, from + count), (0, channels)];
+            let slices = slices.map(|(from, to)| (from as isize..to as isize).into());
+            CubeBackend::float_slice(parameters.clone(), &slices)
         };
         let channel_grad =
-            |at: usize| sum_partials(&sums, at * column, parts, [channels], DType::F32);
-        let a = sum_partials(&sums, 0, parts, [states, channels], DType::F32);
+            |row: usize| CubeBackend::float_reshape(rows(row, 1), [directions * channels].into());
+        let a = CubeBackend::float_swap_dims(rows(0, states), 1, 2);
+        let state = || {
+            let shape = [batch, states, channels];
+            let state = part(&sums, at_state, shape);
+            CubeBackend::float_swap_dims(state, 1, 2)
+        };
         ScanGrads {
-            u: part(0),
-            delta: part(1),
-            a: CubeBackend::float_swap_dims(a, 0, 1),
+            u: activation(0),
+            delta: activation(1),
+            a: CubeBackend::float_reshape(a, [directions * channels, states].into()),
             b: matrix_grad(0),
             c: matrix_grad(1),
-            skip: self.skip.as_ref().map(|_| channel_grad(at_skip)).into(),
-            z: self.z.as_ref().map(|_| part(2)).into(),
+            skip: self.skip.as_ref().map(|_| channel_grad(states)).into(),
+            z: z.into(),
             delta_bias: self
                 .delta_bias
                 .as_ref()
-                .map(|_| channel_grad(at_bias))
+                .map(|_| channel_grad(states + 1))
                 .into(),
-            initial_state: self
-                .initial_state
-                .as_ref()
-                .map(|_| {
-                    let shape = [batch, states, channels];
-                    let state = sum_partials(&sums, at_state * column, 1, shape, DType::F32);
-                    CubeBackend::float_swap_dims(state, 1, 2)
-                })
-                .into(),
+            initial_state: self.initial_state.as_ref().map(|_| state()).into(),
         }
+    }
+
+    /// Where both directions ran: the sum of the two halves of `tensor`'s elements from `offset`,
+    /// `[B / 2, L, D]`. Else `tensor`.
+    fn sum_of_directions(&self, form: Form, tensor: CubeTensor, offset: usize) -> CubeTensor {
+        if !form.both {
+            return tensor;
+        }
+        let Shape {
+            batch,
+            length,
+            channels,
+            ..
+        } = self.shape;
+        let dtype = tensor.dtype;
+        Partials {
+            tensor: &tensor,
+            offset,
+            sums: 1,
+            rows: 2,
+        }
+        .sum([batch / 2, length, channels], dtype)
     }
 
     fn element(&self) -> ElemType {
@@ -416,21 +451,4 @@ impl Problem {
 
 fn buffer(tensor: &CubeTensor) -> BufferArg {
     tensor.clone().into_buffer_arg()
-}
-
-/// A contiguous part of `tensor`, without its first `start` and last `end` bytes.
-fn slice<const D: usize>(
-    tensor: &CubeTensor,
-    start: u64,
-    end: u64,
-    shape: [usize; D],
-    dtype: DType,
-) -> CubeTensor {
-    CubeTensor::new_contiguous(
-        tensor.client.clone(),
-        tensor.device.clone(),
-        shape.into(),
-        tensor.handle.clone().offset_start(start).offset_end(end),
-        dtype,
-    )
 }

@@ -6,7 +6,7 @@
 
 use cubecl::prelude::*;
 
-use super::form::{Form, Walk, position};
+use super::form::{Form, Part, Walk, position};
 use crate::cube::math::softplus;
 
 /// Where one of a unit's column elements lies.
@@ -59,10 +59,12 @@ pub(super) fn place(walk: &Walk, order: usize, #[comptime] i: usize) -> Place {
     }
 }
 
-/// This unit's elements of one tile of `source`, `[B, rows, D]`, whose rows are `pitch` columns apart.
+/// This unit's elements of one tile of sequence `sequence` of `source`, `[B, rows, D]`, whose rows are
+/// `pitch` columns apart.
 #[cube]
 pub(super) fn fetch<F: Float, C: Size>(
     source: &[Vector<F, C>],
+    sequence: usize,
     rows: usize,
     pitch: usize,
     values: &mut Array<Vector<F, C>>,
@@ -76,7 +78,7 @@ pub(super) fn fetch<F: Float, C: Size>(
         #[unroll]
         for i in 0..share {
             let place = place(walk, order + comptime!(f * form.tile.flush), i);
-            let row = walk.part.batch * rows + position(&walk.extent, place.number, walk.reverse);
+            let row = sequence * rows + position(walk, place.number);
             values[comptime!(f * share + i)] = source[row * pitch + place.column];
         }
     }
@@ -100,7 +102,7 @@ pub(super) fn fetch_matrix<F: Float, S: Size, M: Size>(
     for i in 0..comptime!(form.tile.matrix_share()) {
         let index = i * comptime!(form.tile.units()) + UNIT_POS as usize;
         let number = min(order + index / groups, part.to - 1);
-        let token = part.batch * extent.length + position(extent, number, walk.reverse);
+        let token = part.batch * extent.length + position(walk, number);
         let row = token * extent.groups + part.group;
         if comptime!(form.whole_states) {
             values[i] = matrix[row * pitch + index % groups];
@@ -181,20 +183,37 @@ pub(super) fn load_borders(
         if step < comptime!(form.tile.steps) {
             let mut passes = f32::new(1.0);
             if order + step < part.to {
-                let number = position(extent, order + step, descending);
+                let mut number = order + step;
+                if comptime!(descending) {
+                    number = extent.length - 1 - number;
+                }
                 // A mark stands at the first token of a sequence. Forward, the border lies in front
                 // of the marked token; in reverse, in front of the one processed after it.
-                if comptime!(form.reverse) {
+                if runs_backwards(part, form) {
                     if number > 0 {
-                        let marked = part.batch * extent.length + extent.length - number;
+                        let marked = part.shared * extent.length + extent.length - number;
                         passes = 1.0 - reset[marked];
                     }
                 } else {
-                    passes = 1.0 - reset[part.batch * extent.length + number];
+                    passes = 1.0 - reset[part.shared * extent.length + number];
                 }
             }
             shared[step] = passes;
         }
+    }
+}
+
+/// True if the part's tokens are processed from last to first.
+#[cube]
+fn runs_backwards(part: &Part, #[comptime] form: Form) -> bool {
+    if comptime!(form.both) {
+        if comptime!(form.reverse) {
+            !part.second
+        } else {
+            part.second
+        }
+    } else {
+        comptime!(form.reverse).runtime()
     }
 }
 

@@ -23,7 +23,8 @@ pub(super) fn load_rates<S: Size, C: Size>(a: &[f32], walk: &Walk) -> Array<Vect
             if column < part.column_end && state < extent.states {
                 vector.insert(
                     j,
-                    a[(column * C::value() + i) * extent.states + state] * scale,
+                    a[((part.parameters + column) * C::value() + i) * extent.states + state]
+                        * scale,
                 );
             }
         }

@@ -15,7 +15,7 @@ use crate::selective_scan::ops::{Emit, ScanPlan};
 /// The emitted tensor, and the states at the start of every chunk, `[B, chunks, N, D]`.
 pub(super) fn run(p: &Problem<'_>, plan: ScanPlan, dtype: DType) -> (FlexTensor, FlexTensor) {
     let (rows, dtype) = match plan.emit {
-        Emit::Output => (p.length, dtype),
+        Emit::Output | Emit::SumOfDirections => (p.length, dtype),
         Emit::OutputAndState => (p.length + p.states, DType::F32),
     };
     let kept_shape = match plan.keep_states {
