@@ -23,9 +23,11 @@ mod native;
 mod testing;
 
 pub mod causal_conv1d;
+pub mod mamba_inner;
 pub mod selective_scan;
 
 pub use causal_conv1d::{ConvInput, ConvOptions, causal_conv1d, final_columns};
+pub use mamba_inner::Branch;
 pub use selective_scan::{
     ScanInput, ScanOptions, Tuning, bidirectional_scan, selective_scan, selective_scan_with_state,
 };

@@ -181,12 +181,15 @@ impl Vim {
     ///
     /// - images `[B, C, H, W]`
     /// - output `[B, T, D]`: the read-out tokens, T = 1 but for max pooling
+    ///
+    /// The type of the images is that of all stored activations; parameters, statistics and, if so
+    /// configured, the residual stream stay in 32 bits.
     pub fn forward(&self, images: Tensor<4>, mut noise: Option<&mut Noise>) -> Tensor<3> {
         let patches = self.patch_embed.forward(images);
         let count = patches.dims()[1];
         let mut hidden = self.with_class_tokens(patches);
         if let Some(positions) = &self.pos_embed {
-            hidden = hidden + positions.val();
+            hidden = hidden.clone() + positions.val().cast(hidden.dtype());
         }
         hidden = dropout(hidden, self.drop_rate, noise.as_deref_mut());
         let mut residual = None;
@@ -198,7 +201,7 @@ impl Vim {
             Some(residual) => {
                 Block::finish(&self.norm_f, hidden, residual, self.last_drop_path, noise)
             }
-            None => self.norm_f.forward(hidden),
+            None => self.norm_f.forward(hidden.clone()).cast(hidden.dtype()),
         };
         self.read_out(tokens, count)
     }
@@ -210,7 +213,8 @@ impl Vim {
 
     fn with_class_tokens(&self, patches: Tensor<3>) -> Tensor<3> {
         let [batch, count, width] = patches.dims();
-        let expand = |token: &Param<Tensor<3>>| token.val().expand([batch, 1, width]);
+        let dtype = patches.dtype();
+        let expand = |token: &Param<Tensor<3>>| token.val().cast(dtype).expand([batch, 1, width]);
         match (&self.cls_token, &self.cls_token_head, &self.cls_token_tail) {
             (Some(token), _, _) => {
                 let position = self.class_position(count);

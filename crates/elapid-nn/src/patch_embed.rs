@@ -77,13 +77,16 @@ impl PatchEmbed {
             .weight
             .val()
             .reshape([dim, channels * patch * patch]);
-        project(patches, weight) + self.proj.bias.val().unsqueeze()
+        let tokens = project(patches, weight);
+        tokens.clone() + self.proj.bias.val().cast(tokens.dtype()).unsqueeze()
     }
 
     fn overlapping(&self, images: Tensor<4>) -> Tensor<3> {
         let stride = [self.stride, self.stride];
         let options = ConvOptions::new(stride, [0, 0], [1, 1], 1);
-        let (weight, bias) = (self.proj.weight.val(), self.proj.bias.val());
+        let dtype = images.dtype();
+        let weight = self.proj.weight.val().cast(dtype);
+        let bias = self.proj.bias.val().cast(dtype);
         conv2d(images, weight, Some(bias), options)
             .flatten::<3>(2, 3)
             .swap_dims(1, 2)

@@ -10,12 +10,12 @@
 
 mod autodiff;
 #[cfg(feature = "gpu")]
-mod cube;
+pub(crate) mod cube;
 mod flex;
 #[cfg(feature = "gpu")]
 mod fusion;
 mod input;
-mod ops;
+pub(crate) mod ops;
 pub mod reference;
 mod state;
 #[cfg(test)]

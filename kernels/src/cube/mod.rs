@@ -7,4 +7,4 @@ mod tensors;
 
 pub(crate) use hardware::Units;
 pub(crate) use sum::Partials;
-pub(crate) use tensors::{Rows, address_type, contiguous, empty, float, part, spread};
+pub(crate) use tensors::{Rows, address_type, contiguous, empty, float, part, reshaped, spread};

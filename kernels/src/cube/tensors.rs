@@ -32,6 +32,8 @@ pub(crate) fn float(tensor: CubeTensor, dtype: DType) -> CubeTensor {
 pub(crate) struct Rows {
     /// The tensor.
     pub(crate) tensor: CubeTensor,
+    /// Elements in front of the first row.
+    pub(crate) first: usize,
     /// Elements from one row to the next.
     pub(crate) pitch: usize,
 }
@@ -41,13 +43,41 @@ impl Rows {
     /// elements; else a row-major copy.
     pub(crate) fn new(tensor: CubeTensor, vector: usize) -> Self {
         match even_pitch(&tensor, vector) {
-            Some(pitch) => Self { tensor, pitch },
+            Some(pitch) => Self {
+                tensor,
+                first: 0,
+                pitch,
+            },
             None => {
                 let tensor = contiguous(tensor);
                 let pitch = tensor.meta.shape().last().copied().unwrap_or(1);
-                Self { tensor, pitch }
+                Self {
+                    tensor,
+                    first: 0,
+                    pitch,
+                }
             }
         }
+    }
+
+    /// Columns `from .. from + width` of a tensor, in place if they can be read in vectors of `vector`
+    /// elements.
+    pub(crate) fn columns(tensor: &CubeTensor, from: usize, width: usize, vector: usize) -> Self {
+        let rows = Self::new(tensor.clone(), 1);
+        if [from, rows.pitch].iter().all(|n| n.is_multiple_of(vector)) {
+            return Self {
+                first: from,
+                ..rows
+            };
+        }
+        let shape = tensor.meta.shape();
+        let mut ranges: Vec<burn::tensor::Slice> = shape
+            .iter()
+            .map(|size| (0..*size as isize).into())
+            .collect();
+        let last = ranges.len() - 1;
+        ranges[last] = (from as isize..(from + width) as isize).into();
+        Self::new(CubeBackend::float_slice(tensor.clone(), &ranges), vector)
     }
 }
 
@@ -100,7 +130,7 @@ pub(crate) fn part(tensor: &CubeTensor, offset: usize, shape: impl Into<Shape>) 
 }
 
 /// A row-major tensor, seen as one of `shape`.
-fn reshaped(tensor: &CubeTensor, shape: impl Into<Shape>) -> CubeTensor {
+pub(crate) fn reshaped(tensor: &CubeTensor, shape: impl Into<Shape>) -> CubeTensor {
     CubeTensor::new_contiguous(
         tensor.client.clone(),
         tensor.device.clone(),

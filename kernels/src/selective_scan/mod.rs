@@ -13,12 +13,12 @@
 
 mod autodiff;
 #[cfg(feature = "gpu")]
-mod cube;
+pub(crate) mod cube;
 mod flex;
 #[cfg(feature = "gpu")]
 mod fusion;
 mod input;
-mod ops;
+pub(crate) mod ops;
 mod pair;
 pub mod reference;
 #[cfg(test)]
@@ -100,7 +100,7 @@ fn run(input: ScanInput, options: ScanOptions, emit: Emit) -> Tensor<3> {
 }
 
 /// Tokens between two kept states, where the device decides.
-fn interval(device: &Device) -> usize {
+pub(crate) fn interval(device: &Device) -> usize {
     match device.clone().inner().as_dispatch() {
         #[cfg(feature = "gpu")]
         burn::backend::DispatchDevice::Cube(device) => cube::interval(&device.client()),

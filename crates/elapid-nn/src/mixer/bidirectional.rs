@@ -4,6 +4,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::{Bool, Tensor};
+use elapid_kernels::mamba_inner::{InnerInput, is_fused, mamba_inner};
 use elapid_kernels::{ScanInput, selective_scan};
 
 use super::mamba::{MambaConfig, Projections};
@@ -78,6 +79,17 @@ impl BidirectionalMamba {
     /// - h, output `[B, L, D]`
     /// - reset `[B, L]`, true at the first token of every packed sequence
     pub fn forward(&self, h: Tensor<3>, reset: Option<Tensor<2, Bool>>) -> Tensor<3> {
+        if let Some(backward) = &self.ssm_b
+            && is_fused(&h.device(), h.dtype())
+        {
+            let input = InnerInput {
+                xz: self.projections.enter_joined(h),
+                forward: self.ssm.branch(),
+                backward: Some(backward.branch()),
+                reset,
+            };
+            return self.leave(mamba_inner(input));
+        }
         let (x, z) = self.projections.enter(h);
         let y = match (&self.ssm_b, &self.A_b_log) {
             (Some(backward), _) => {
@@ -87,6 +99,11 @@ impl BidirectionalMamba {
             (None, Some(log)) => self.shared(x, z, reset, log),
             (None, None) => self.ssm.forward(x, z, reset, false),
         };
+        self.leave(y)
+    }
+
+    /// The output from the sum of both directions.
+    fn leave(&self, y: Tensor<3>) -> Tensor<3> {
         self.projections
             .leave(if self.divide_out { y * 0.5 } else { y })
     }

@@ -3,6 +3,8 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Bool, Tensor};
 
+use elapid_kernels::mamba_inner::{InnerInput, is_fused, mamba_inner};
+
 use super::selective_ssm::{DtBias, DtInit, SelectiveSsm, SsmState};
 use crate::linear::project;
 use crate::{Init, Linear};
@@ -117,11 +119,16 @@ impl Projections {
         let half = |range: std::ops::Range<usize>| {
             let y = project(h.clone(), self.in_proj.weight.val().slice([range.clone()]));
             match &self.in_proj.bias {
-                Some(bias) => y + bias.val().slice([range]).unsqueeze(),
+                Some(bias) => y.clone() + bias.val().slice([range]).cast(y.dtype()).unsqueeze(),
                 None => y,
             }
         };
         (half(0..inner), half(inner..2 * inner))
+    }
+
+    /// x and z side by side, `[B, L, 2E]`.
+    pub(super) fn enter_joined(&self, h: Tensor<3>) -> Tensor<3> {
+        self.in_proj.forward(h)
     }
 
     /// The mixer's output from the gated scan output `[B, L, E]`.
@@ -160,6 +167,15 @@ impl Mamba {
     /// - h, output `[B, L, D]`
     /// - reset `[B, L]`, true at the first token of every packed sequence
     pub fn forward(&self, h: Tensor<3>, reset: Option<Tensor<2, Bool>>) -> Tensor<3> {
+        if is_fused(&h.device(), h.dtype()) {
+            let input = InnerInput {
+                xz: self.projections.enter_joined(h),
+                forward: self.ssm.branch(),
+                backward: None,
+                reset,
+            };
+            return self.projections.leave(mamba_inner(input));
+        }
         let (x, z) = self.projections.enter(h);
         self.projections.leave(self.ssm.forward(x, z, reset, false))
     }

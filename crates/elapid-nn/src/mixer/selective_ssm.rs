@@ -5,7 +5,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Bool, Tensor, s};
 use elapid_kernels::{
-    ConvOptions, ScanInput, ScanOptions, causal_conv1d, final_columns, selective_scan,
+    Branch, ConvOptions, ScanInput, ScanOptions, causal_conv1d, final_columns, selective_scan,
     selective_scan_with_state,
 };
 use rand::RngExt;
@@ -113,6 +113,19 @@ impl SelectiveSsm {
             .with_initial_state(state.scan);
         let (y, scan) = selective_scan_with_state(ScanInput { reset, ..input }, options(false));
         (y, SsmState { columns, scan })
+    }
+
+    /// The parameters, as operands of the fused operator.
+    pub(super) fn branch(&self) -> Branch {
+        Branch {
+            conv_weight: self.conv1d.weight.val().squeeze_dim::<2>(1),
+            conv_bias: self.conv1d.bias.as_ref().map(Param::val),
+            x_proj: self.x_proj.weight.val(),
+            dt_proj: self.dt_proj.weight.val(),
+            dt_bias: self.dt_proj.bias.as_ref().map(Param::val),
+            a_log: self.A_log.val(),
+            skip: self.D.val(),
+        }
     }
 
     /// State in front of the first token.

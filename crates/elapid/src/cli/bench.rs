@@ -1,6 +1,9 @@
 //! `elapid bench`.
 
-use burn::tensor::DType;
+use std::path::{Path, PathBuf};
+
+use burn::tensor::{DType, Device};
+use elapid::config::{self, TaskSpec};
 use elapid::{bench as timing, registry};
 
 use super::failure::Failure;
@@ -28,6 +31,26 @@ pub(crate) enum BenchCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Time a model's forward and backward pass on random input.
+    #[command(
+        after_help = "Example:\n  elapid bench model configs/vision/vim_tiny.toml --batch 128 --dtype bf16"
+    )]
+    Model {
+        /// An experiment, or a file with just [model] and [task].
+        config: PathBuf,
+        /// Where to compute.
+        #[arg(long, default_value = "auto")]
+        device: String,
+        /// Samples per batch; may be repeated.
+        #[arg(long, default_values_t = [8])]
+        batch: Vec<usize>,
+        /// Storage type of the activations.
+        #[arg(long, default_value = "fp32")]
+        dtype: Dtype,
+        /// Print one JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -36,23 +59,100 @@ pub(crate) enum Dtype {
     Bf16,
 }
 
+impl Dtype {
+    fn storage(self) -> DType {
+        match self {
+            Self::Fp32 => DType::F32,
+            Self::Bf16 => DType::BF16,
+        }
+    }
+}
+
 pub(crate) fn bench(command: BenchCommand) -> Result<(), Failure> {
-    let BenchCommand::Scan {
-        device,
-        shape,
-        dtype,
-        strategy,
-        json,
-    } = command;
-    let device = registry::device(&device).map_err(Failure::input)?;
+    match command {
+        BenchCommand::Scan {
+            device,
+            shape,
+            dtype,
+            strategy,
+            json,
+        } => {
+            let device = registry::device(&device).map_err(Failure::input)?;
+            scan(&device, &shape, dtype.storage(), &strategy, json)
+        }
+        BenchCommand::Model {
+            config,
+            device,
+            batch,
+            dtype,
+            json,
+        } => {
+            let device = registry::device(&device).map_err(Failure::input)?;
+            model(&config, &device, &batch, dtype.storage(), json)
+        }
+    }
+}
+
+fn model(
+    config: &Path,
+    device: &Device,
+    batches: &[usize],
+    dtype: DType,
+    json: bool,
+) -> Result<(), Failure> {
+    let (spec, task) = config::load_model(config).map_err(Failure::input)?;
+    let classes = match task {
+        Some(TaskSpec::Classify(task)) => task.classes.unwrap_or(1000),
+        _ => 1000,
+    };
+    let head = [
+        "batch",
+        "dtype",
+        "inference ms",
+        "eager ms",
+        "training ms",
+        "samples/s",
+        "first ms",
+        "graph",
+    ];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for &batch in batches {
+        let timing = timing::model(device, &spec, classes, batch, dtype);
+        if json {
+            print(&serde_json::to_string(&timing).map_err(Failure::run)?)?;
+            continue;
+        }
+        let [forward, eager, training] =
+            [timing.forward_ms, timing.eager_ms, timing.training_ms].map(|ms| format!("{ms:.2}"));
+        rows.push(vec![
+            batch.to_string(),
+            timing.dtype,
+            forward,
+            eager,
+            training,
+            format!("{:.0}", batch as f64 * 1e3 / timing.training_ms),
+            format!("{:.0}", timing.first_ms),
+            timing.graph.to_string(),
+        ]);
+    }
+    if json {
+        Ok(())
+    } else {
+        print(&table::align(rows))
+    }
+}
+
+fn scan(
+    device: &Device,
+    shape: &[String],
+    dtype: DType,
+    strategy: &[String],
+    json: bool,
+) -> Result<(), Failure> {
     let shapes = shape
         .iter()
         .map(|text| parse_shape(text))
         .collect::<Result<Vec<_>, _>>()?;
-    let dtype = match dtype {
-        Dtype::Fp32 => DType::F32,
-        Dtype::Bf16 => DType::BF16,
-    };
     let head = [
         "shape",
         "strategy",
@@ -63,8 +163,8 @@ pub(crate) fn bench(command: BenchCommand) -> Result<(), Failure> {
     ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for shape in shapes {
-        for strategy in &strategy {
-            let timing = timing::scan(&device, shape, dtype, strategy).map_err(Failure::wrong)?;
+        for strategy in strategy {
+            let timing = timing::scan(device, shape, dtype, strategy).map_err(Failure::wrong)?;
             if json {
                 print(&serde_json::to_string(&timing).map_err(Failure::run)?)?;
             } else {

@@ -65,11 +65,15 @@ pub(super) struct Extent {
     pub runs: usize,
     /// Runs of all sequences.
     pub total: usize,
+    /// Where the result's tokens lie.
+    pub out: Strides,
 }
 
 /// Where the tokens of a tensor `[B, L, D]` lie, in vectors of channels.
 #[derive(CubeType, CubeLaunch, Clone, Copy, Debug)]
 pub(super) struct Strides {
+    /// Start of the first token.
+    pub first: usize,
     /// From one sequence to the next.
     pub batch: usize,
     /// From one token to the next.
@@ -132,7 +136,7 @@ pub(super) fn column(number: usize, #[comptime] form: Form) -> usize {
     }
 }
 
-/// Index of a token's vector in a contiguous `[B, L, D]`.
+/// Index of a token's vector in the result.
 #[cube]
 pub(super) fn token_index(
     extent: &Extent,
@@ -140,7 +144,8 @@ pub(super) fn token_index(
     number: usize,
     #[comptime] form: Form,
 ) -> usize {
-    (place.batch * extent.length + position(extent, number, form)) * extent.vectors + place.vector
+    let token = position(extent, number, form);
+    extent.out.first + place.batch * extent.out.batch + token * extent.out.token + place.vector
 }
 
 /// Index of the vector of a row of the initial columns, `[B, K − 1, D]`; `number` as for [`column`].

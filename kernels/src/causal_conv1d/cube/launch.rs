@@ -9,23 +9,35 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
 use super::backward::backward_kernel;
-use super::form::{ExtentLaunch, Form, StridesLaunch};
+use super::form::{ExtentLaunch, Form};
 use super::forward::forward_kernel;
 use super::strategy::{Division, Pass, Shape, divide, width};
+use super::tokens::Tokens;
 use crate::causal_conv1d::ConvOptions;
 use crate::causal_conv1d::ops::{ConvGrads, ConvTensors};
 use crate::cube::{Partials, Units, address_type, contiguous, empty, float, spread};
 
 /// A convolution's operands, in the types that the kernels read, and its sizes.
-pub(super) struct Problem {
-    /// In place through strides, like the gradient.
-    x: CubeTensor,
+pub(crate) struct Problem {
+    x: Tokens,
     weight: CubeTensor,
     bias: Option<CubeTensor>,
     initial_columns: Option<CubeTensor>,
     reset: Option<CubeTensor>,
     shape: Shape,
     options: ConvOptions,
+}
+
+/// Parameters of a convolution over tokens of a larger tensor.
+pub(crate) struct Filter {
+    /// Sequences.
+    pub(crate) batch: usize,
+    /// `[D, K]`
+    pub(crate) weight: CubeTensor,
+    /// `[D]`
+    pub(crate) bias: Option<CubeTensor>,
+    /// `[B, L]`
+    pub(crate) reset: Option<CubeTensor>,
 }
 
 impl Problem {
@@ -35,7 +47,7 @@ impl Problem {
         let dtype = input.x.dtype;
         let parameter = |t| contiguous(float(t, DType::F32));
         Self {
-            x: rows(input.x, dtype),
+            x: Tokens::new(input.x, dtype),
             weight: parameter(input.weight),
             bias: input.bias.into_option().map(parameter),
             initial_columns: input
@@ -53,93 +65,143 @@ impl Problem {
         }
     }
 
-    /// The convolution, `[B, L, D]`.
-    pub(super) fn forward(&self) -> CubeTensor {
-        let width = width(alignment(&self.x), self.shape.taps);
-        self.forward_as(divide(&self.x.client, self.shape, width, Pass::Forward))
+    /// The same convolution over some tokens of a larger tensor: no initial columns, and parameters
+    /// in 32 bits.
+    pub(crate) fn within(x: Tokens, filter: Filter, options: ConvOptions) -> Self {
+        let [_, taps] = filter.weight.shape().dims();
+        Self {
+            shape: Shape {
+                batch: filter.batch,
+                length: x.batch / x.token,
+                channels: x.channels,
+                taps,
+            },
+            x,
+            weight: contiguous(filter.weight),
+            bias: filter.bias.map(contiguous),
+            initial_columns: None,
+            reset: filter.reset.map(contiguous),
+            options,
+        }
     }
 
-    /// The convolution, divided in this way.
-    pub(super) fn forward_as(&self, division: Division) -> CubeTensor {
+    /// Any operand: it knows the device and the type.
+    fn like(&self) -> &CubeTensor {
+        &self.x.tensor
+    }
+
+    /// A new tensor for tokens like those of `x`.
+    pub(super) fn output(&self) -> Tokens {
+        let Shape {
+            batch,
+            length,
+            channels,
+            ..
+        } = self.shape;
+        let tensor = empty(self.like(), [batch, length, channels], self.like().dtype);
+        Tokens::within(&tensor, 0, length, channels, channels)
+    }
+
+    /// The convolution, `[B, L, D]`.
+    pub(super) fn forward(&self) -> CubeTensor {
+        let out = self.output();
+        self.forward_into(&out);
+        out.tensor
+    }
+
+    /// Writes the convolution.
+    pub(crate) fn forward_into(&self, out: &Tokens) {
+        let alignment = self.x.alignment().min(out.alignment());
+        let width = width(alignment, self.shape.taps);
+        let division = divide(&self.like().client, self.shape, width, Pass::Forward);
+        self.forward_as(out, division);
+    }
+
+    /// Writes the convolution, divided in this way.
+    pub(super) fn forward_as(&self, out: &Tokens, division: Division) {
         let form = self.form(division);
-        let out = empty(&self.x, self.x.shape(), self.x.dtype);
         let cubes = division.parts * self.blocks(division);
         // SAFETY: surplus cubes and units leave first; tokens are read at numbers below the length
         // through x's own strides, which the vector width divides like the channels, and written
         // at numbers below the end of a run.
         unsafe {
             forward_kernel::launch_unchecked(
-                &self.x.client,
+                &self.like().client,
                 spread(cubes),
                 CubeDim::new_2d(form.lanes as u32, form.rows as u32),
-                address_type(&[&self.x, &out]),
+                address_type(&[self.like(), &out.tensor]),
                 form.width,
-                buffer(&self.x),
+                buffer(self.like()),
                 buffer(&self.weight),
                 self.parameter(&self.bias),
                 self.columns(),
                 self.parameter(&self.reset),
-                buffer(&out),
-                strides(&self.x, form.width),
-                self.extent(division),
+                buffer(&out.tensor),
+                self.x.strides(form.width),
+                self.extent(division, out),
                 cubes,
                 form,
-                dtype_to_storage_type(self.x.dtype),
+                dtype_to_storage_type(self.like().dtype),
             );
         }
-        out
     }
 
     /// All gradients, from that of the output.
     pub(super) fn backward(&self, grad: CubeTensor) -> ConvGrads<CubeBackend> {
-        let grad = rows(grad, self.x.dtype);
-        let alignment = alignment(&self.x).min(alignment(&grad));
-        let width = width(alignment, self.shape.taps);
-        let division = divide(&self.x.client, self.shape, width, Pass::Backward);
-        self.backward_as(grad, division)
+        let (grad, d_x) = (Tokens::new(grad, self.like().dtype), self.output());
+        self.backward_into(&grad, d_x)
     }
 
-    /// All gradients, divided in this way, from that of the output in the type of `x`.
+    /// All gradients, that of `x` in a place of its own, from that of the output in the type of `x`.
+    pub(crate) fn backward_into(&self, grad: &Tokens, d_x: Tokens) -> ConvGrads<CubeBackend> {
+        let alignment = [&self.x, grad, &d_x].map(Tokens::alignment);
+        let width = width(alignment.into_iter().min().unwrap_or(1), self.shape.taps);
+        let division = divide(&self.like().client, self.shape, width, Pass::Backward);
+        self.backward_as(grad, d_x, division)
+    }
+
+    /// All gradients, divided in this way.
     pub(super) fn backward_as(
         &self,
-        grad: CubeTensor,
+        grad: &Tokens,
+        d_x: Tokens,
         division: Division,
     ) -> ConvGrads<CubeBackend> {
         let width = division.width;
         let form = self.form(division);
         let channels = self.shape.channels;
-        let d_x = empty(&self.x, self.x.shape(), self.x.dtype);
+        let dtype = self.like().dtype;
         let d_columns = match &self.initial_columns {
-            Some(columns) => empty(&self.x, columns.shape(), self.x.dtype),
-            None => empty(&self.x, [width], self.x.dtype),
+            Some(columns) => empty(self.like(), columns.shape(), dtype),
+            None => empty(self.like(), [width], dtype),
         };
         let parts = division.parts;
-        let partials = empty(&self.x, [parts, form.sums(), channels], DType::F32);
+        let partials = empty(self.like(), [parts, form.sums(), channels], DType::F32);
         // SAFETY: as for the forward kernel; rows of initial columns are numbered below K − 1, and
         // partial sums by part, parameter and vectors below the count.
         unsafe {
             backward_kernel::launch_unchecked(
-                &self.x.client,
+                &self.like().client,
                 spread(parts * self.blocks(division)),
                 CubeDim::new_2d(form.lanes as u32, form.rows as u32),
-                address_type(&[&self.x, &grad, &d_x, &partials]),
+                address_type(&[self.like(), &grad.tensor, &d_x.tensor, &partials]),
                 width,
-                buffer(&self.x),
+                buffer(self.like()),
                 buffer(&self.weight),
                 self.parameter(&self.bias),
                 self.columns(),
                 self.parameter(&self.reset),
-                buffer(&grad),
-                buffer(&d_x),
+                buffer(&grad.tensor),
+                buffer(&d_x.tensor),
                 buffer(&d_columns),
                 buffer(&partials),
-                strides(&self.x, width),
-                strides(&grad, width),
-                self.extent(division),
+                self.x.strides(width),
+                grad.strides(width),
+                self.extent(division, &d_x),
                 parts,
                 shared_sums(form),
                 form,
-                dtype_to_storage_type(self.x.dtype),
+                dtype_to_storage_type(dtype),
             );
         }
         let sums = Partials {
@@ -150,7 +212,7 @@ impl Problem {
         }
         .sum([form.sums(), channels], DType::F32);
         ConvGrads {
-            x: d_x,
+            x: d_x.tensor,
             weight: CubeBackend::float_swap_dims(part(&sums, 0..form.taps), 0, 1),
             bias: self
                 .bias
@@ -171,7 +233,7 @@ impl Problem {
             lanes: division.lanes,
             rows: division.rows,
             steps: division.steps,
-            units: Units::of(&self.x.device),
+            units: Units::of(&self.like().device),
             silu: self.options.silu,
             reverse: self.options.reverse,
             bias: self.bias.is_some(),
@@ -180,7 +242,7 @@ impl Problem {
         }
     }
 
-    fn extent(&self, division: Division) -> ExtentLaunch {
+    fn extent(&self, division: Division, out: &Tokens) -> ExtentLaunch {
         let runs = self.shape.length.div_ceil(division.run);
         ExtentLaunch::new(
             self.shape.length,
@@ -188,6 +250,7 @@ impl Problem {
             division.run,
             runs,
             runs * self.shape.batch,
+            out.strides(division.width),
         )
     }
 
@@ -203,40 +266,12 @@ impl Problem {
 
     /// The initial columns; where absent, an operand that the kernel does not read.
     fn columns(&self) -> BufferArg {
-        buffer(self.initial_columns.as_ref().unwrap_or(&self.x))
+        buffer(self.initial_columns.as_ref().unwrap_or(self.like()))
     }
 }
 
 fn buffer(tensor: &CubeTensor) -> BufferArg {
     tensor.clone().into_buffer_arg()
-}
-
-/// The tensor `[B, L, D]` in a float type, in place if the channels of a token lie side by side.
-fn rows(tensor: CubeTensor, dtype: DType) -> CubeTensor {
-    let tensor = float(tensor, dtype);
-    let (shape, strides) = (tensor.meta.shape(), tensor.meta.strides());
-    let dense = !tensor.meta.is_tiled() && (strides[2] == 1 || shape[2] == 1);
-    if dense { tensor } else { contiguous(tensor) }
-}
-
-/// Distances between sequences and between tokens, in elements; zero where there is but one.
-fn distances(tensor: &CubeTensor) -> [usize; 2] {
-    let (shape, strides) = (tensor.meta.shape(), tensor.meta.strides());
-    [0, 1].map(|axis| if shape[axis] > 1 { strides[axis] } else { 0 })
-}
-
-/// A number that divides the channels, and in elements the start of every token.
-fn alignment(tensor: &CubeTensor) -> usize {
-    let start = tensor.handle.offset_start.unwrap_or(0) as usize / tensor.dtype.size();
-    let [batch, token] = distances(tensor);
-    // The lowest bit that is set in any of them.
-    let bits = tensor.meta.shape()[2] | start | batch | token;
-    1 << bits.trailing_zeros()
-}
-
-fn strides(tensor: &CubeTensor, width: usize) -> StridesLaunch {
-    let [batch, token] = distances(tensor);
-    StridesLaunch::new(batch / width, token / width)
 }
 
 /// Sums that pass through shared memory together: all, or what 16 KiB hold.

@@ -60,7 +60,8 @@ pub(super) fn load_token<F: Float, S: Size>(
     #[comptime] form: Form,
 ) -> Vector<F, S> {
     let token = position(extent, min(number, place.end - 1), form);
-    source[place.batch * strides.batch + token * strides.token + place.vector]
+    let row = strides.first + place.batch * strides.batch + token * strides.token;
+    source[row + place.vector]
 }
 
 /// The tile of tokens that starts with number `first`.

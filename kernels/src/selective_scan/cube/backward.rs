@@ -6,7 +6,7 @@
 
 use cubecl::prelude::*;
 
-use super::form::{Extent, Form, Pitches, Walk, part, position};
+use super::form::{Extent, Form, Layouts, Walk, part, position};
 use super::stage::{
     biased, fetch, fetch_matrix, load_borders, matrix_registers, place, put, share_matrix,
     step_size,
@@ -35,7 +35,7 @@ pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
     matrices: &mut [F],
     sums: &mut [Vector<f32, C>],
     extent: Extent,
-    pitches: Pitches,
+    layouts: Layouts,
     at_state: usize,
     cubes: usize,
     #[comptime] form: Form,
@@ -123,7 +123,7 @@ pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
             grad,
             part.shared,
             rows,
-            pitches.grad,
+            &layouts.grad,
             &mut next_grad,
             &walk,
             last_tile,
@@ -133,24 +133,24 @@ pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
                 z,
                 part.shared,
                 length,
-                pitches.z,
+                &layouts.z,
                 &mut next_z,
                 &walk,
                 last_tile,
             );
         }
-        fetch_matrix::<F, S, M>(c_matrix, pitches.c, &mut next_c, &walk, last_tile);
+        fetch_matrix::<F, S, M>(c_matrix, &layouts.c, &mut next_c, &walk, last_tile);
         fetch::<F, C>(
             delta,
             part.batch,
             length,
-            pitches.delta,
+            &layouts.delta,
             &mut next_delta,
             &walk,
             first,
         );
-        fetch::<F, C>(u, part.batch, length, pitches.u, &mut next_u, &walk, first);
-        fetch_matrix::<F, S, M>(b_matrix, pitches.b, &mut next_b, &walk, first);
+        fetch::<F, C>(u, part.batch, length, &layouts.u, &mut next_u, &walk, first);
+        fetch_matrix::<F, S, M>(b_matrix, &layouts.b, &mut next_b, &walk, first);
         read_states::<f32, S, C>(kept, &mut state, mark * extent.states, &walk);
 
         for index in 0..tiles {
@@ -188,13 +188,13 @@ pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
                     delta,
                     part.batch,
                     length,
-                    pitches.delta,
+                    &layouts.delta,
                     &mut next_delta,
                     &walk,
                     ahead,
                 );
-                fetch::<F, C>(u, part.batch, length, pitches.u, &mut next_u, &walk, ahead);
-                fetch_matrix::<F, S, M>(b_matrix, pitches.b, &mut next_b, &walk, ahead);
+                fetch::<F, C>(u, part.batch, length, &layouts.u, &mut next_u, &walk, ahead);
+                fetch_matrix::<F, S, M>(b_matrix, &layouts.b, &mut next_b, &walk, ahead);
                 #[unroll]
                 for step in 0..comptime!(tile.steps) {
                     let b_step = sh_b[step * comptime!(tile.groups) + UNIT_POS_Y as usize];
@@ -319,7 +319,7 @@ pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
                             grad,
                             part.shared,
                             rows,
-                            pitches.grad,
+                            &layouts.grad,
                             &mut next_grad,
                             &walk,
                             ahead,
@@ -329,7 +329,7 @@ pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
                                 z,
                                 part.shared,
                                 length,
-                                pitches.z,
+                                &layouts.z,
                                 &mut next_z,
                                 &walk,
                                 ahead,
@@ -339,14 +339,14 @@ pub(super) fn backward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
                             delta,
                             part.batch,
                             length,
-                            pitches.delta,
+                            &layouts.delta,
                             &mut next_delta,
                             &walk,
                             ahead,
                         );
-                        fetch::<F, C>(u, part.batch, length, pitches.u, &mut next_u, &walk, ahead);
-                        fetch_matrix::<F, S, M>(b_matrix, pitches.b, &mut next_b, &walk, ahead);
-                        fetch_matrix::<F, S, M>(c_matrix, pitches.c, &mut next_c, &walk, ahead);
+                        fetch::<F, C>(u, part.batch, length, &layouts.u, &mut next_u, &walk, ahead);
+                        fetch_matrix::<F, S, M>(b_matrix, &layouts.b, &mut next_b, &walk, ahead);
+                        fetch_matrix::<F, S, M>(c_matrix, &layouts.c, &mut next_c, &walk, ahead);
                     }
                 }
                 #[unroll]

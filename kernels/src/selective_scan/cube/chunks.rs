@@ -3,7 +3,7 @@
 
 use cubecl::prelude::*;
 
-use super::form::{Extent, Form, Pitches, Walk, part};
+use super::form::{Extent, Form, Layouts, Walk, part};
 use super::stage::{
     biased, fetch, fetch_matrix, load_borders, matrix_registers, place, put, share_matrix,
     step_size,
@@ -37,7 +37,7 @@ pub(super) fn ends_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
     ends: &mut [Vector<f32, C>],
     factors: &mut [Vector<f32, C>],
     extent: Extent,
-    pitches: Pitches,
+    layouts: Layouts,
     cubes: usize,
     #[comptime] recurrence: Recurrence,
     #[comptime] form: Form,
@@ -90,7 +90,7 @@ pub(super) fn ends_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
         &mut next_grad,
         &mut next_matrix,
         &walk,
-        &pitches,
+        &layouts,
         order,
         recurrence,
     );
@@ -138,7 +138,7 @@ pub(super) fn ends_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
             &mut next_grad,
             &mut next_matrix,
             &walk,
-            &pitches,
+            &layouts,
             ahead,
             recurrence,
         );
@@ -192,7 +192,7 @@ fn fetch_tile<F: Float, O: Float, S: Size, C: Size, M: Size>(
     next_grad: &mut Array<Vector<O, C>>,
     next_matrix: &mut Array<Vector<F, M>>,
     walk: &Walk,
-    pitches: &Pitches,
+    layouts: &Layouts,
     order: usize,
     #[comptime] recurrence: Recurrence,
 ) {
@@ -203,31 +203,34 @@ fn fetch_tile<F: Float, O: Float, S: Size, C: Size, M: Size>(
         delta,
         walk.part.batch,
         length,
-        pitches.delta,
+        &layouts.delta,
         next_delta,
         walk,
         order,
     );
-    let matrix_pitch = if comptime!(adjoint) {
-        pitches.c
+    if comptime!(adjoint) {
+        fetch_matrix::<F, S, M>(matrix, &layouts.c, next_matrix, walk, order);
     } else {
-        pitches.b
-    };
-    fetch_matrix::<F, S, M>(matrix, matrix_pitch, next_matrix, walk, order);
-    if comptime!(!adjoint || form.gate) {
-        let pitch = if comptime!(adjoint) {
-            pitches.z
-        } else {
-            pitches.u
-        };
-        let sequence = if comptime!(adjoint) {
-            walk.part.shared
-        } else {
-            walk.part.batch
-        };
-        fetch::<F, C>(input, sequence, length, pitch, next_input, walk, order);
+        fetch_matrix::<F, S, M>(matrix, &layouts.b, next_matrix, walk, order);
+    }
+    let part = &walk.part;
+    if comptime!(!adjoint) {
+        fetch::<F, C>(
+            input, part.batch, length, &layouts.u, next_input, walk, order,
+        );
     }
     if comptime!(adjoint) {
+        if comptime!(form.gate) {
+            fetch::<F, C>(
+                input,
+                part.shared,
+                length,
+                &layouts.z,
+                next_input,
+                walk,
+                order,
+            );
+        }
         let rows = if comptime!(form.state) {
             length + walk.extent.states
         } else {
@@ -237,7 +240,7 @@ fn fetch_tile<F: Float, O: Float, S: Size, C: Size, M: Size>(
             grad,
             walk.part.shared,
             rows,
-            pitches.grad,
+            &layouts.grad,
             next_grad,
             walk,
             order,

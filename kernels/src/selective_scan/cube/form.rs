@@ -153,22 +153,31 @@ pub(super) struct Extent {
     pub chunk: usize,
 }
 
-/// Distances between the rows of operands, in the vectors that they are read in. Burn leaves gaps
-/// between the rows of tensors that it allocates, and a slice has its parent's rows.
+/// Where the rows of an operand lie, in the vectors that it is read in. Burn leaves gaps between the
+/// rows of tensors that it allocates, and a slice has its parent's rows.
 #[derive(CubeType, CubeLaunch, Clone, Copy, Debug)]
-pub(super) struct Pitches {
-    /// Of u.
-    pub u: usize,
-    /// Of delta.
-    pub delta: usize,
-    /// Of the gate.
-    pub z: usize,
-    /// Of B.
-    pub b: usize,
-    /// Of C.
-    pub c: usize,
-    /// Of the output's gradient.
-    pub grad: usize,
+pub(super) struct Layout {
+    /// Start of the first row.
+    pub first: usize,
+    /// From one row to the next.
+    pub pitch: usize,
+}
+
+/// Where the operands lie.
+#[derive(CubeType, CubeLaunch, Clone, Copy, Debug)]
+pub(super) struct Layouts {
+    /// u.
+    pub u: Layout,
+    /// delta.
+    pub delta: Layout,
+    /// The gate.
+    pub z: Layout,
+    /// B.
+    pub b: Layout,
+    /// C.
+    pub c: Layout,
+    /// The output's gradient.
+    pub grad: Layout,
 }
 
 /// One cube's part of the problem.

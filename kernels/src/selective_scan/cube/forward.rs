@@ -2,7 +2,7 @@
 
 use cubecl::prelude::*;
 
-use super::form::{Extent, Form, Pitches, Walk, part, position};
+use super::form::{Extent, Form, Layouts, Walk, part, position};
 use super::stage::{
     biased, fetch, fetch_matrix, load_borders, matrix_registers, place, put, share_matrix,
     step_size,
@@ -27,7 +27,7 @@ pub(super) fn forward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
     out: &mut [Vector<O, C>],
     kept: &mut [Vector<f32, C>],
     extent: Extent,
-    pitches: Pitches,
+    layouts: Layouts,
     cubes: usize,
     #[comptime] form: Form,
     #[define(F, O)] _dtypes: [ElemType; 2],
@@ -81,7 +81,7 @@ pub(super) fn forward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
         delta,
         part.batch,
         length,
-        pitches.delta,
+        &layouts.delta,
         &mut next_delta,
         &walk,
         part.from,
@@ -90,13 +90,13 @@ pub(super) fn forward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
         u,
         part.batch,
         length,
-        pitches.u,
+        &layouts.u,
         &mut next_u,
         &walk,
         part.from,
     );
-    fetch_matrix::<F, S, M>(b_matrix, pitches.b, &mut next_b, &walk, part.from);
-    fetch_matrix::<F, S, M>(c_matrix, pitches.c, &mut next_c, &walk, part.from);
+    fetch_matrix::<F, S, M>(b_matrix, &layouts.b, &mut next_b, &walk, part.from);
+    fetch_matrix::<F, S, M>(c_matrix, &layouts.c, &mut next_c, &walk, part.from);
 
     let mut order = part.from;
     while order < part.to {
@@ -131,21 +131,29 @@ pub(super) fn forward_kernel<F: Float, O: Float, S: Size, C: Size, M: Size>(
 
         // On their way while the tile is computed: its gate, and the next tile.
         if comptime!(form.gate) {
-            fetch::<F, C>(z, part.shared, length, pitches.z, &mut held_z, &walk, order);
+            fetch::<F, C>(
+                z,
+                part.shared,
+                length,
+                &layouts.z,
+                &mut held_z,
+                &walk,
+                order,
+            );
         }
         let ahead = order + comptime!(tile.steps);
         fetch::<F, C>(
             delta,
             part.batch,
             length,
-            pitches.delta,
+            &layouts.delta,
             &mut next_delta,
             &walk,
             ahead,
         );
-        fetch::<F, C>(u, part.batch, length, pitches.u, &mut next_u, &walk, ahead);
-        fetch_matrix::<F, S, M>(b_matrix, pitches.b, &mut next_b, &walk, ahead);
-        fetch_matrix::<F, S, M>(c_matrix, pitches.c, &mut next_c, &walk, ahead);
+        fetch::<F, C>(u, part.batch, length, &layouts.u, &mut next_u, &walk, ahead);
+        fetch_matrix::<F, S, M>(b_matrix, &layouts.b, &mut next_b, &walk, ahead);
+        fetch_matrix::<F, S, M>(c_matrix, &layouts.c, &mut next_c, &walk, ahead);
 
         #[unroll]
         for step in 0..comptime!(tile.steps) {

@@ -9,29 +9,52 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
 use super::NOTHING;
-use super::backward::backward_kernel;
 use super::chunks::{First, Recurrence, chain_kernel, ends_kernel};
-use super::form::{ExtentLaunch, Form, PitchesLaunch};
+use super::form::{ExtentLaunch, Form, LayoutLaunch, LayoutsLaunch};
 use super::forward::forward_kernel;
 use super::strategy::{Pass, Shape, blocks, chunk, tile};
-use crate::cube::{Partials, Rows, Units, address_type, contiguous, empty, float, part, spread};
-use crate::selective_scan::ops::{Emit, ScanGrads, ScanPlan, ScanTensors};
+use crate::cube::{Partials, Rows, Units, address_type, contiguous, empty, float, spread};
+use crate::selective_scan::ops::{Emit, ScanPlan, ScanTensors};
 
 /// A scan's operands, activations in one float type, and its sizes.
-pub(super) struct Problem {
-    u: Rows,
-    delta: Rows,
-    a: CubeTensor,
-    b: Rows,
-    c: Rows,
-    skip: Option<CubeTensor>,
-    z: Option<Rows>,
-    delta_bias: Option<CubeTensor>,
+pub(crate) struct Problem {
+    pub(super) u: Rows,
+    pub(super) delta: Rows,
+    pub(super) a: CubeTensor,
+    pub(super) b: Rows,
+    pub(super) c: Rows,
+    pub(super) skip: Option<CubeTensor>,
+    pub(super) z: Option<Rows>,
+    pub(super) delta_bias: Option<CubeTensor>,
     /// `[B, N, D]`
-    initial_state: Option<CubeTensor>,
-    reset: Option<CubeTensor>,
-    shape: Shape,
+    pub(super) initial_state: Option<CubeTensor>,
+    pub(super) reset: Option<CubeTensor>,
+    pub(super) shape: Shape,
     plan: ScanPlan,
+}
+
+/// Operands of the scan in a Mamba block of V directions; V sequences of `shape` for one of the block.
+pub(crate) struct InnerScan {
+    /// `shape.batch` is V · B.
+    pub(crate) shape: Shape,
+    /// Output of the convolution, `[VB, L, D]`.
+    pub(crate) u: CubeTensor,
+    /// Step sizes in front of bias and softplus, `[V, BL, D]`.
+    pub(crate) delta: CubeTensor,
+    /// `[V, D, N]`
+    pub(crate) a: CubeTensor,
+    /// `[V, D]`
+    pub(crate) skip: CubeTensor,
+    /// `[V, D]`
+    pub(crate) delta_bias: Option<CubeTensor>,
+    /// `[V, BL, R + 2N]`: B and C behind R other columns.
+    pub(crate) projected: CubeTensor,
+    /// R
+    pub(crate) rank: usize,
+    /// `[B, L, 2D]`: the gate is the second half of every row.
+    pub(crate) gate: CubeTensor,
+    /// `[B, L]`
+    pub(crate) reset: Option<CubeTensor>,
 }
 
 impl Problem {
@@ -71,12 +94,46 @@ impl Problem {
         }
     }
 
+    /// The scan inside of a Mamba block, over parts of larger tensors.
+    pub(crate) fn inner(scan: InnerScan, plan: ScanPlan) -> Self {
+        let InnerScan {
+            shape,
+            gate,
+            projected,
+            rank,
+            ..
+        } = scan;
+        let client = scan.u.client.clone();
+        let tile = tile(&client, shape, Pass::Forward, plan);
+        let vector = tile.matrix_vector(shape.states);
+        let matrix = |from| Rows::columns(&projected, from, shape.states, vector);
+        Self {
+            u: Rows::new(scan.u, tile.channels),
+            delta: Rows::new(scan.delta, tile.channels),
+            a: scan.a,
+            b: matrix(rank),
+            c: matrix(rank + shape.states),
+            skip: Some(scan.skip),
+            z: Some(Rows::columns(
+                &gate,
+                shape.channels,
+                shape.channels,
+                tile.channels,
+            )),
+            delta_bias: scan.delta_bias,
+            initial_state: None,
+            reset: scan.reset,
+            shape,
+            plan,
+        }
+    }
+
     /// Any operand: it knows the device and the type.
-    fn like(&self) -> &CubeTensor {
+    pub(super) fn like(&self) -> &CubeTensor {
         &self.u.tensor
     }
 
-    fn form(&self, pass: Pass) -> Form {
+    pub(super) fn form(&self, pass: Pass) -> Form {
         let like = self.like();
         let tile = tile(&like.client, self.shape, pass, self.plan);
         Form {
@@ -84,7 +141,7 @@ impl Problem {
             units: Units::of(&like.device),
             softplus: self.plan.options.delta_softplus,
             reverse: self.plan.options.reverse,
-            both: self.plan.emit == Emit::SumOfDirections,
+            both: self.both(),
             skip: self.skip.is_some(),
             gate: self.z.is_some(),
             bias: self.delta_bias.is_some(),
@@ -97,22 +154,24 @@ impl Problem {
         }
     }
 
-    /// Distances between the rows of the operands and of the output's gradient.
-    fn pitches(&self, form: Form, grad: usize) -> PitchesLaunch {
+    /// Where the operands and the output's gradient lie.
+    pub(super) fn layouts(&self, form: Form, grad: &Rows) -> LayoutsLaunch {
         let column = form.tile.channels;
         let matrix = form.tile.matrix_vector(self.shape.states);
-        PitchesLaunch::new(
-            self.u.pitch / column,
-            self.delta.pitch / column,
-            self.z.as_ref().map_or(0, |z| z.pitch / column),
-            self.b.pitch / matrix,
-            self.c.pitch / matrix,
-            grad / column,
+        let layout =
+            |rows: &Rows, vector| LayoutLaunch::new(rows.first / vector, rows.pitch / vector);
+        LayoutsLaunch::new(
+            layout(&self.u, column),
+            layout(&self.delta, column),
+            layout(self.z.as_ref().unwrap_or(&self.u), column),
+            layout(&self.b, matrix),
+            layout(&self.c, matrix),
+            layout(grad, column),
         )
     }
 
     /// Sizes, with channels in columns of `column`.
-    fn extent(&self, chunk: usize, column: usize) -> ExtentLaunch {
+    pub(super) fn extent(&self, chunk: usize, column: usize) -> ExtentLaunch {
         let Shape {
             batch,
             length,
@@ -132,7 +191,7 @@ impl Problem {
     }
 
     /// The output that the plan names, and the kept states.
-    pub(super) fn forward(&self) -> (CubeTensor, CubeTensor) {
+    pub(crate) fn forward(&self) -> (CubeTensor, CubeTensor) {
         let Shape {
             batch,
             length,
@@ -193,22 +252,27 @@ impl Problem {
                 buffer(&out),
                 buffer(&kept),
                 self.extent(chunk, form.tile.channels),
-                self.pitches(form, 0),
+                self.layouts(form, &self.u),
                 cubes,
                 form,
                 [self.element(), dtype_to_storage_type(out.dtype)],
             );
         }
-        (self.sum_of_directions(form, out, 0), kept)
+        let out = if form.both {
+            self.sum_of_directions(out, 0)
+        } else {
+            out
+        };
+        (out, kept)
     }
 
     /// Tokens per chunk.
-    fn chunk(&self, form: Form, pass: Pass) -> usize {
+    pub(super) fn chunk(&self, form: Form, pass: Pass) -> usize {
         chunk(&self.like().client, self.shape, form.tile, pass, self.plan)
     }
 
     /// The values that enter every chunk, `[B, chunks, N, D]`.
-    fn chained(
+    pub(super) fn chained(
         &self,
         form: Form,
         chunk: usize,
@@ -252,7 +316,7 @@ impl Problem {
                 buffer(&ends),
                 buffer(&factors),
                 self.extent(chunk, form.tile.channels),
-                self.pitches(form, grad.pitch),
+                self.layouts(form, grad),
                 cubes,
                 recurrence,
                 form,
@@ -275,149 +339,8 @@ impl Problem {
         ends
     }
 
-    /// All gradients, from the kept states and the gradient of the output.
-    pub(super) fn backward(&self, kept: CubeTensor, grad: CubeTensor) -> ScanGrads<CubeBackend> {
-        let Shape {
-            batch,
-            length,
-            channels,
-            groups,
-            states,
-        } = self.shape;
-        let mut form = self.form(Pass::Backward);
-        let grad = if form.state {
-            Rows::new(contiguous(grad), form.tile.channels)
-        } else {
-            Rows::new(grad, form.tile.channels)
-        };
-        let chunk = self.chunk(form, Pass::Backward);
-        let chunks = length.div_ceil(chunk);
-        let carries = if chunks > 1 {
-            form.start = true;
-            let first = if form.state {
-                (First::Grad, &grad.tensor)
-            } else {
-                (First::Zero, &self.a)
-            };
-            Some(self.chained(form, chunk, Recurrence::Adjoint, &grad, first))
-        } else {
-            None
-        };
-
-        let dtype = self.like().dtype;
-        let elements = batch * length * channels;
-        let grads = empty(self.like(), [3, batch, length, channels], dtype);
-        let per_group = blocks(self.shape, form.tile) / groups;
-        let matrix = batch * length * groups * states;
-        let parts = batch * chunks;
-        let directions = if form.both { 2 } else { 1 };
-        let column = form.tile.channels;
-        // Behind the sums, in elements: the gradient of the initial state.
-        let at_state = parts * (states + 2) * channels;
-        let sums = empty(
-            self.like(),
-            [at_state + batch * states * channels],
-            DType::F32,
-        );
-        let matrices = empty(self.like(), [2 * per_group * matrix], dtype);
-        let cubes = parts * blocks(self.shape, form.tile);
-        // SAFETY: as for the forward kernel; partial sums stay within their ranges.
-        unsafe {
-            backward_kernel::launch_unchecked(
-                &self.like().client,
-                spread(cubes),
-                CubeDim::new_2d(form.tile.lanes as u32, form.tile.groups as u32),
-                address_type(&[&grads, &matrices, &sums, &kept, &grad.tensor]),
-                form.tile.states,
-                column,
-                form.tile.matrix_vector(self.shape.states),
-                buffer(&self.u.tensor),
-                buffer(&self.delta.tensor),
-                buffer(&self.a),
-                buffer(&self.b.tensor),
-                buffer(&self.c.tensor),
-                self.parameter(&self.skip),
-                self.activation(&self.z),
-                self.parameter(&self.delta_bias),
-                self.parameter(&self.reset),
-                buffer(&kept),
-                self.parameter(&carries),
-                buffer(&grad.tensor),
-                buffer(&grads),
-                buffer(&matrices),
-                buffer(&sums),
-                self.extent(chunk, column),
-                self.pitches(form, grad.pitch),
-                at_state / column,
-                cubes,
-                form,
-                [self.element(), dtype_to_storage_type(grad.tensor.dtype)],
-            );
-        }
-
-        let activation = |index: usize| part(&grads, index * elements, [batch, length, channels]);
-        // Of the gate, which both directions share, the two gradients are summed.
-        let z = self.z.as_ref().map(|_| match form.both {
-            true => self.sum_of_directions(form, grads.clone(), 2 * elements),
-            false => activation(2),
-        });
-        let matrix_grads = Partials {
-            tensor: &matrices,
-            offset: 0,
-            sums: 1,
-            rows: per_group,
-        }
-        .sum([2, batch, length, groups, states], dtype);
-        let matrix_grad = |index: usize| {
-            part(
-                &matrix_grads,
-                index * matrix,
-                [batch, length, groups, states],
-            )
-        };
-        let parameters = Partials {
-            tensor: &sums,
-            offset: 0,
-            sums: directions,
-            rows: parts / directions,
-        }
-        .sum([directions, states + 2, channels], DType::F32);
-        let rows = |from: usize, count: usize| {
-            let slices = [(0, directions), (from, from + count), (0, channels)];
-            let slices = slices.map(|(from, to)| (from as isize..to as isize).into());
-            CubeBackend::float_slice(parameters.clone(), &slices)
-        };
-        let channel_grad =
-            |row: usize| CubeBackend::float_reshape(rows(row, 1), [directions * channels].into());
-        let a = CubeBackend::float_swap_dims(rows(0, states), 1, 2);
-        let state = || {
-            let shape = [batch, states, channels];
-            let state = part(&sums, at_state, shape);
-            CubeBackend::float_swap_dims(state, 1, 2)
-        };
-        ScanGrads {
-            u: activation(0),
-            delta: activation(1),
-            a: CubeBackend::float_reshape(a, [directions * channels, states].into()),
-            b: matrix_grad(0),
-            c: matrix_grad(1),
-            skip: self.skip.as_ref().map(|_| channel_grad(states)).into(),
-            z: z.into(),
-            delta_bias: self
-                .delta_bias
-                .as_ref()
-                .map(|_| channel_grad(states + 1))
-                .into(),
-            initial_state: self.initial_state.as_ref().map(|_| state()).into(),
-        }
-    }
-
-    /// Where both directions ran: the sum of the two halves of `tensor`'s elements from `offset`,
-    /// `[B / 2, L, D]`. Else `tensor`.
-    fn sum_of_directions(&self, form: Form, tensor: CubeTensor, offset: usize) -> CubeTensor {
-        if !form.both {
-            return tensor;
-        }
+    /// The sum of both directions' `[B, L, D]`, which lie in `tensor` from element `offset`.
+    pub(super) fn sum_of_directions(&self, tensor: CubeTensor, offset: usize) -> CubeTensor {
         let Shape {
             batch,
             length,
@@ -434,21 +357,26 @@ impl Problem {
         .sum([batch / 2, length, channels], dtype)
     }
 
-    fn element(&self) -> ElemType {
+    /// True if two directions run.
+    pub(super) fn both(&self) -> bool {
+        self.plan.emit == Emit::SumOfDirections
+    }
+
+    pub(super) fn element(&self) -> ElemType {
         dtype_to_storage_type(self.like().dtype)
     }
 
     /// A 32-bit operand; where absent, one that the kernel does not read.
-    fn parameter(&self, tensor: &Option<CubeTensor>) -> BufferArg {
+    pub(super) fn parameter(&self, tensor: &Option<CubeTensor>) -> BufferArg {
         buffer(tensor.as_ref().unwrap_or(&self.a))
     }
 
     /// An operand in the type of `u`; where absent, one that the kernel does not read.
-    fn activation(&self, rows: &Option<Rows>) -> BufferArg {
+    pub(super) fn activation(&self, rows: &Option<Rows>) -> BufferArg {
         buffer(&rows.as_ref().unwrap_or(&self.u).tensor)
     }
 }
 
-fn buffer(tensor: &CubeTensor) -> BufferArg {
+pub(super) fn buffer(tensor: &CubeTensor) -> BufferArg {
     tensor.clone().into_buffer_arg()
 }

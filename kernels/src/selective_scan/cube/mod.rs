@@ -8,7 +8,8 @@
 //! | `states.rs` | a unit's states |
 //! | `forward.rs`, `backward.rs` | the two kernels |
 //! | `chunks.rs` | parallelism along the sequence |
-//! | `launch.rs` | operands, workspaces and launches |
+//! | `launch.rs` | operands, and the launches of the forward pass |
+//! | `gradients.rs` | the launch of the backward pass, and what becomes of its results |
 
 #![allow(
     clippy::collapsible_if,
@@ -21,6 +22,7 @@ mod backward;
 mod chunks;
 mod form;
 mod forward;
+mod gradients;
 mod launch;
 mod stage;
 mod states;
@@ -32,12 +34,12 @@ use burn::backend::tensor::FloatTensor;
 use burn_cubecl::CubeBackend;
 
 use super::ops::{ScanGrads, ScanPlan, ScanTensors, SelectiveScanBackward, SelectiveScanOps};
-use launch::Problem;
-
-pub(super) use strategy::interval;
+pub(crate) use gradients::Gradients;
+pub(crate) use launch::{InnerScan, Problem};
+pub(crate) use strategy::{Shape, interval};
 
 /// Elements of a tensor that stands for kept states which nobody wants: what a kernel reads at once.
-pub(super) const NOTHING: usize = 4;
+pub(crate) const NOTHING: usize = 4;
 
 impl SelectiveScanOps for CubeBackend {
     fn selective_scan_forward(

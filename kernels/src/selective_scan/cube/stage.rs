@@ -6,7 +6,7 @@
 
 use cubecl::prelude::*;
 
-use super::form::{Form, Part, Walk, position};
+use super::form::{Form, Layout, Part, Walk, position};
 use crate::cube::math::softplus;
 
 /// Where one of a unit's column elements lies.
@@ -59,14 +59,13 @@ pub(super) fn place(walk: &Walk, order: usize, #[comptime] i: usize) -> Place {
     }
 }
 
-/// This unit's elements of one tile of sequence `sequence` of `source`, `[B, rows, D]`, whose rows are
-/// `pitch` columns apart.
+/// This unit's elements of one tile of sequence `sequence` of `source`, `[B, rows, D]`.
 #[cube]
 pub(super) fn fetch<F: Float, C: Size>(
     source: &[Vector<F, C>],
     sequence: usize,
     rows: usize,
-    pitch: usize,
+    layout: &Layout,
     values: &mut Array<Vector<F, C>>,
     walk: &Walk,
     order: usize,
@@ -79,17 +78,18 @@ pub(super) fn fetch<F: Float, C: Size>(
         for i in 0..share {
             let place = place(walk, order + comptime!(f * form.tile.flush), i);
             let row = sequence * rows + position(walk, place.number);
-            values[comptime!(f * share + i)] = source[row * pitch + place.column];
+            values[comptime!(f * share + i)] =
+                source[layout.first + row * layout.pitch + place.column];
         }
     }
 }
 
 /// A unit's vectors of one tile of B or C, as numbers. M is the vector length of the buffer: that of
-/// a unit's states if these are whole, else one; rows are `pitch` such vectors apart.
+/// a unit's states if these are whole, else one.
 #[cube]
 pub(super) fn fetch_matrix<F: Float, S: Size, M: Size>(
     matrix: &[Vector<F, M>],
-    pitch: usize,
+    layout: &Layout,
     values: &mut Array<Vector<F, M>>,
     walk: &Walk,
     order: usize,
@@ -103,15 +103,15 @@ pub(super) fn fetch_matrix<F: Float, S: Size, M: Size>(
         let index = i * comptime!(form.tile.units()) + UNIT_POS as usize;
         let number = min(order + index / groups, part.to - 1);
         let token = part.batch * extent.length + position(walk, number);
-        let row = token * extent.groups + part.group;
+        let row = layout.first + (token * extent.groups + part.group) * layout.pitch;
         if comptime!(form.whole_states) {
-            values[i] = matrix[row * pitch + index % groups];
+            values[i] = matrix[row + index % groups];
         } else {
             let first = (index % groups) * comptime!(form.tile.states);
             #[unroll]
             for j in 0..S::value() {
                 let state = min(first + j, extent.states - 1);
-                values[comptime!(i * form.tile.states + j)] = matrix[row * pitch + state];
+                values[comptime!(i * form.tile.states + j)] = matrix[row + state];
             }
         }
     }

@@ -7,11 +7,16 @@ use crate::selective_scan::ops::ScanPlan;
 
 /// Sizes that a strategy depends on.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Shape {
+pub(crate) struct Shape {
+    /// Sequences.
     pub batch: usize,
+    /// Tokens per sequence.
     pub length: usize,
+    /// Channels.
     pub channels: usize,
+    /// Groups of channels that share B and C.
     pub groups: usize,
+    /// States per channel.
     pub states: usize,
 }
 

@@ -1,10 +1,12 @@
-//! Timing of operators.
+//! Timing of the selective scan.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use burn::tensor::{DType, Device, Distribution, Tensor, capture};
+use burn::tensor::{DType, Device, Distribution, Tensor};
 use elapid_kernels::selective_scan::{ScanInput, ScanOptions, Tuning, reference, selective_scan};
 use serde::Serialize;
+
+use super::clock::median;
 
 /// Median times of one implementation of the selective scan.
 #[derive(Clone, Debug, Serialize)]
@@ -127,36 +129,4 @@ fn operands([b, d, l, n]: [usize; 4], device: &Device, dtype: DType) -> ScanInpu
     .with_skip(leaf(Tensor::random([d], normal, float), track))
     .with_gate(leaf(Tensor::random([b, l, d], normal, on), track))
     .with_delta_bias(leaf(Tensor::random([d], uniform(0.0, 0.5), float), track))
-}
-
-/// Rounds of which the median is taken.
-const ROUNDS: usize = 7;
-/// A round lasts at least this long, so that the clock and the launch of a graph do not count.
-const ROUND: Duration = Duration::from_millis(20);
-
-/// Median milliseconds of `run`, recorded once as a hardware graph where the device has those.
-fn median<T>(device: &Device, run: impl FnMut() -> T) -> (f64, bool) {
-    let mut graph = capture(device, run);
-    let hardware = graph.is_hardware();
-    let mut round = |times: usize| {
-        // A device that cannot drain its queue fails the next operation, with its own message.
-        let _ = device.sync();
-        let start = Instant::now();
-        for _ in 0..times {
-            // SAFETY: the operands live as long as the closure, nothing else uses the device, and
-            // nobody reads the output.
-            let _ = unsafe { graph.replay() };
-        }
-        let _ = device.sync();
-        start.elapsed()
-    };
-    round(1);
-    let times = (ROUND.as_secs_f64() / round(1).as_secs_f64())
-        .ceil()
-        .max(1.0) as usize;
-    let mut rounds: Vec<f64> = (0..ROUNDS)
-        .map(|_| round(times).as_secs_f64() * 1e3 / times as f64)
-        .collect();
-    rounds.sort_by(f64::total_cmp);
-    (rounds[ROUNDS / 2], hardware)
 }
