@@ -18,10 +18,13 @@
 #[cfg(feature = "gpu")]
 mod cube;
 mod flex;
+#[cfg(feature = "gpu")]
+pub mod kept;
 mod native;
 #[cfg(test)]
 mod testing;
 
+pub mod add_norm;
 pub mod causal_conv1d;
 pub mod mamba_inner;
 pub mod selective_scan;

@@ -1,10 +1,10 @@
 //! The pre-norm residual block of Mamba and Vim.
 
 use burn::module::Module;
-use burn::tensor::{DType, Tensor};
+use burn::tensor::Tensor;
 
 use crate::mixer::Mixer;
-use crate::{Noise, Norm, drop_path};
+use crate::{Noise, Norm, path_scale};
 
 /// Add, normalise, mix: the order of the official code, where the sum with the residual stream
 /// comes first and the mixer's output leaves un-added.
@@ -48,16 +48,12 @@ impl Block {
         residual: Option<Tensor<3>>,
         noise: Option<&mut Noise>,
     ) -> (Tensor<3>, Tensor<3>) {
-        let dtype = hidden.dtype();
-        let residual = match residual {
-            Some(residual) => {
-                let stream = residual.dtype();
-                residual + drop_path(hidden, self.drop_path, noise).cast(stream)
-            }
-            None if self.residual_in_fp32 => hidden.cast(DType::F32),
-            None => hidden,
-        };
-        let normal = self.norm.forward(residual.clone()).cast(dtype);
+        let scale = residual
+            .as_ref()
+            .and_then(|_| path_scale(&hidden, self.drop_path, noise));
+        let (normal, residual) = self
+            .norm
+            .add(hidden, residual, scale, self.residual_in_fp32);
         (self.mixer.forward(normal), residual)
     }
 
@@ -69,9 +65,8 @@ impl Block {
         rate: f64,
         noise: Option<&mut Noise>,
     ) -> Tensor<3> {
-        let (dtype, stream) = (hidden.dtype(), residual.dtype());
-        norm.forward(residual + drop_path(hidden, rate, noise).cast(stream))
-            .cast(dtype)
+        let scale = path_scale(&hidden, rate, noise);
+        norm.add(hidden, Some(residual), scale, true).0
     }
 }
 

@@ -1,23 +1,16 @@
 //! Dropout of elements, and of whole samples of a residual branch (stochastic depth, arXiv 1603.09382).
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{DType, Tensor, TensorData};
 
 use crate::Noise;
 
-/// Zeroes whole samples of a residual branch with probability `rate` and scales the others by
-/// `1 / (1 − rate)`; the identity without noise (evaluation) or at rate 0.
-///
-/// # Shapes
-///
-/// - x, output `[B, L, D]`
-pub fn drop_path(x: Tensor<3>, rate: f64, noise: Option<&mut Noise>) -> Tensor<3> {
-    let Some(noise) = noise.filter(|_| rate > 0.0) else {
-        return x;
-    };
-    let [batch, _, _] = x.dims();
-    let factors = TensorData::new(noise.keep_factors(batch, rate), [batch, 1, 1]);
-    let factors = Tensor::<3>::from_data(factors, (&x.device(), x.dtype()));
-    x * factors
+/// What drop path multiplies each sample of a residual branch `[B, L, D]` by: 0 with probability `rate`, else
+/// `1 / (1 − rate)`, `[B]`, 32-bit. None without noise (evaluation) or at rate 0.
+pub fn path_scale(branch: &Tensor<3>, rate: f64, noise: Option<&mut Noise>) -> Option<Tensor<1>> {
+    let noise = noise.filter(|_| rate > 0.0)?;
+    let [batch, _, _] = branch.dims();
+    let factors = TensorData::new(noise.keep_factors(batch, rate), [batch]);
+    Some(Tensor::from_data(factors, (&branch.device(), DType::F32)))
 }
 
 /// Zeroes elements with probability `rate` and scales the others by `1 / (1 − rate)`; the identity
@@ -40,15 +33,10 @@ mod tests {
     #[test]
     fn samples_are_dropped_whole_and_the_mean_is_kept() {
         let x = Tensor::<3>::ones([2000, 2, 3], &Device::flex());
-        let y = drop_path(x, 0.25, Some(&mut Noise::new(1)));
-        let values = y.into_data().try_to_vec::<f32>().unwrap();
-        let dropped = values
-            .chunks(6)
-            .filter(|sample| sample.iter().all(|&v| v == 0.0))
-            .count();
-        let kept = values
-            .chunks(6)
-            .filter(|s| s.iter().all(|&v| (v - 4.0 / 3.0).abs() < 1e-6));
+        let scale = path_scale(&x, 0.25, Some(&mut Noise::new(1))).unwrap();
+        let values = scale.into_data().try_to_vec::<f32>().unwrap();
+        let dropped = values.iter().filter(|&&v| v == 0.0).count();
+        let kept = values.iter().filter(|&&v| (v - 4.0 / 3.0).abs() < 1e-6);
         assert_eq!(dropped + kept.count(), 2000);
         assert!((400..600).contains(&dropped));
     }
@@ -56,6 +44,7 @@ mod tests {
     #[test]
     fn evaluation_is_the_identity() {
         let x = Tensor::<3>::ones([4, 2, 3], &Device::flex());
-        assert_eq!(drop_path(x.clone(), 0.5, None).into_data(), x.into_data());
+        assert!(path_scale(&x, 0.5, None).is_none());
+        assert_eq!(dropout(x.clone(), 0.5, None).into_data(), x.into_data());
     }
 }

@@ -2,6 +2,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::{DType, Tensor};
+use elapid_kernels::add_norm::{AddNormInput, AddNormOptions, NormKind, add_norm};
 
 use crate::Init;
 
@@ -76,6 +77,44 @@ impl Norm {
             true => Self::Rms(RmsNorm::new(init, width, epsilon)),
             false => Self::Layer(LayerNorm::new(init, width, epsilon)),
         }
+    }
+
+    /// Adds `hidden`, scaled per sequence, to the residual stream and normalises the sum: the normalised sum in the
+    /// type of `hidden`, and the new stream. Without a stream, one starts, in 32 bits or in the type of `hidden`.
+    ///
+    /// # Shapes
+    ///
+    /// - hidden, residual, both outputs `[B, L, D]`
+    /// - row_scale `[B]`
+    pub fn add(
+        &self,
+        hidden: Tensor<3>,
+        residual: Option<Tensor<3>>,
+        row_scale: Option<Tensor<1>>,
+        residual_in_fp32: bool,
+    ) -> (Tensor<3>, Tensor<3>) {
+        let (kind, epsilon, weight, bias) = match self {
+            Self::Rms(norm) => (NormKind::Rms, norm.epsilon, &norm.weight, None),
+            Self::Layer(norm) => (
+                NormKind::Layer,
+                norm.epsilon,
+                &norm.weight,
+                Some(norm.bias.val()),
+            ),
+        };
+        let input = AddNormInput {
+            hidden,
+            residual,
+            row_scale,
+            weight: weight.val(),
+            bias,
+        };
+        let options = AddNormOptions {
+            kind,
+            epsilon,
+            residual_in_fp32,
+        };
+        add_norm(input, options)
     }
 
     /// Shape-preserving; the result is 32-bit.

@@ -15,6 +15,7 @@ pub struct Trainer<T: Task> {
     pub(crate) sources: Sources<T::Batch>,
     pub(crate) rules: Rules<T>,
     pub(crate) stop: StopFlag,
+    pub(crate) preparation: Option<String>,
 }
 
 /// Gives the rule of each parameter.
@@ -55,6 +56,7 @@ impl<T: Task> Trainer<T> {
             sources,
             rules: Box::new(|_| Vec::new()),
             stop: StopFlag::default(),
+            preparation: None,
         }
     }
 
@@ -70,6 +72,12 @@ impl<T: Task> Trainer<T> {
     /// Ends the run after a step and a checkpoint as soon as `stop` is set.
     pub fn stop_on(mut self, stop: StopFlag) -> Self {
         self.stop = stop;
+        self
+    }
+
+    /// Says in front of the first step what that step prepares, and afterwards how long it took.
+    pub fn preparing(mut self, what: impl Into<String>) -> Self {
+        self.preparation = Some(what.into());
         self
     }
 

@@ -8,6 +8,8 @@ use cubecl::prelude::*;
 use super::tensors::{empty, part, spread};
 
 const UNITS: usize = 256;
+/// Rows that are summed at a time where there are very many.
+const BLOCK: usize = 64;
 
 /// Rows of partial results, all of one length, that lie one behind the other in a tensor.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +32,9 @@ impl Partials<'_> {
         let elements = shape.num_elements();
         if self.rows == 1 && dtype == self.tensor.dtype {
             return part(self.tensor, self.offset, shape);
+        }
+        if self.rows >= 8 * BLOCK && self.rows.is_multiple_of(BLOCK) {
+            return self.in_two_stages(shape, dtype);
         }
         let sum = empty(self.tensor, shape, dtype);
         let length = elements / self.sums;
@@ -64,6 +69,25 @@ impl Partials<'_> {
             );
         }
         sum
+    }
+
+    /// First blocks of rows, then their sums: more units are at work, each on fewer rows.
+    fn in_two_stages(self, shape: Shape, dtype: DType) -> CubeTensor {
+        let blocks = self.rows / BLOCK;
+        let length = shape.num_elements() / self.sums;
+        let first = Self {
+            sums: self.sums * blocks,
+            rows: BLOCK,
+            ..self
+        }
+        .sum([self.sums * blocks, length], DType::F32);
+        Partials {
+            tensor: &first,
+            offset: 0,
+            sums: self.sums,
+            rows: blocks,
+        }
+        .sum(shape, dtype)
     }
 }
 

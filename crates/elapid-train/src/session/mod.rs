@@ -135,8 +135,17 @@ impl<'a, T: Task> Session<'a, T> {
                 self.save(&task)?;
                 return Ok((task, Some(signal)));
             }
+            let is_first = self.state.step == first;
+            if let (true, Some(what)) = (is_first, &trainer.preparation) {
+                self.progress.say(what);
+            }
             let started = Instant::now();
             task = self.step(task, batches.next())?;
+            if is_first && trainer.preparation.is_some() {
+                let seconds = started.elapsed().as_secs_f64();
+                self.progress
+                    .say(&format!("first step after {seconds:.1} s"));
+            }
             self.interval.spent(started.elapsed());
             self.progress.step(self.state.step);
             if self.is_due(trainer.config.log_every) {

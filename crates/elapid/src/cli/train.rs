@@ -81,9 +81,17 @@ fn trainer(
     let config = registry::train_config(plan, sources.train.batches_per_epoch() as u64);
     let stop = StopFlag::on_signals().map_err(Failure::run)?;
     let plan = plan.clone();
-    Ok(Trainer::new(dir, config, device, sources)
+    let is_gpu = registry::is_gpu(&device);
+    let trainer = Trainer::new(dir, config, device, sources)
         .with_rules(move |task| registry::param_rules(&plan, task))
-        .stop_on(stop))
+        .stop_on(stop);
+    Ok(if is_gpu {
+        trainer.preparing(
+            "compiling and tuning GPU kernels; they are kept, so the next run starts at once",
+        )
+    } else {
+        trainer
+    })
 }
 
 fn finish(path: &std::path::Path, outcome: elapid::train::Outcome) -> Result<(), Failure> {

@@ -91,20 +91,61 @@ pub fn device(name: &str) -> Result<Device, DeviceError> {
     }
 }
 
-/// What `auto` stands for in this build: its first GPU backend, else the CPU. Other names stay.
+/// What `auto` stands for on this machine: the first GPU backend of this build that finds a card, else the CPU.
+/// Other names stay.
 pub fn resolve(name: &str) -> &str {
     let compiled = ["cuda", "rocm", "metal", "vulkan", "wgpu"];
     match name {
         "auto" => compiled
             .into_iter()
-            .find(|kind| gpu(kind, None, kind).is_ok())
+            .find(|kind| has_driver(kind) && gpu(kind, None, kind).is_ok_and(|d| is_card(&d)))
             .unwrap_or("cpu"),
         name => name,
     }
 }
 
-#[allow(unused_variables)] // the number is read where a GPU backend is compiled in
+/// True unless tensors are computed on the CPU.
+pub fn is_gpu(device: &Device) -> bool {
+    *device != Device::flex()
+}
+
+/// False where a backend would not even load; it aborts then.
+fn has_driver(kind: &str) -> bool {
+    let any = |paths: &[&str]| paths.iter().any(|path| std::path::Path::new(path).exists());
+    match kind {
+        "cuda" => any(&[
+            "/dev/nvidiactl",
+            "/dev/dxg",
+            "C:\\Windows\\System32\\nvcuda.dll",
+        ]),
+        "rocm" => any(&["/dev/kfd"]),
+        _ => true,
+    }
+}
+
+/// True unless a program plays the card, which is slower than the CPU backend.
+#[allow(unused_variables)] // without a GPU backend there is nothing to ask
+fn is_card(device: &Device) -> bool {
+    #[cfg(feature = "gpu")]
+    return device
+        .identity()
+        .is_some_and(|identity| identity.physical.is_some());
+    #[cfg(not(feature = "gpu"))]
+    false
+}
+
+/// The device of a GPU backend; kernels that it compiles and tunes are kept for the next run.
 fn gpu(kind: &str, number: Option<usize>, name: &str) -> Result<Device, DeviceError> {
+    #[cfg(feature = "gpu")]
+    elapid_kernels::kept::keep();
+    let device = backend(kind, number, name)?;
+    #[cfg(feature = "gpu")]
+    elapid_kernels::kept::keep_for(&device);
+    Ok(device)
+}
+
+#[allow(unused_variables)] // the number is read where a GPU backend is compiled in
+fn backend(kind: &str, number: Option<usize>, name: &str) -> Result<Device, DeviceError> {
     match kind {
         #[cfg(feature = "cuda")]
         "cuda" => Ok(Device::cuda(number.unwrap_or(0))),

@@ -134,9 +134,15 @@ impl Problem {
 
     /// The columns of `projected` that belong to the step size, in place, `[V, BL, R]`.
     pub(super) fn low_rank(&self, projected: &CubeTensor) -> CubeTensor {
-        let shape = [self.directions(), self.rows(), self.rank];
-        let ranges = shape.map(|size| (0..size as isize).into());
-        CubeBackend::float_slice(projected.clone(), &ranges)
+        let mut meta = projected.meta.clone();
+        meta.shape = [self.directions(), self.rows(), self.rank].into();
+        CubeTensor::new(
+            projected.client.clone(),
+            projected.handle.clone(),
+            *meta,
+            projected.device.clone(),
+            projected.dtype,
+        )
     }
 
     /// The scan of all directions.
