@@ -23,6 +23,22 @@ pub struct ImageBatch {
     pub shape: [usize; 4],
 }
 
+impl ImageBatch {
+    /// The batch in parts of `images`, the last of which may be smaller, in order.
+    pub fn split(self, images: usize) -> Vec<Self> {
+        let [_, c, h, w] = self.shape;
+        let pixels = self.pixels.chunks(images * c * h * w);
+        let parts = pixels.zip(self.labels.chunks(images));
+        parts
+            .map(|(pixels, labels)| Self {
+                pixels: pixels.to_vec(),
+                labels: labels.to_vec(),
+                shape: [labels.len(), c, h, w],
+            })
+            .collect()
+    }
+}
+
 /// Batches in order; ends after the first error.
 pub type Batches = Box<dyn Iterator<Item = Result<ImageBatch, DataError>> + Send>;
 

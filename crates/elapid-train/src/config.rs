@@ -1,5 +1,7 @@
 //! The settings of a run.
 
+use std::time::Duration;
+
 use crate::{Schedule, TrainError};
 
 /// Everything a training run is told besides task, data and device.
@@ -31,6 +33,10 @@ pub struct TrainConfig {
     pub test_weights: TestWeights,
     /// Steps between lines in the log; at least 1.
     pub log_every: u64,
+    /// Samples that are processed at a time, at least 1; a step still takes a whole batch.
+    pub micro_batch: Option<usize>,
+    /// How long one process trains before it stops with a checkpoint.
+    pub max_duration: Option<Duration>,
 }
 
 /// Which weights the final test uses.
@@ -51,6 +57,7 @@ impl TrainConfig {
             ("checkpoint_every", self.checkpoint_every),
             ("keep_last", self.keep_last as u64),
             ("log_every", self.log_every),
+            ("micro_batch", self.micro_batch.unwrap_or(1) as u64),
         ];
         match counts.into_iter().find(|(_, count)| *count == 0) {
             Some((name, _)) => Err(TrainError::Setting {

@@ -11,6 +11,7 @@ mod config;
 mod error;
 mod evaluate;
 mod files;
+mod gradients;
 mod interval;
 mod metrics_log;
 mod noise;

@@ -15,6 +15,18 @@ impl Noise {
         Self { seed, step }
     }
 
+    /// The noise of part `index` of the step's batch, where it is processed in parts. That of part 0 is the
+    /// step's own.
+    pub(crate) fn of_part(self, index: u64) -> Self {
+        match index {
+            0 => self,
+            index => Self {
+                seed: mix(self.seed ^ mix(index)),
+                ..self
+            },
+        }
+    }
+
     /// A seed for one use of randomness within the step.
     ///
     /// `purpose` tells the uses apart, for instance drop path in layer 3 from dropout in layer 4.
@@ -47,6 +59,14 @@ mod tests {
         assert_eq!(mix(0), 0xE220_A839_7B1D_CDAF);
         assert_eq!(mix(golden), 0x6E78_9E6A_A1B9_65F4);
         assert_eq!(mix(golden.wrapping_mul(2)), 0x06C4_5D18_8009_454F);
+    }
+
+    #[test]
+    fn parts_of_a_batch_have_noise_of_their_own() {
+        let noise = Noise::new(3, 4);
+        assert_eq!(noise.of_part(0), noise);
+        let keys: BTreeSet<u64> = (0..50).map(|i| noise.of_part(i).key(0)).collect();
+        assert_eq!(keys.len(), 50);
     }
 
     #[test]

@@ -28,6 +28,38 @@ pub enum Decay {
         /// Learning rate that the cosine reaches after the last step.
         min_lr: f64,
     },
+    /// `(1 − done)^power` of the way from the peak to `min_lr`, where `done` is the share of the steps after the
+    /// warm-up; power 1 is a straight line.
+    Polynomial {
+        /// Learning rate after the last step.
+        min_lr: f64,
+        /// The power.
+        power: f64,
+    },
+    /// The peak, then a straight line in the last steps (warm-up, stable, decay; arXiv 2404.06395).
+    Wsd {
+        /// Steps of the line.
+        steps: u64,
+        /// Learning rate after the last step.
+        min_lr: f64,
+    },
+    /// A drop every so many steps, as PyTorch's `StepLR`.
+    Step {
+        /// Steps between two drops; at least 1.
+        every: u64,
+        /// What the rate is multiplied by.
+        gamma: f64,
+    },
+    /// Half a cosine up to the peak and half a cosine down, as PyTorch's `OneCycleLR`; there is no other
+    /// warm-up.
+    OneCycle {
+        /// Share of the run in which the rate rises.
+        rise: f64,
+        /// The peak over the first rate.
+        div_factor: f64,
+        /// The first rate over the last.
+        final_div_factor: f64,
+    },
 }
 
 impl Schedule {
@@ -37,15 +69,45 @@ impl Schedule {
             let done = step as f64 / self.warmup_steps as f64;
             return self.warmup_lr + (self.lr - self.warmup_lr) * done;
         }
+        let length = total_steps.saturating_sub(self.warmup_steps).max(1);
+        let done = (step - self.warmup_steps).min(length) as f64 / length as f64;
         match self.decay {
             Decay::Constant => self.lr,
-            Decay::Cosine { min_lr } => {
-                let length = total_steps.saturating_sub(self.warmup_steps).max(1);
-                let done = (step - self.warmup_steps).min(length) as f64 / length as f64;
-                min_lr + 0.5 * (self.lr - min_lr) * (1.0 + (PI * done).cos())
+            Decay::Cosine { min_lr } => half_cosine(self.lr, min_lr, done),
+            Decay::Polynomial { min_lr, power } => {
+                min_lr + (self.lr - min_lr) * (1.0 - done).powf(power)
+            }
+            Decay::Wsd { steps, min_lr } => {
+                let left = total_steps.saturating_sub(step) as f64 / steps.max(1) as f64;
+                min_lr + (self.lr - min_lr) * left.min(1.0)
+            }
+            Decay::Step { every, gamma } => {
+                let drops = (step - self.warmup_steps) / every.max(1);
+                self.lr * gamma.powf(drops as f64)
+            }
+            Decay::OneCycle {
+                rise,
+                div_factor,
+                final_div_factor,
+            } => {
+                let first = self.lr / div_factor;
+                let top = rise * total_steps as f64 - 1.0;
+                let end = total_steps.saturating_sub(1) as f64;
+                let step = (step as f64).min(end);
+                if step <= top {
+                    half_cosine(first, self.lr, step / top.max(1.0))
+                } else {
+                    let done = (step - top) / (end - top).max(1.0);
+                    half_cosine(self.lr, first / final_div_factor, done)
+                }
             }
         }
     }
+}
+
+/// From `from` to `to` along half a period of a cosine.
+fn half_cosine(from: f64, to: f64, done: f64) -> f64 {
+    to + 0.5 * (from - to) * (1.0 + (PI * done).cos())
 }
 
 #[cfg(test)]
@@ -83,6 +145,52 @@ mod tests {
             // Past its end the cosine stays down instead of rising again.
             (200, 1e-5),
         ];
+        assert_rates(schedule, &expected);
+    }
+
+    #[test]
+    fn straight_lines_and_powers() {
+        let schedule = |decay| Schedule {
+            lr: 1.0,
+            warmup_steps: 10,
+            warmup_lr: 0.0,
+            decay,
+        };
+        let power = |power| schedule(Decay::Polynomial { min_lr: 0.2, power });
+        assert_rates(power(1.0), &[(5, 0.5), (10, 1.0), (60, 0.6), (110, 0.2)]);
+        assert_rates(power(2.0), &[(10, 1.0), (60, 0.4), (110, 0.2), (300, 0.2)]);
+        let wsd = Decay::Wsd {
+            steps: 20,
+            min_lr: 0.1,
+        };
+        assert_rates(
+            schedule(wsd),
+            &[(10, 1.0), (89, 1.0), (90, 1.0), (100, 0.55), (110, 0.1)],
+        );
+        let step = Decay::Step {
+            every: 30,
+            gamma: 0.1,
+        };
+        assert_rates(
+            schedule(step),
+            &[(10, 1.0), (39, 1.0), (40, 0.1), (69, 0.1), (70, 0.01)],
+        );
+    }
+
+    #[test]
+    fn one_cycle_rises_and_falls() {
+        let schedule = Schedule {
+            lr: 1.0,
+            warmup_steps: 0,
+            warmup_lr: 0.0,
+            decay: Decay::OneCycle {
+                rise: 0.3,
+                div_factor: 25.0,
+                final_div_factor: 1e4,
+            },
+        };
+        // Of 110 steps, the peak is at step 0.3 · 110 − 1 = 32 and the end at 109.
+        let expected = [(0, 0.04), (16, 0.52), (32, 1.0), (109, 4e-6), (200, 4e-6)];
         assert_rates(schedule, &expected);
     }
 

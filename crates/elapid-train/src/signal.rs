@@ -4,8 +4,15 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+#[cfg(unix)]
+use signal_hook::consts::SIGUSR1;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
+
+#[cfg(unix)]
+const SIGNALS: &[i32] = &[SIGINT, SIGTERM, SIGUSR1];
+#[cfg(not(unix))]
+const SIGNALS: &[i32] = &[SIGINT, SIGTERM];
 
 /// Tells a trainer to finish its step, write a checkpoint and return.
 ///
@@ -17,7 +24,8 @@ pub struct StopFlag {
 }
 
 impl StopFlag {
-    /// A flag that SIGINT and SIGTERM set, from now until the process ends.
+    /// A flag that SIGINT, SIGTERM and SIGUSR1 (with which batch systems announce the end) set, from now until the
+    /// process ends.
     ///
     /// Once it is set, the next of these signals ends the process at once.
     ///
@@ -26,7 +34,7 @@ impl StopFlag {
     /// If the operating system refuses a signal handler.
     pub fn on_signals() -> io::Result<Self> {
         let stop = Self::default();
-        for signal in [SIGINT, SIGTERM] {
+        for &signal in SIGNALS {
             // Handlers run in the order of registration: the first signal passes this one, because
             // the flag is still down, and the second does not.
             flag::register_conditional_default(signal, stop.is_set.clone())?;

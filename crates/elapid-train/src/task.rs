@@ -31,6 +31,9 @@ pub trait Task: Module + Clone + 'static {
 
     /// Number of samples in a batch.
     fn batch_len(batch: &Self::Batch) -> usize;
+
+    /// The batch in parts of `samples`, the last of which may be smaller, in order.
+    fn split(batch: Self::Batch, samples: usize) -> Vec<Self::Batch>;
 }
 
 /// Sums over an evaluation, from which its metrics follow.

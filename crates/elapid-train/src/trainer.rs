@@ -39,6 +39,8 @@ pub enum Ending {
     Finished,
     /// This signal asked to stop. There is a checkpoint of the last step.
     Interrupted(i32),
+    /// The time that the settings grant is up. There is a checkpoint of the last step.
+    TimeUp,
 }
 
 impl<T: Task> Trainer<T> {

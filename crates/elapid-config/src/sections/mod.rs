@@ -17,7 +17,7 @@ pub use log::Log;
 pub use model::ModelSpec;
 pub use optim::{AdamW, OptimSpec};
 pub use run::Run;
-pub use schedule::{Constant, Cosine, ScheduleSpec};
+pub use schedule::{Constant, Cosine, Linear, OneCycle, Polynomial, ScheduleSpec, Step, Wsd};
 pub use task::{Classify, TaskSpec};
 pub use train::{Precision, Train};
 pub use vim::{ClassToken, DtInit, DtRank, Pool, Scan, Vim, VimSize};

@@ -2,7 +2,7 @@
 
 use crate::interval::Interval;
 use crate::options::{options, tagged};
-use crate::range::at_least;
+use crate::range::{above, at_least};
 
 tagged! {
     /// The learning rate over the run.
@@ -13,6 +13,16 @@ tagged! {
         "cosine" => Cosine(Cosine),
         /// Linear warm-up, then the peak learning rate.
         "constant" => Constant(Constant),
+        /// Linear warm-up, then a straight line down to `min_lr`.
+        "linear" => Linear(Linear),
+        /// Linear warm-up, then a power of what is left of the run, down to `min_lr`.
+        "polynomial" => Polynomial(Polynomial),
+        /// Linear warm-up, then the peak, then a straight line down to `min_lr` (warm-up, stable, decay).
+        "wsd" => Wsd(Wsd),
+        /// Linear warm-up, then a drop by a factor every so often.
+        "step" => Step(Step),
+        /// Up from a small rate along half a cosine, then down to a smaller one, over the whole run.
+        "one_cycle" => OneCycle(OneCycle),
     }
 }
 
@@ -35,5 +45,71 @@ options! {
         warmup: Interval = "0 epochs", at_least(0.0);
         /// Learning rate at the start of the warm-up.
         warmup_lr: f64 = 1e-6, at_least(0.0);
+    }
+}
+
+options! {
+    /// Linear warm-up, then a straight line.
+    pub struct Linear {
+        /// Length of the warm-up.
+        warmup: Interval = "0 epochs", at_least(0.0);
+        /// Learning rate at the start of the warm-up.
+        warmup_lr: f64 = 1e-6, at_least(0.0);
+        /// Learning rate at the end of the run.
+        min_lr: f64 = 0.0, at_least(0.0);
+    }
+}
+
+options! {
+    /// Linear warm-up, then a power of what is left of the run.
+    pub struct Polynomial {
+        /// Length of the warm-up.
+        warmup: Interval = "0 epochs", at_least(0.0);
+        /// Learning rate at the start of the warm-up.
+        warmup_lr: f64 = 1e-6, at_least(0.0);
+        /// Learning rate at the end of the run.
+        min_lr: f64 = 0.0, at_least(0.0);
+        /// The power.
+        power: f64 = 2.0, above(0.0);
+    }
+}
+
+options! {
+    /// Linear warm-up, the peak, and a straight line at the end (arXiv 2404.06395).
+    pub struct Wsd {
+        /// Length of the warm-up.
+        warmup: Interval = "0 epochs", at_least(0.0);
+        /// Learning rate at the start of the warm-up.
+        warmup_lr: f64 = 1e-6, at_least(0.0);
+        /// Length of the line at the end of the run.
+        decay: Interval = required, above(0.0);
+        /// Learning rate at the end of the run.
+        min_lr: f64 = 0.0, at_least(0.0);
+    }
+}
+
+options! {
+    /// Linear warm-up, then a drop every so often, as PyTorch's `StepLR`.
+    pub struct Step {
+        /// Length of the warm-up.
+        warmup: Interval = "0 epochs", at_least(0.0);
+        /// Learning rate at the start of the warm-up.
+        warmup_lr: f64 = 1e-6, at_least(0.0);
+        /// How often the rate drops, counted from the end of the warm-up.
+        every: Interval = required, above(0.0);
+        /// What it is multiplied by then.
+        gamma: f64 = 0.1, above(0.0);
+    }
+}
+
+options! {
+    /// One cycle (arXiv 1708.07120), as PyTorch's `OneCycleLR`.
+    pub struct OneCycle {
+        /// Share of the run in which the rate rises.
+        rise: f64 = 0.3, above(0.0);
+        /// The peak over the rate at the start.
+        div_factor: f64 = 25.0, above(0.0);
+        /// The rate at the start over the rate at the end.
+        final_div_factor: f64 = 1e4, above(0.0);
     }
 }

@@ -15,8 +15,13 @@ options! {
         steps: Option<u64> = unset, at_least(1.0);
         /// Examples in one optimiser step.
         batch_size: usize = required, at_least(1.0);
+        /// Examples that are processed at a time, to save memory: the gradients of the parts of a batch are added
+        /// with their shares, so a step is that of the whole batch; left out, all at once.
+        micro_batch: Option<usize> = unset, at_least(1.0);
         /// Number format of matrix products and stored activations.
         precision: Precision = "fp32";
+        /// Minutes after which a process stops with a checkpoint; `elapid resume` goes on.
+        max_minutes: Option<f64> = unset, above(0.0);
         /// How often to save a checkpoint.
         checkpoint: Interval = "1 epoch", above(0.0);
         /// Checkpoints to keep besides the best.
@@ -29,6 +34,9 @@ choice! {
     pub enum Precision {
         /// 32-bit floats everywhere.
         Fp32 = "fp32",
+        /// bf16 matrix products and stored activations; parameters, statistics of norms, states of scans, the
+        /// residual stream, loss and optimiser stay in 32 bits. Needs a device with bf16.
+        Bf16 = "bf16",
     }
 }
 

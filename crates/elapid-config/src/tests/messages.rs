@@ -25,20 +25,20 @@ fn messages_are_pinned() {
             train("keep_lats = 3"),
             UnknownKey,
             "configs/x.toml:14:1: unknown key `keep_lats` in [train]; did you mean `keep_last`? \
-             Valid keys: `epochs`, `steps`, `batch_size`, `precision`, `checkpoint`, `keep_last`",
+             Valid keys: `epochs`, `steps`, `batch_size`, `micro_batch`, `precision`, `max_minutes`, `checkpoint`, `keep_last`",
         ),
         (
             train("patch_size = 3"),
             UnknownKey,
             "configs/x.toml:14:1: unknown key `patch_size` in [train]; `patch_size` belongs to \
-             [model]. Valid keys: `epochs`, `steps`, `batch_size`, `precision`, `checkpoint`, \
-             `keep_last`",
+             [model]. Valid keys: `epochs`, `steps`, `batch_size`, `micro_batch`, \
+             `precision`, `max_minutes`, `checkpoint`, `keep_last`",
         ),
         (
             train("[schedule]\nkind = \"constant\"\nmin_lr = 0"),
             UnknownKey,
             "configs/x.toml:16:1: `min_lr` is not a key of schedule kind `constant`; it is one of \
-             `cosine`",
+             `cosine`, `linear`, `polynomial`, `wsd`",
         ),
         (
             format!("lr = 3\n{MINIMAL}"),
@@ -54,10 +54,10 @@ fn messages_are_pinned() {
              `digits`? Valid values: `digits`, `image_folder`, `mnist`, `cifar10`, `cifar100`",
         ),
         (
-            train("precision = \"bf16\""),
+            train("precision = \"fp8\""),
             UnknownName,
-            "configs/x.toml:14:13: unknown value `bf16` for `precision` in [train]; valid values: \
-             `fp32`",
+            "configs/x.toml:14:13: unknown value `fp8` for `precision` in [train]; valid values: \
+             `fp32`, `bf16`",
         ),
         (
             model("patch_size = 4.0"),

@@ -6,7 +6,6 @@ mod measure;
 use std::time::Instant;
 
 use burn::module::Module;
-use burn::optim::GradientsParams;
 use burn::tensor::Device;
 use serde_json::Value;
 
@@ -18,7 +17,7 @@ use crate::optim::Optimiser;
 use crate::progress::Progress;
 use crate::{
     BoxError, Ending, Measured, Noise, Outcome, Tally, Task, TrainError, Trainer, clip_grad_norm,
-    report, timestamp,
+    gradients, report, timestamp,
 };
 
 /// One process's share of a run.
@@ -78,10 +77,10 @@ impl<'a, T: Task> Session<'a, T> {
     pub(crate) fn run(&mut self, task: T) -> Result<Outcome, TrainError> {
         let (task, mut stopped) = self.train(task)?;
         if stopped.is_none() {
-            stopped = self.test(task)?;
+            stopped = self.test(task)?.map(Ending::Interrupted);
         }
         Ok(Outcome {
-            ending: stopped.map_or(Ending::Finished, Ending::Interrupted),
+            ending: stopped.unwrap_or(Ending::Finished),
             steps: self.state.step,
             metrics: self.metrics.clone(),
         })
@@ -99,6 +98,17 @@ impl<'a, T: Task> Session<'a, T> {
                 "interrupted",
                 format!(
                     "stopped by signal {signal} after step {steps}; go on with `elapid resume {}`",
+                    self.trainer.run.path().display()
+                ),
+            ),
+            Ok(Outcome {
+                ending: Ending::TimeUp,
+                steps,
+                ..
+            }) => (
+                "interrupted",
+                format!(
+                    "time is up after step {steps}; go on with `elapid resume {}`",
                     self.trainer.run.path().display()
                 ),
             ),
@@ -120,20 +130,20 @@ impl<'a, T: Task> Session<'a, T> {
         self.report();
     }
 
-    /// Steps until the run is done or a signal stops it.
-    fn train(&mut self, mut task: T) -> Result<(T, Option<i32>), TrainError> {
+    /// Steps until the run is done, a signal stops it, or its time is up.
+    fn train(&mut self, mut task: T) -> Result<(T, Option<Ending>), TrainError> {
         let trainer = self.trainer;
-        let first = self.state.step;
+        let (first, begun) = (self.state.step, Instant::now());
         let mut batches = trainer.sources.train.iter_from(first as usize);
         if first > 0 {
             // A signal may have cut an evaluation short.
             self.settle(&task)?;
         }
         while self.state.step < trainer.config.total_steps {
-            if let Some(signal) = trainer.stop.signal() {
+            if let Some(ending) = self.asked_to_stop(begun) {
                 self.check_interval()?;
                 self.save(&task)?;
-                return Ok((task, Some(signal)));
+                return Ok((task, Some(ending)));
             }
             let is_first = self.state.step == first;
             if let (true, Some(what)) = (is_first, &trainer.preparation) {
@@ -156,6 +166,17 @@ impl<'a, T: Task> Session<'a, T> {
         Ok((task, None))
     }
 
+    /// Why the run should end here, if it should.
+    fn asked_to_stop(&self, begun: Instant) -> Option<Ending> {
+        let trainer = self.trainer;
+        let limit = trainer.config.max_duration;
+        if let Some(signal) = trainer.stop.signal() {
+            return Some(Ending::Interrupted(signal));
+        }
+        let is_over = limit.is_some_and(|limit| begun.elapsed() >= limit);
+        is_over.then_some(Ending::TimeUp)
+    }
+
     /// One optimiser step.
     fn step(
         &mut self,
@@ -165,16 +186,14 @@ impl<'a, T: Task> Session<'a, T> {
         let config = &self.trainer.config;
         let batch = made(batch, self.state.step)?;
         let noise = Noise::new(config.seed, self.state.step);
-        let loss = task.loss(&batch, noise, &self.device);
-        if !loss.is_tracked() {
-            return Err(TrainError::NothingToTrain);
-        }
-        let mut gradients = GradientsParams::from_grads(loss.backward(), &task);
+        let samples = T::batch_len(&batch);
+        let (loss, mut gradients) =
+            gradients::of_batch(&task, batch, config.micro_batch, noise, &self.device)?;
         let plain = self.device.clone().without_autodiff();
         let norm = clip_grad_norm(&task, &mut gradients, config.grad_clip, &plain);
         let lr = config.schedule.at(self.state.step, config.total_steps);
         let task = self.optimiser.step(lr, task, gradients);
-        self.interval.push(loss.inner(), norm, T::batch_len(&batch));
+        self.interval.push(loss, norm, samples);
         self.state.step += 1;
         Ok(task)
     }

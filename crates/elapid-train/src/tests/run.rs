@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use burn::module::Module;
 use burn::tensor::Device;
@@ -9,7 +10,7 @@ use serde_json::Value;
 
 use super::toy::*;
 use crate::checkpoint::load_model;
-use crate::{Ending, RunDir, TestWeights, TrainError, evaluate};
+use crate::{Ending, Noise, RunDir, TestWeights, TrainConfig, TrainError, evaluate, gradients};
 
 /// All values of a metric.
 fn curve(dir: &Path, split: &str, name: &str) -> Vec<(u64, Option<f64>)> {
@@ -224,4 +225,47 @@ fn unwritable_checkpoints_are_a_warning_until_the_last() {
 std::thread_local! {
     /// The run that a source is to damage. Batches are made on the thread that trains.
     static RUN: std::cell::RefCell<std::path::PathBuf> = Default::default();
+}
+
+#[test]
+fn parts_of_a_batch_give_the_step_of_the_whole() {
+    let device = Device::flex().autodiff();
+    let toy = toy().quiet();
+    let weight = toy.rules()[1].id;
+    let batch = sources().train.iter_from(3).next().unwrap().unwrap();
+    let gradients = |micro_batch| {
+        let batch = batch.clone();
+        let (loss, gradients) =
+            gradients::of_batch(&toy, batch, micro_batch, Noise::new(1, 2), &device).unwrap();
+        let numbers = gradients.get::<2>(weight).unwrap();
+        (
+            loss.into_scalar::<f32>(),
+            numbers.try_into_vec_as::<f32>().unwrap(),
+        )
+    };
+    let (expected_loss, expected) = gradients(None);
+    assert!(expected.iter().any(|x| x.abs() > 1e-2));
+    // 5 does not divide the batch: the parts count by their sizes.
+    for micro_batch in [1, 4, 5, 8] {
+        let (loss, found) = gradients(Some(micro_batch));
+        assert!((loss - expected_loss).abs() < 1e-6);
+        for (found, expected) in found.iter().zip(&expected) {
+            assert!((found - expected).abs() < 1e-6, "{found} is not {expected}");
+        }
+    }
+}
+
+#[test]
+fn time_that_is_up_ends_the_run_with_a_checkpoint() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("run");
+    let hurried = TrainConfig {
+        max_duration: Some(Duration::ZERO),
+        ..config(12)
+    };
+    let outcome = new_trainer(&dir, hurried, sources()).fit(toy()).unwrap();
+    assert_eq!((outcome.ending, outcome.steps), (Ending::TimeUp, 0));
+    assert_eq!(status(&dir), "interrupted");
+    let outcome = old_trainer(&dir, config(12)).resume(toy()).unwrap();
+    assert_eq!((outcome.ending, outcome.steps), (Ending::Finished, 12));
 }

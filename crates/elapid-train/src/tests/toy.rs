@@ -22,6 +22,7 @@ pub(super) struct Toy {
     hidden: Linear,
     activation: Relu,
     output: Linear,
+    noisy: bool,
 }
 
 /// Points, `[BATCH, 2]`, and the quadrant of each.
@@ -38,6 +39,15 @@ impl Toy {
             hidden: linear([2, 8], 1, device),
             activation: Relu::new(),
             output: linear([8, 4], 2, device),
+            noisy: true,
+        }
+    }
+
+    /// The same without noise.
+    pub(super) fn quiet(self) -> Self {
+        Self {
+            noisy: false,
+            ..self
         }
     }
 
@@ -65,7 +75,7 @@ impl Toy {
         let hidden = self
             .activation
             .forward(self.hidden.forward(inputs.reshape([-1, 2])));
-        let hidden = match noise {
+        let hidden = match noise.filter(|_| self.noisy) {
             None => hidden,
             Some(noise) => {
                 let [rows, columns] = hidden.dims();
@@ -106,6 +116,17 @@ impl Task for Toy {
 
     fn batch_len(batch: &Points) -> usize {
         batch.targets.len()
+    }
+
+    fn split(batch: Points, samples: usize) -> Vec<Points> {
+        let inputs = batch.inputs.chunks(2 * samples);
+        let parts = inputs.zip(batch.targets.chunks(samples));
+        parts
+            .map(|(inputs, targets)| Points {
+                inputs: inputs.to_vec(),
+                targets: targets.to_vec(),
+            })
+            .collect()
     }
 }
 
@@ -220,6 +241,8 @@ pub(crate) fn config(total_steps: u64) -> TrainConfig {
         best_metric: "accuracy".to_owned(),
         test_weights: TestWeights::Best,
         log_every: 4,
+        micro_batch: None,
+        max_duration: None,
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use burn::tensor::Device;
-use elapid::config::{self, Plan, TaskSpec};
+use burn::tensor::{DType, Device, FloatDType};
+use elapid::config::{self, Plan, Precision, TaskSpec};
 use elapid::data::ImagePipeline;
 use elapid::nn::Init;
 use elapid::registry::{self, ImageClassification, ImageData};
@@ -23,6 +23,7 @@ pub(crate) struct Built {
 
 /// Opens the data and builds the task of a plan.
 pub(crate) fn build(plan: &Plan, device: &Device) -> Result<Built, Failure> {
+    check_precision(plan, device)?;
     let data = ImageData::open(plan, registry::input_shape(&plan.model)).map_err(Failure::input)?;
     let classes = classes(plan, data.classes())?;
     Ok(Built {
@@ -31,12 +32,31 @@ pub(crate) fn build(plan: &Plan, device: &Device) -> Result<Built, Failure> {
     })
 }
 
+/// Type of stored activations and matrix products.
+fn storage(plan: &Plan) -> DType {
+    match plan.train.precision {
+        Precision::Fp32 => DType::F32,
+        Precision::Bf16 => DType::BF16,
+    }
+}
+
+/// Refuses a precision that the device does not have.
+fn check_precision(plan: &Plan, device: &Device) -> Result<(), Failure> {
+    let precision = plan.train.precision;
+    if precision == Precision::Bf16 && !device.supports_dtype(FloatDType::BF16) {
+        return Err(Failure::wrong(format!(
+            "`precision` in [train] is `{precision}`, which this device does not compute in; use `fp32`, or another `--device`"
+        )));
+    }
+    Ok(())
+}
+
 /// A freshly initialised task.
 pub(crate) fn task(plan: &Plan, classes: Vec<String>, device: &Device) -> ImageClassification {
     let TaskSpec::Classify(spec) = &plan.task;
     let mut init = Init::new(plan.run.seed, device);
     let model = registry::image_classifier(&mut init, &plan.model, classes.len());
-    ImageClassification::new(model, classes, spec.label_smoothing)
+    ImageClassification::new(model, classes, spec.label_smoothing, storage(plan))
 }
 
 /// Names of the classes: those of the data, and numbers for more that the task asks for.

@@ -101,6 +101,8 @@ fn finish(path: &std::path::Path, outcome: elapid::train::Outcome) -> Result<(),
             let report = format!("report   {path}/report.html");
             print(&format!("{}\n{report}", measured(&outcome.metrics)))
         }
+        // The session has said so, and how to go on.
+        Ending::TimeUp => Ok(()),
         Ending::Interrupted(signal) => Err(Failure::Interrupted {
             signal,
             message: format!(

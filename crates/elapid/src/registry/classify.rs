@@ -1,7 +1,7 @@
 //! `[task] kind = "classify"`: one class an image.
 
 use burn::module::Module;
-use burn::tensor::{Device, Int, Tensor, TensorData, activation};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation};
 use elapid_data::ImageBatch;
 use elapid_models::ImageClassifier;
 use elapid_train::{Confusion, Measured, Noise, Tally, Task};
@@ -14,15 +14,24 @@ pub struct ImageClassification {
     label_smoothing: f64,
     #[module(skip)]
     classes: Vec<String>,
+    #[module(skip)]
+    storage: DType,
 }
 
 impl ImageClassification {
-    /// `label_smoothing` is the share of the target that is spread over all classes.
-    pub fn new(model: ImageClassifier, classes: Vec<String>, label_smoothing: f64) -> Self {
+    /// `label_smoothing` is the share of the target that is spread over all classes; `storage` the type of
+    /// stored activations and matrix products.
+    pub fn new(
+        model: ImageClassifier,
+        classes: Vec<String>,
+        label_smoothing: f64,
+        storage: DType,
+    ) -> Self {
         Self {
             model,
             label_smoothing,
             classes,
+            storage,
         }
     }
 
@@ -33,7 +42,18 @@ impl ImageClassification {
 
     /// Class probabilities, `[B, classes]`, of a batch on a plain device.
     pub fn probabilities(&self, batch: &ImageBatch, device: &Device) -> Tensor<2> {
-        activation::softmax(self.model.forward(images(batch, device), None), 1)
+        activation::softmax(self.scores(batch, device, None), 1)
+    }
+
+    /// Class scores, `[B, classes]`, 32-bit.
+    fn scores(
+        &self,
+        batch: &ImageBatch,
+        device: &Device,
+        noise: Option<&mut elapid_nn::Noise>,
+    ) -> Tensor<2> {
+        let images = images(batch, device).cast(self.storage);
+        self.model.forward(images, noise).cast(DType::F32)
     }
 }
 
@@ -43,7 +63,7 @@ impl Task for ImageClassification {
 
     fn loss(&self, batch: &ImageBatch, noise: Noise, device: &Device) -> Tensor<1> {
         let mut noise = elapid_nn::Noise::new(noise.key(0));
-        let scores = self.model.forward(images(batch, device), Some(&mut noise));
+        let scores = self.scores(batch, device, Some(&mut noise));
         cross_entropy(scores, labels(batch, device), self.label_smoothing).mean()
     }
 
@@ -52,7 +72,7 @@ impl Task for ImageClassification {
     }
 
     fn observe(&self, batch: &ImageBatch, device: &Device, tally: &mut ClassificationTally) {
-        let scores = self.model.forward(images(batch, device), None);
+        let scores = self.scores(batch, device, None);
         let losses = cross_entropy(scores.clone(), labels(batch, device), 0.0);
         let losses = losses.into_data().iter::<f64>().collect::<Vec<_>>();
         let scores = scores.into_data().iter::<f64>().collect::<Vec<_>>();
@@ -64,6 +84,10 @@ impl Task for ImageClassification {
 
     fn batch_len(batch: &ImageBatch) -> usize {
         batch.labels.len()
+    }
+
+    fn split(batch: ImageBatch, samples: usize) -> Vec<ImageBatch> {
+        batch.split(samples)
     }
 }
 

@@ -1,5 +1,7 @@
 //! `[optim]`, `[schedule]`, `[train]`, `[eval]`, `[log]`: specification to trainer settings.
 
+use std::time::Duration;
+
 use burn::module::Module;
 use elapid_config::{Best, OptimSpec, Plan, ScheduleSpec, Weights};
 use elapid_models::named_params;
@@ -10,19 +12,10 @@ use elapid_train::{Decay, ParamRule, Schedule, TestWeights, TrainConfig};
 pub fn train_config(plan: &Plan, steps_per_epoch: u64) -> TrainConfig {
     let steps = |interval: elapid_config::Interval| interval.in_steps(steps_per_epoch);
     let OptimSpec::AdamW(optim) = &plan.optim;
-    let (warmup, warmup_lr, decay) = match &plan.schedule {
-        ScheduleSpec::Cosine(s) => (s.warmup, s.warmup_lr, Decay::Cosine { min_lr: s.min_lr }),
-        ScheduleSpec::Constant(s) => (s.warmup, s.warmup_lr, Decay::Constant),
-    };
     TrainConfig {
         seed: plan.run.seed,
         total_steps: steps(plan.train.length()),
-        schedule: Schedule {
-            lr: optim.lr,
-            warmup_steps: steps(warmup),
-            warmup_lr,
-            decay,
-        },
+        schedule: schedule(&plan.schedule, optim.lr, steps),
         betas: (optim.betas[0], optim.betas[1]),
         eps: optim.eps,
         weight_decay: optim.weight_decay,
@@ -39,6 +32,59 @@ pub fn train_config(plan: &Plan, steps_per_epoch: u64) -> TrainConfig {
             Weights::Last => TestWeights::Last,
         },
         log_every: steps(plan.log.every),
+        micro_batch: plan.train.micro_batch,
+        max_duration: plan
+            .train
+            .max_minutes
+            .map(|minutes| Duration::from_secs_f64(60.0 * minutes)),
+    }
+}
+
+fn schedule(
+    spec: &ScheduleSpec,
+    lr: f64,
+    steps: impl Fn(elapid_config::Interval) -> u64,
+) -> Schedule {
+    let (warmup, decay) = match spec {
+        ScheduleSpec::Cosine(s) => {
+            let decay = Decay::Cosine { min_lr: s.min_lr };
+            (Some((s.warmup, s.warmup_lr)), decay)
+        }
+        ScheduleSpec::Constant(s) => (Some((s.warmup, s.warmup_lr)), Decay::Constant),
+        ScheduleSpec::Linear(s) => {
+            let (min_lr, power) = (s.min_lr, 1.0);
+            let decay = Decay::Polynomial { min_lr, power };
+            (Some((s.warmup, s.warmup_lr)), decay)
+        }
+        ScheduleSpec::Polynomial(s) => {
+            let (min_lr, power) = (s.min_lr, s.power);
+            let decay = Decay::Polynomial { min_lr, power };
+            (Some((s.warmup, s.warmup_lr)), decay)
+        }
+        ScheduleSpec::Wsd(s) => {
+            let (steps, min_lr) = (steps(s.decay), s.min_lr);
+            let decay = Decay::Wsd { steps, min_lr };
+            (Some((s.warmup, s.warmup_lr)), decay)
+        }
+        ScheduleSpec::Step(s) => {
+            let (every, gamma) = (steps(s.every), s.gamma);
+            let decay = Decay::Step { every, gamma };
+            (Some((s.warmup, s.warmup_lr)), decay)
+        }
+        ScheduleSpec::OneCycle(s) => {
+            let decay = Decay::OneCycle {
+                rise: s.rise,
+                div_factor: s.div_factor,
+                final_div_factor: s.final_div_factor,
+            };
+            (None, decay)
+        }
+    };
+    Schedule {
+        lr,
+        warmup_steps: warmup.map_or(0, |(length, _)| steps(length)),
+        warmup_lr: warmup.map_or(0.0, |(_, lr)| lr),
+        decay,
     }
 }
 

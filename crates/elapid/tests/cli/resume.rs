@@ -107,7 +107,7 @@ fn a_killed_run_resumes_bit_for_bit() {
 fn signals_end_a_run_after_a_checkpoint() {
     let folder = tempdir().unwrap();
     let expected = timeless(&uninterrupted(folder.path(), &LONG));
-    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+    for (signal, code) in [("INT", 130), ("TERM", 143), ("USR1", 138)] {
         let run = folder.path().join(signal);
         let child = start(&run, &LONG);
         wait_until(|| has_logged(&run, 28));

@@ -138,3 +138,27 @@ fn looking_commands_print() {
         assert!(line["strategy"].is_string());
     }
 }
+
+#[test]
+fn half_precision_parts_of_batches_and_a_line_for_a_schedule() {
+    let folder = tempdir().unwrap();
+    let set = [
+        "train.precision=bf16",
+        "train.micro_batch=12",
+        "train.steps=4",
+        "schedule.kind=linear",
+    ];
+    let output = succeed(&mut train(&folder.path().join("run"), &set));
+    assert!(output.contains("accuracy"), "{output}");
+}
+
+#[test]
+fn a_time_limit_ends_with_a_checkpoint_to_go_on_from() {
+    let folder = tempdir().unwrap();
+    let run = folder.path().join("run");
+    succeed(&mut train(&run, &["train.max_minutes=1e-9"]));
+    let log = fs::read_to_string(run.join("log.txt")).unwrap();
+    assert!(log.contains("time is up after step 0"), "{log}");
+    assert!(log.contains("elapid resume"), "{log}");
+    assert!(run.join("checkpoints/step-0/manifest.json").is_file());
+}

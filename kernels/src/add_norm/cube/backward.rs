@@ -52,7 +52,7 @@ pub(super) fn backward_kernel<F: Float, R: Float, C: Size>(
         let mut total = Vector::<f32, C>::new(0.0);
         #[unroll]
         for i in 0..comptime!(form.held) {
-            values[i] = values[i] * Vector::new(factor);
+            values[i] *= Vector::new(factor);
             let g = dy[i] * weights[i];
             along = fma(g, values[i], along);
             total += g;

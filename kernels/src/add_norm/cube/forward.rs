@@ -32,14 +32,14 @@ pub(super) fn forward_kernel<F: Float, R: Float, C: Size>(
         let factor = scale[row / extent.length];
         #[unroll]
         for i in 0..comptime!(form.held) {
-            values[i] = values[i] * Vector::new(factor);
+            values[i] *= Vector::new(factor);
         }
     }
     if comptime!(form.residual) {
         let stream = load::<R, C>(residual, &residual_layout, row, &extent, form);
         #[unroll]
         for i in 0..comptime!(form.held) {
-            values[i] = values[i] + stream[i];
+            values[i] += stream[i];
         }
     }
     #[unroll]

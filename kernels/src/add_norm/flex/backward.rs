@@ -53,7 +53,6 @@ pub(super) fn run(
             rows: run * RUN..((run + 1) * RUN).min(rows),
         });
     });
-    drop(problem);
     let parameter =
         |partials: &[f32]| from_vec(sum_over_batch(partials, channels), [channels], DType::F32);
     NormGrads {

@@ -50,7 +50,6 @@ pub(super) fn run(input: AddNormTensors<Flex>, options: AddNormOptions) -> AddNo
             rows: run * RUN..((run + 1) * RUN).min(rows),
         });
     });
-    drop(problem);
     AddNormOutput {
         normal: from_vec(normal, shape, dtype),
         residual: from_vec(sum, shape, stream),
