@@ -27,6 +27,8 @@ pub struct TrainConfig {
     pub checkpoint_every: u64,
     /// How many of the newest checkpoints are kept; at least 1.
     pub keep_last: usize,
+    /// Checkpoints at multiples of this many steps are kept for good.
+    pub keep_every: Option<u64>,
     /// The validation metric that decides which checkpoint is the best.
     pub best_metric: String,
     /// Which weights the final test uses.

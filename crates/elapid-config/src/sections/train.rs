@@ -26,6 +26,8 @@ options! {
         checkpoint: Interval = "1 epoch", above(0.0);
         /// Checkpoints to keep besides the best.
         keep_last: usize = 2, at_least(1.0);
+        /// How often a checkpoint is kept for good; left out, never.
+        keep_every: Option<Interval> = unset, above(0.0);
     }
 }
 

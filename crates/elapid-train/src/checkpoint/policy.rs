@@ -11,14 +11,20 @@ pub enum Action {
 
 /// What to do now that the newest of the checkpoints at `steps`, in ascending order, was written.
 ///
-/// Kept are the `keep_last` newest, the newest in any case, and the best. The best is named before
-/// anything is deleted, so that the name never points at nothing.
-pub fn after_save(steps: &[u64], keep_last: usize, best: Option<u64>) -> Vec<Action> {
+/// Kept are the `keep_last` newest, the newest in any case, the best, and those of every multiple of `keep_every`. The
+/// best is named before anything is deleted, so that the name never points at nothing.
+pub fn after_save(
+    steps: &[u64],
+    keep_last: usize,
+    keep_every: Option<u64>,
+    best: Option<u64>,
+) -> Vec<Action> {
     let best = best.filter(|best| steps.contains(best));
     let outdated = steps.len().saturating_sub(keep_last.max(1));
     let deleted = steps[..outdated]
         .iter()
         .filter(|step| best != Some(**step))
+        .filter(|step| keep_every.is_none_or(|every| !step.is_multiple_of(every.max(1))))
         .map(|step| Action::Delete(*step));
     best.map(Action::MarkBest)
         .into_iter()
@@ -52,11 +58,18 @@ mod tests {
             // Never nothing at all.
             (&[10, 20], 0, None, &[Delete(10)]),
         ] {
-            let actions = after_save(steps, keep_last, best);
+            let actions = after_save(steps, keep_last, None, best);
             assert_eq!(
                 actions, expected,
                 "{steps:?}, last {keep_last}, best {best:?}"
             );
         }
+    }
+
+    #[test]
+    fn every_so_many_are_kept_for_good() {
+        let steps = [10, 20, 25, 40, 50, 60];
+        let actions = after_save(&steps, 1, Some(20), Some(50));
+        assert_eq!(actions, [MarkBest(50), Delete(10), Delete(25)]);
     }
 }

@@ -48,8 +48,8 @@ impl<T: Task> Session<'_, T> {
     fn prune(&self) -> Result<(), CheckpointError> {
         let steps = self.checkpoints.steps()?;
         let best = self.state.best.map(|best| best.step);
-        let keep_last = self.trainer.config.keep_last;
-        self.checkpoints
-            .perform(&after_save(&steps, keep_last, best))
+        let config = &self.trainer.config;
+        let actions = after_save(&steps, config.keep_last, config.keep_every, best);
+        self.checkpoints.perform(&actions)
     }
 }

@@ -13,6 +13,7 @@ mod predict;
 mod run;
 mod table;
 mod train;
+mod verify_resume;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -42,6 +43,7 @@ enum Command {
     List(list::ListArgs),
     #[command(subcommand)]
     Bench(bench::BenchCommand),
+    VerifyResume(verify_resume::VerifyResumeArgs),
 }
 
 /// Parses the command line, runs the command, and reports what went wrong.
@@ -59,6 +61,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Params(args) => params::params(args),
         Command::List(args) => list::list(args),
         Command::Bench(command) => bench::bench(command),
+        Command::VerifyResume(args) => verify_resume::verify_resume(args),
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

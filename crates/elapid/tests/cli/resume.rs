@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::tempdir;
 
-use crate::support::{elapid, fail, succeed, timeless, train};
+use crate::support::{elapid, fail, smoke, succeed, timeless, train};
 
 const SHORT: [&str; 5] = [
     "train.steps=60",
@@ -176,4 +176,20 @@ fn without_a_checkpoint_there_is_nothing_to_resume() {
     let (code, message) = fail(elapid(["resume"]).arg(folder.path()));
     assert_eq!(code, Some(2), "{message}");
     assert!(message.contains("not a run directory"), "{message}");
+}
+
+#[test]
+fn verify_resume_finds_nothing_to_complain_about() {
+    let folder = smoke().parent().unwrap().to_owned();
+    for config in fs::read_dir(folder).unwrap() {
+        let config = config.unwrap().path();
+        let output = succeed(
+            elapid(["verify-resume"])
+                .arg(&config)
+                .args(["--kills", "2", "--device", "cpu"])
+                .args(["--set", "train.steps=40", "--set", "train.checkpoint=3"]),
+        );
+        let equal = output.matches("equal bit for bit").count();
+        assert_eq!(equal, 2, "{}: {output}", config.display());
+    }
 }
