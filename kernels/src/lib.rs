@@ -29,6 +29,7 @@ pub mod causal_conv1d;
 pub mod mamba_inner;
 pub mod selective_scan;
 
+pub use add_norm::{AddNormInput, AddNormOptions, NormKind, add_norm};
 pub use causal_conv1d::{ConvInput, ConvOptions, causal_conv1d, final_columns};
 pub use mamba_inner::Branch;
 pub use selective_scan::{

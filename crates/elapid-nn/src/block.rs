@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use crate::mixer::Mixer;
-use crate::{Noise, Norm, path_scale};
+use crate::{Noise, Norm, drop_path};
 
 /// Add, normalise, mix: the order of the official code, where the sum with the residual stream
 /// comes first and the mixer's output leaves un-added.
@@ -48,9 +48,10 @@ impl Block {
         residual: Option<Tensor<3>>,
         noise: Option<&mut Noise>,
     ) -> (Tensor<3>, Tensor<3>) {
+        // The first hidden state starts the stream whole.
         let scale = residual
             .as_ref()
-            .and_then(|_| path_scale(&hidden, self.drop_path, noise));
+            .and_then(|_| drop_path(&hidden, self.drop_path, noise));
         let (normal, residual) = self
             .norm
             .add(hidden, residual, scale, self.residual_in_fp32);
@@ -65,7 +66,7 @@ impl Block {
         rate: f64,
         noise: Option<&mut Noise>,
     ) -> Tensor<3> {
-        let scale = path_scale(&hidden, rate, noise);
+        let scale = drop_path(&hidden, rate, noise);
         norm.add(hidden, Some(residual), scale, true).0
     }
 }

@@ -4,13 +4,18 @@ use burn::tensor::{DType, Tensor, TensorData};
 
 use crate::Noise;
 
-/// What drop path multiplies each sample of a residual branch `[B, L, D]` by: 0 with probability `rate`, else
-/// `1 / (1 − rate)`, `[B]`, 32-bit. None without noise (evaluation) or at rate 0.
-pub fn path_scale(branch: &Tensor<3>, rate: f64, noise: Option<&mut Noise>) -> Option<Tensor<1>> {
+/// What drop path multiplies every sample of a residual branch by: 0 with probability `rate`, else
+/// `1 / (1 − rate)`; nothing without noise (evaluation) or at rate 0.
+///
+/// # Shapes
+///
+/// - x, the branch, `[B, L, D]`
+/// - output `[B]`, 32-bit
+pub fn drop_path(x: &Tensor<3>, rate: f64, noise: Option<&mut Noise>) -> Option<Tensor<1>> {
     let noise = noise.filter(|_| rate > 0.0)?;
-    let [batch, _, _] = branch.dims();
+    let [batch, _, _] = x.dims();
     let factors = TensorData::new(noise.keep_factors(batch, rate), [batch]);
-    Some(Tensor::from_data(factors, (&branch.device(), DType::F32)))
+    Some(Tensor::from_data(factors, (&x.device(), DType::F32)))
 }
 
 /// Zeroes elements with probability `rate` and scales the others by `1 / (1 − rate)`; the identity
@@ -33,7 +38,7 @@ mod tests {
     #[test]
     fn samples_are_dropped_whole_and_the_mean_is_kept() {
         let x = Tensor::<3>::ones([2000, 2, 3], &Device::flex());
-        let scale = path_scale(&x, 0.25, Some(&mut Noise::new(1))).unwrap();
+        let scale = drop_path(&x, 0.25, Some(&mut Noise::new(1))).unwrap();
         let values = scale.into_data().try_to_vec::<f32>().unwrap();
         let dropped = values.iter().filter(|&&v| v == 0.0).count();
         let kept = values.iter().filter(|&&v| (v - 4.0 / 3.0).abs() < 1e-6);
@@ -44,7 +49,8 @@ mod tests {
     #[test]
     fn evaluation_is_the_identity() {
         let x = Tensor::<3>::ones([4, 2, 3], &Device::flex());
-        assert!(path_scale(&x, 0.5, None).is_none());
+        assert!(drop_path(&x, 0.5, None).is_none());
+        assert!(drop_path(&x, 0.0, Some(&mut Noise::new(1))).is_none());
         assert_eq!(dropout(x.clone(), 0.5, None).into_data(), x.into_data());
     }
 }

@@ -19,7 +19,7 @@ mod role;
 
 pub use block::{Block, drop_path_rates};
 pub use conv::DepthwiseConv1d;
-pub use dropout::{dropout, path_scale};
+pub use dropout::{drop_path, dropout};
 pub use init::Init;
 pub use linear::Linear;
 pub use noise::Noise;

@@ -2,7 +2,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::{DType, Tensor};
-use elapid_kernels::add_norm::{AddNormInput, AddNormOptions, NormKind, add_norm};
+use elapid_kernels::{AddNormInput, AddNormOptions, NormKind, add_norm};
 
 use crate::Init;
 
@@ -25,9 +25,17 @@ impl RmsNorm {
 
     /// Shape-preserving; the result is 32-bit.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        let x = x.cast(DType::F32);
-        let mean_square = x.clone().square().mean_dim(D - 1);
-        x * (mean_square + self.epsilon).sqrt().recip() * self.weight.val().unsqueeze()
+        normalise(x, |rows| self.operands(rows))
+    }
+
+    fn operands(&self, hidden: Tensor<3>) -> (AddNormInput, AddNormOptions) {
+        let input = AddNormInput::new(hidden, self.weight.val());
+        let options = AddNormOptions {
+            kind: NormKind::Rms,
+            epsilon: self.epsilon,
+            ..AddNormOptions::default()
+        };
+        (input, options)
     }
 }
 
@@ -53,12 +61,31 @@ impl LayerNorm {
 
     /// Shape-preserving; the result is 32-bit.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        let x = x.cast(DType::F32);
-        let centred = x.clone() - x.mean_dim(D - 1);
-        let variance = centred.clone().square().mean_dim(D - 1);
-        let normal = centred * (variance + self.epsilon).sqrt().recip();
-        normal * self.weight.val().unsqueeze() + self.bias.val().unsqueeze()
+        normalise(x, |rows| self.operands(rows))
     }
+
+    fn operands(&self, hidden: Tensor<3>) -> (AddNormInput, AddNormOptions) {
+        let input = AddNormInput::new(hidden, self.weight.val()).with_bias(self.bias.val());
+        let options = AddNormOptions {
+            kind: NormKind::Layer,
+            epsilon: self.epsilon,
+            ..AddNormOptions::default()
+        };
+        (input, options)
+    }
+}
+
+/// Normalises rows of 32-bit numbers, which `norm` makes operands of.
+fn normalise<const D: usize>(
+    x: Tensor<D>,
+    norm: impl FnOnce(Tensor<3>) -> (AddNormInput, AddNormOptions),
+) -> Tensor<D> {
+    let shape = x.dims();
+    let width = shape[D - 1];
+    let rows = shape[..D - 1].iter().product::<usize>();
+    let (input, options) = norm(x.cast(DType::F32).reshape([1, rows, width]));
+    let (normal, _) = add_norm(input, options);
+    normal.reshape(shape)
 }
 
 /// The norm of a block.
@@ -79,50 +106,45 @@ impl Norm {
         }
     }
 
-    /// Adds `hidden`, scaled per sequence, to the residual stream and normalises the sum: the normalised sum in the
-    /// type of `hidden`, and the new stream. Without a stream, one starts, in 32 bits or in the type of `hidden`.
-    ///
-    /// # Shapes
-    ///
-    /// - hidden, residual, both outputs `[B, L, D]`
-    /// - row_scale `[B]`
-    pub fn add(
-        &self,
-        hidden: Tensor<3>,
-        residual: Option<Tensor<3>>,
-        row_scale: Option<Tensor<1>>,
-        residual_in_fp32: bool,
-    ) -> (Tensor<3>, Tensor<3>) {
-        let (kind, epsilon, weight, bias) = match self {
-            Self::Rms(norm) => (NormKind::Rms, norm.epsilon, &norm.weight, None),
-            Self::Layer(norm) => (
-                NormKind::Layer,
-                norm.epsilon,
-                &norm.weight,
-                Some(norm.bias.val()),
-            ),
-        };
-        let input = AddNormInput {
-            hidden,
-            residual,
-            row_scale,
-            weight: weight.val(),
-            bias,
-        };
-        let options = AddNormOptions {
-            kind,
-            epsilon,
-            residual_in_fp32,
-        };
-        add_norm(input, options)
-    }
-
     /// Shape-preserving; the result is 32-bit.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         match self {
             Self::Rms(norm) => norm.forward(x),
             Self::Layer(norm) => norm.forward(x),
         }
+    }
+
+    /// Adds a hidden state to the residual stream and normalises the sum: one step between two blocks. Returns
+    /// the normalised sum in the type of `hidden`, and the sum in that of the stream.
+    ///
+    /// Without a stream, `hidden` starts one, in 32 bits if `residual_in_fp32`. A `scale` multiplies every
+    /// sample's hidden state ([`drop_path`](crate::drop_path)); no gradient flows to it.
+    ///
+    /// # Shapes
+    ///
+    /// - hidden, residual, outputs `[B, L, D]`
+    /// - scale `[B]`
+    pub fn add(
+        &self,
+        hidden: Tensor<3>,
+        residual: Option<Tensor<3>>,
+        scale: Option<Tensor<1>>,
+        residual_in_fp32: bool,
+    ) -> (Tensor<3>, Tensor<3>) {
+        let (input, options) = match self {
+            Self::Rms(norm) => norm.operands(hidden),
+            Self::Layer(norm) => norm.operands(hidden),
+        };
+        let options = AddNormOptions {
+            residual_in_fp32,
+            ..options
+        };
+        let input = AddNormInput {
+            residual,
+            row_scale: scale,
+            ..input
+        };
+        add_norm(input, options)
     }
 }
 

@@ -2,37 +2,33 @@
 
 use burn::backend::fusion::custom::TensorSpec;
 
-use super::AddNormOptions;
 use super::ops::{
-    AddNormOutputMetadata, AddNormTensorsMetadata, NormGradsMetadata, NormTensorsMetadata,
+    AddNormBackwardTensorsMetadata, AddNormGradsMetadata, AddNormPlan, AddNormTensorsMetadata,
 };
 use crate::native::OptionalMetadata;
 
 /// Results of the forward pass.
 pub(crate) fn forward(
     input: &AddNormTensorsMetadata,
-    options: &AddNormOptions,
-) -> AddNormOutputMetadata {
-    let residual = match &input.residual {
-        OptionalMetadata::Absent => None,
-        OptionalMetadata::Present(residual) => Some(residual.dtype),
-    };
-    let stream = options.stream(input.hidden.dtype, residual);
-    AddNormOutputMetadata {
-        normal: input.hidden.clone(),
-        residual: TensorSpec::new(input.hidden.shape.clone(), stream),
-    }
+    plan: &AddNormPlan,
+) -> (TensorSpec, TensorSpec) {
+    let sum = TensorSpec::new(input.hidden.shape.clone(), plan.stream);
+    (input.hidden.clone(), sum)
 }
 
 /// Gradients: every one has its operand's shape and type.
 pub(crate) fn backward(
-    input: &NormTensorsMetadata,
-    _options: &AddNormOptions,
-    _grad: &TensorSpec,
-) -> NormGradsMetadata {
-    NormGradsMetadata {
-        residual: input.residual.clone(),
+    input: &AddNormBackwardTensorsMetadata,
+    plan: &AddNormPlan,
+) -> AddNormGradsMetadata {
+    let present = |is: bool, spec: &TensorSpec| match is {
+        true => OptionalMetadata::Present(spec.clone()),
+        false => OptionalMetadata::Absent,
+    };
+    AddNormGradsMetadata {
+        hidden: TensorSpec::new(input.sum.shape.clone(), plan.hidden),
+        residual: present(plan.two_gradients(), &input.sum),
         weight: input.weight.clone(),
-        bias: input.bias.clone(),
+        bias: present(plan.bias, &input.weight),
     }
 }

@@ -1,4 +1,4 @@
-//! Operands and options.
+//! Operands and options of the fused addition and norm.
 
 use burn::tensor::{DType, Tensor};
 
@@ -7,20 +7,21 @@ use crate::native::Shapes;
 /// Operands of [`add_norm`](super::add_norm). Shapes: B batch, L length, D channels.
 #[derive(Clone, Debug)]
 pub struct AddNormInput {
-    /// What is added to the residual stream, `[B, L, D]`.
+    /// Hidden state that is added to the residual stream, `[B, L, D]`.
     pub hidden: Tensor<3>,
-    /// The residual stream, `[B, L, D]`, in a float type of its own; without one the sum is `hidden`.
+    /// Residual stream, `[B, L, D]`, in a float type of its own; the sum is `hidden` alone if absent.
     pub residual: Option<Tensor<3>>,
-    /// Factor on every sequence of `hidden`, `[B]`: what drop path draws. It has no gradient.
+    /// Factor of every batch element's hidden state, `[B]`: what stochastic depth draws. It receives no
+    /// gradient.
     pub row_scale: Option<Tensor<1>>,
-    /// `[D]`
+    /// Scale of the norm, `[D]`.
     pub weight: Tensor<1>,
-    /// `[D]`; layer norm only.
+    /// Shift of the norm, `[D]`.
     pub bias: Option<Tensor<1>>,
 }
 
 impl AddNormInput {
-    /// A norm of `hidden` alone.
+    /// The operands every norm needs; the others are absent.
     pub fn new(hidden: Tensor<3>, weight: Tensor<1>) -> Self {
         Self {
             hidden,
@@ -31,6 +32,38 @@ impl AddNormInput {
         }
     }
 
+    /// Sets the residual stream, `[B, L, D]`.
+    #[must_use]
+    pub fn with_residual(mut self, residual: Tensor<3>) -> Self {
+        self.residual = Some(residual);
+        self
+    }
+
+    /// Sets the factors of the hidden state, `[B]`.
+    #[must_use]
+    pub fn with_row_scale(mut self, row_scale: Tensor<1>) -> Self {
+        self.row_scale = Some(row_scale);
+        self
+    }
+
+    /// Sets the shift, `[D]`.
+    #[must_use]
+    pub fn with_bias(mut self, bias: Tensor<1>) -> Self {
+        self.bias = Some(bias);
+        self
+    }
+
+    /// Type of the residual stream behind the addition.
+    pub(super) fn stream(&self, options: AddNormOptions) -> DType {
+        match (&self.residual, self.hidden.dtype()) {
+            (Some(residual), _) => residual.dtype(),
+            (None, DType::F16 | DType::BF16) if options.residual_in_fp32 => DType::F32,
+            (None, dtype) => dtype,
+        }
+    }
+
+    /// Checks every operand's shape against `hidden`.
+    ///
     /// # Panics
     ///
     /// Panics with the operand, the expected and the given shape.
@@ -38,15 +71,18 @@ impl AddNormInput {
         let expect = Shapes {
             operator: "add_norm",
         };
-        let [batch, length, channels] = self.hidden.dims();
-        assert!(channels > 0, "add_norm: channels must be positive");
-        if let Some(residual) = &self.residual {
-            expect.equal("residual", residual.dims(), [batch, length, channels]);
-        }
-        if let Some(scale) = &self.row_scale {
-            expect.equal("row_scale", scale.dims(), [batch]);
-        }
+        let shape @ [batch, _, channels] = self.hidden.dims();
+        assert!(
+            shape.iter().all(|size| *size > 0),
+            "add_norm: `hidden` is empty: {shape:?}"
+        );
         expect.equal("weight", self.weight.dims(), [channels]);
+        if let Some(residual) = &self.residual {
+            expect.equal("residual", residual.dims(), shape);
+        }
+        if let Some(row_scale) = &self.row_scale {
+            expect.equal("row_scale", row_scale.dims(), [batch]);
+        }
         if let Some(bias) = &self.bias {
             expect.equal("bias", bias.dims(), [channels]);
         }
@@ -54,32 +90,34 @@ impl AddNormInput {
 }
 
 /// Which norm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NormKind {
-    /// By the root mean square (arXiv 1910.07467).
+    /// Root mean square (arXiv 1910.07467).
+    #[default]
     Rms,
-    /// By mean and variance (arXiv 1607.06450).
+    /// Mean and variance (arXiv 1607.06450).
     Layer,
 }
 
-/// How the operator runs.
+/// How an addition and norm runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AddNormOptions {
-    /// Which norm.
+    /// The norm.
     pub kind: NormKind,
-    /// Added under the root.
+    /// Added to the mean square or the variance.
     pub epsilon: f64,
-    /// Where no residual stream comes in, one in 32 bits leaves; else it has the type of `hidden`.
+    /// Without a residual stream to continue, start one in 32 bits even if `hidden` is 16-bit; otherwise in
+    /// the type of `hidden`.
     pub residual_in_fp32: bool,
 }
 
-impl AddNormOptions {
-    /// Type of the sum.
-    pub(super) fn stream(self, hidden: DType, residual: Option<DType>) -> DType {
-        match residual {
-            Some(residual) => residual,
-            None if self.residual_in_fp32 && hidden != DType::F64 => DType::F32,
-            None => hidden,
+impl Default for AddNormOptions {
+    /// RMS norm, ε = 1e-5, a 32-bit stream: what Mamba models use.
+    fn default() -> Self {
+        Self {
+            kind: NormKind::Rms,
+            epsilon: 1e-5,
+            residual_in_fp32: true,
         }
     }
 }

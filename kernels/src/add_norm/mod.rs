@@ -1,14 +1,15 @@
-//! Residual sum and normalisation in one step, the pre-norm of every Mamba block.
+//! Residual addition and normalisation in one pass: the step between two blocks of a pre-norm
+//! network.
 //!
 //! ```text
-//! r = residual + s_b · hidden
-//! RMS norm:    y = w ⊙ r / √(mean(r²) + ε)
-//! layer norm:  y = w ⊙ (r − mean(r)) / √(var(r) + ε) + bias
+//! r' = r + s_b h
+//! y  = r' / √(mean(r'²) + ε) · w + b                          (RMS norm)
+//! y  = (r' − mean(r')) / √(var(r') + ε) · w + b               (layer norm)
 //! ```
 //!
-//! The operator surface is that of `rms_norm_fn` and `layer_norm_fn` with `prenorm` in
-//! `mamba_ssm/ops/triton/layer_norm.py` of state-spaces/mamba. Arithmetic and statistics are 32-bit whatever the
-//! operands' types; y has the type of `hidden`, and r its own.
+//! The operator surface is that of `layer_norm_fn` with `prenorm=True` in state-spaces/mamba. What
+//! is normalised is r' as it is stored, in the residual stream's type. Arithmetic is 32-bit whatever
+//! the operands' types.
 
 mod autodiff;
 #[cfg(feature = "gpu")]
@@ -26,19 +27,31 @@ use burn::backend::Dispatch;
 use burn::tensor::{DType, Tensor};
 
 pub use input::{AddNormInput, AddNormOptions, NormKind};
-use ops::{AddNormOps, AddNormTensors};
+use ops::{AddNormOps, AddNormPlan, AddNormTensors};
 
-/// Returns the normalised sum y and the sum r, both `[B, L, D]`. Gradients flow through both.
+/// Adds and normalises. Returns the normalised state, `[B, L, D]` in the type of `hidden`, and the
+/// residual stream behind the addition, `[B, L, D]` in the stream's type (see
+/// [`AddNormOptions::residual_in_fp32`]). Gradients flow through both, but none to `row_scale`.
 ///
 /// # Panics
 ///
-/// Panics if the operands' shapes disagree (see [`AddNormInput`]).
+/// Panics if an operand is empty or the operands' shapes disagree (see [`AddNormInput`]).
 pub fn add_norm(input: AddNormInput, options: AddNormOptions) -> (Tensor<3>, Tensor<3>) {
     input.check();
-    if !crate::native::is_native(&input.hidden.device(), input.hidden.dtype()) {
+    let (hidden, stream) = (input.hidden.dtype(), input.stream(options));
+    let native = |dtype| crate::native::is_native(&input.hidden.device(), dtype);
+    if !native(hidden) || !native(stream) {
         return reference::add_norm(input, options);
     }
-    let parameter = |tensor: Tensor<1>| tensor.cast(DType::F32).into_dispatch();
+    let plan = AddNormPlan {
+        options,
+        hidden,
+        stream,
+        residual: input.residual.is_some(),
+        scaled: input.row_scale.is_some(),
+        bias: input.bias.is_some(),
+    };
+    let parameter = |t: Tensor<1>| t.cast(DType::F32).into_dispatch();
     let tensors = AddNormTensors {
         hidden: input.hidden.into_dispatch(),
         residual: input.residual.map(Tensor::into_dispatch).into(),
@@ -46,9 +59,6 @@ pub fn add_norm(input: AddNormInput, options: AddNormOptions) -> (Tensor<3>, Ten
         weight: parameter(input.weight),
         bias: input.bias.map(parameter).into(),
     };
-    let output = Dispatch::add_norm_forward(tensors, options);
-    (
-        Tensor::from_dispatch(output.normal),
-        Tensor::from_dispatch(output.residual),
-    )
+    let (normal, sum) = Dispatch::add_norm_forward(tensors, plan);
+    (Tensor::from_dispatch(normal), Tensor::from_dispatch(sum))
 }

@@ -2,173 +2,190 @@
 
 use burn::backend::TensorMetadata;
 use burn::backend::cubecl::dtype_to_storage_type;
-use burn::tensor::{DType, Shape};
+use burn::backend::ops::FloatTensorOps;
+use burn::tensor::{DType, Slice};
 use burn_cubecl::CubeBackend;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-use super::backward::backward_kernel;
-use super::form::{ExtentLaunch, Form, LayoutLaunch};
+use super::backward::{PitchesLaunch, backward_kernel};
+use super::form::{ExtentLaunch, Form};
 use super::forward::forward_kernel;
-use crate::add_norm::ops::{AddNormOutput, AddNormTensors, NormGrads, NormTensors};
-use crate::add_norm::{AddNormOptions, NormKind};
-use crate::cube::{Partials, Rows, address_type, contiguous, empty, part, spread};
-use crate::native::Optional;
+use super::strategy::{Division, Pass, divide};
+use crate::add_norm::NormKind;
+use crate::add_norm::ops::{AddNormBackwardTensors, AddNormGrads, AddNormPlan, AddNormTensors};
+use crate::cube::{Partials, Rows, address_type, contiguous, empty, float, spread};
 
-/// Rows of units that sum the parameters' gradients: enough to fill a device, few enough that their sum
-/// costs little; a multiple of what [`Partials`] sums at a time.
-const PARTS: usize = 2048;
-
+/// The normalised state and the sum, divided in this way if one is given.
 pub(super) fn forward(
     input: AddNormTensors<CubeBackend>,
-    options: AddNormOptions,
-) -> AddNormOutput<CubeBackend> {
-    let shape = input.hidden.shape();
-    let stream = options.stream(
-        input.hidden.dtype,
-        input.residual.as_option().map(TensorMetadata::dtype),
-    );
-    let hidden = Rows::new(input.hidden, 1);
-    let residual = input.residual.into_option().map(|t| Rows::new(t, 1));
-    let scale = input.row_scale.into_option().map(contiguous);
-    let weight = contiguous(input.weight);
-    let bias = input.bias.into_option().map(contiguous);
-
-    let stream_rows = residual.as_ref().unwrap_or(&hidden);
-    let vector = vector(&shape, [&hidden, stream_rows]);
-    let mut form = form(&shape, vector, options, bias.is_some());
-    form.residual = residual.is_some();
-    form.scale = scale.is_some();
-    let normal = empty(&hidden.tensor, shape.clone(), hidden.tensor.dtype);
-    let sum = empty(&hidden.tensor, shape.clone(), stream);
-    // Without a residual stream the kernel reads none, but wants a buffer of its type.
-    let no_stream = residual.as_ref().map_or(&sum, |rows| &rows.tensor);
-    let cubes = rows(&shape).div_ceil(form.rows);
-    // SAFETY: rows are read at numbers below the count and vectors below a row's, and results are written
-    // there only.
+    plan: AddNormPlan,
+    division: Option<Division>,
+) -> (CubeTensor, CubeTensor) {
+    let shape @ [batch, length, channels] = input.hidden.shape().dims();
+    let rows = batch * length;
+    let division =
+        division.unwrap_or_else(|| divide(&input.hidden.client, rows, channels, Pass::Forward));
+    let width = division.width;
+    let form = form(&plan, channels, division, plan.adds());
+    let hidden = Rows::new(input.hidden.clone(), width);
+    let residual = input.residual.into_option().map(|t| Rows::new(t, width));
+    let row_scale = input.row_scale.into_option().map(parameter);
+    let weight = parameter(input.weight);
+    let bias = input.bias.into_option().map(parameter);
+    let normal = empty(&hidden.tensor, shape, plan.hidden);
+    let sum = match plan.adds() {
+        true => empty(&hidden.tensor, shape, plan.stream),
+        false => empty(&hidden.tensor, [width], plan.stream),
+    };
+    let read = residual.as_ref().unwrap_or(&hidden);
+    // SAFETY: surplus cubes leave first; rows are read below the count and vectors below the channels,
+    // at pitches that the vector width divides, and written where both are the unit's own.
     unsafe {
         forward_kernel::launch_unchecked(
             &hidden.tensor.client,
-            spread(cubes),
+            spread(division.parts),
             CubeDim::new_2d(form.lanes as u32, form.rows as u32),
-            address_type(&[&hidden.tensor, no_stream, &sum]),
-            vector,
+            address_type(&[&hidden.tensor, &read.tensor, &normal, &sum]),
+            width,
             buffer(&hidden.tensor),
-            buffer(no_stream),
-            buffer(scale.as_ref().unwrap_or(&weight)),
+            buffer(&read.tensor),
+            buffer(row_scale.as_ref().unwrap_or(&weight)),
             buffer(&weight),
             buffer(bias.as_ref().unwrap_or(&weight)),
             buffer(&normal),
             buffer(&sum),
-            extent(&shape, vector, options),
-            layout(&hidden, vector),
-            layout(stream_rows, vector),
+            hidden.pitch / width,
+            read.pitch / width,
+            extent(&plan, shape, width),
+            division.parts,
             form,
-            [
-                dtype_to_storage_type(hidden.tensor.dtype),
-                dtype_to_storage_type(stream),
-            ],
+            [plan.hidden, plan.stream].map(dtype_to_storage_type),
         );
     }
-    AddNormOutput {
-        normal,
-        residual: sum,
+    match plan.adds() {
+        true => (normal, sum),
+        false => (normal, input.hidden),
     }
 }
 
+/// Gradients of every operand, divided in this way if one is given.
 pub(super) fn backward(
-    input: NormTensors<CubeBackend>,
-    options: AddNormOptions,
-    grad: CubeTensor,
-) -> NormGrads<CubeBackend> {
-    let shape = input.residual.shape();
-    let [_, _, channels] = shape.dims();
-    let sum = Rows::new(input.residual, 1);
-    let grad = Rows::new(grad, 1);
-    let weight = contiguous(input.weight);
-    let has_bias = input.bias.as_option().is_some();
-    let vector = vector(&shape, [&sum, &grad]);
-    let form = form(&shape, vector, options, has_bias);
-    let parts = rows(&shape).next_multiple_of(form.rows).min(PARTS);
-    let sums = if has_bias { 2 } else { 1 };
-    let d_sum = empty(&sum.tensor, shape.clone(), sum.tensor.dtype);
-    let partials = empty(&sum.tensor, [parts, sums, channels], DType::F32);
-    // SAFETY: as for the forward kernel; partial sums are written at parts below the count.
+    input: AddNormBackwardTensors<CubeBackend>,
+    plan: AddNormPlan,
+    division: Option<Division>,
+) -> AddNormGrads<CubeBackend> {
+    let shape @ [batch, length, channels] = input.sum.shape().dims();
+    let rows = batch * length;
+    let division =
+        division.unwrap_or_else(|| divide(&input.sum.client, rows, channels, Pass::Backward));
+    let (width, parts) = (division.width, division.parts);
+    let d_sum = input.d_sum.into_option();
+    let form = form(&plan, channels, division, d_sum.is_some());
+    let sum = Rows::new(input.sum, width);
+    let d_normal = Rows::new(float(input.d_normal, plan.hidden), width);
+    let d_sum = d_sum.map(|t| Rows::new(float(t, plan.stream), width));
+    let row_scale = input.row_scale.into_option().map(parameter);
+    let weight = parameter(input.weight);
+    let hidden = empty(&sum.tensor, shape, plan.hidden);
+    let residual = match plan.two_gradients() {
+        true => empty(&sum.tensor, shape, plan.stream),
+        false => empty(&sum.tensor, [width], plan.stream),
+    };
+    let partials = empty(
+        &sum.tensor,
+        [parts, form.parameters(), channels],
+        DType::F32,
+    );
+    let elsewhere = d_sum.as_ref().unwrap_or(&sum);
+    // SAFETY: as for the forward kernel; partial sums are numbered by cube, parameter and vector, all
+    // below their counts.
     unsafe {
         backward_kernel::launch_unchecked(
             &sum.tensor.client,
-            spread(parts.div_ceil(form.rows)),
+            spread(parts),
             CubeDim::new_2d(form.lanes as u32, form.rows as u32),
-            address_type(&[&sum.tensor, &grad.tensor, &partials]),
-            vector,
+            address_type(&[
+                &sum.tensor,
+                &d_normal.tensor,
+                &elsewhere.tensor,
+                &hidden,
+                &residual,
+                &partials,
+            ]),
+            width,
             buffer(&sum.tensor),
+            buffer(&d_normal.tensor),
+            buffer(&elsewhere.tensor),
+            buffer(row_scale.as_ref().unwrap_or(&weight)),
             buffer(&weight),
-            buffer(&grad.tensor),
-            buffer(&d_sum),
+            buffer(&hidden),
+            buffer(&residual),
             buffer(&partials),
-            extent(&shape, vector, options),
-            layout(&sum, vector),
-            layout(&grad, vector),
+            PitchesLaunch::new(
+                sum.pitch / width,
+                d_normal.pitch / width,
+                elsewhere.pitch / width,
+            ),
+            extent(&plan, shape, width),
             parts,
             form,
-            [
-                dtype_to_storage_type(grad.tensor.dtype),
-                dtype_to_storage_type(sum.tensor.dtype),
-            ],
+            [plan.hidden, plan.stream].map(dtype_to_storage_type),
         );
     }
-    let parameters = Partials {
+    let sums = Partials {
         tensor: &partials,
         offset: 0,
         sums: 1,
         rows: parts,
     }
-    .sum([sums, channels], DType::F32);
-    NormGrads {
-        residual: d_sum,
-        weight: part(&parameters, 0, [channels]),
-        bias: match has_bias {
-            true => Optional::Present(part(&parameters, channels, [channels])),
-            false => Optional::Absent,
-        },
+    .sum([form.parameters(), channels], DType::F32);
+    AddNormGrads {
+        hidden,
+        residual: plan.two_gradients().then_some(residual).into(),
+        weight: row(&sums, 0),
+        bias: plan.bias.then(|| row(&sums, 1)).into(),
     }
 }
 
-fn rows(shape: &Shape) -> usize {
-    let [batch, length, _] = shape.dims();
-    batch * length
+fn form(plan: &AddNormPlan, channels: usize, division: Division, sum: bool) -> Form {
+    Form {
+        width: division.width,
+        lanes: division.lanes,
+        rows: division.rows,
+        share: (channels / division.width).div_ceil(division.lanes),
+        layer: plan.options.kind == NormKind::Layer,
+        residual: plan.residual,
+        scaled: plan.scaled,
+        bias: plan.bias,
+        sum,
+        two_gradients: plan.two_gradients(),
+    }
 }
 
-fn form(shape: &Shape, vector: usize, options: AddNormOptions, bias: bool) -> Form {
-    let [_, _, channels] = shape.dims();
-    Form::new(channels / vector, options.kind == NormKind::Layer, bias)
-}
-
-fn extent(shape: &Shape, vector: usize, options: AddNormOptions) -> ExtentLaunch {
-    let [_, length, channels] = shape.dims();
+fn extent(plan: &AddNormPlan, shape: [usize; 3], width: usize) -> ExtentLaunch {
+    let [batch, length, channels] = shape;
     ExtentLaunch::new(
-        rows(shape),
         length,
-        channels / vector,
-        channels as f32,
-        options.epsilon as f32,
+        batch * length,
+        channels / width,
+        1.0 / channels as f32,
+        plan.options.epsilon as f32,
     )
 }
 
-/// Elements of a row that a unit reads at once: four, or what divides the row and every distance.
-fn vector(shape: &Shape, operands: [&Rows; 2]) -> usize {
-    let [_, _, channels] = shape.dims();
-    let bits = operands.iter().fold(4 | channels, |bits, rows| {
-        let start = rows.tensor.handle.offset_start.unwrap_or(0) as usize;
-        bits | rows.first | rows.pitch | (start / rows.tensor.dtype.size())
-    });
-    1 << bits.trailing_zeros()
-}
-
-fn layout(rows: &Rows, vector: usize) -> LayoutLaunch {
-    LayoutLaunch::new(rows.first / vector, rows.pitch / vector)
+fn parameter(tensor: CubeTensor) -> CubeTensor {
+    contiguous(float(tensor, DType::F32))
 }
 
 fn buffer(tensor: &CubeTensor) -> BufferArg {
     tensor.clone().into_buffer_arg()
+}
+
+/// One row of a matrix.
+fn row(matrix: &CubeTensor, row: usize) -> CubeTensor {
+    let columns = matrix.meta.shape()[1];
+    let slice = |from: usize, to: usize| Slice::new(from as isize, Some(to as isize), 1);
+    let row = CubeBackend::float_slice(matrix.clone(), &[slice(row, row + 1), slice(0, columns)]);
+    CubeBackend::float_reshape(row, [columns].into())
 }

@@ -1,111 +1,89 @@
-//! Loads of a row, and sums over it.
+//! A unit's part of a row. Its loads stand outside of branches, so that they are under way together: beyond
+//! the row they read its last vector again.
 
 use cubecl::prelude::*;
 
-use super::form::{Extent, Form, Layout};
+use super::form::{Extent, Form, Place, vector};
 
-/// This unit's vectors of a row, zero in places beyond the row.
+/// Reads a unit's vectors of the row that starts at vector `start`.
 #[cube]
-pub(super) fn load<F: Float, C: Size>(
-    source: &[Vector<F, C>],
-    layout: &Layout,
-    row: usize,
+pub(super) fn load<F: Float, S: Size>(
+    source: &[Vector<F, S>],
+    values: &mut Array<Vector<F, S>>,
+    start: usize,
     extent: &Extent,
     #[comptime] form: Form,
-) -> Array<Vector<f32, C>> {
-    let mut values = Array::<Vector<f32, C>>::new(comptime!(form.held));
-    let at = layout.first + row * layout.pitch;
-    #[unroll]
-    for i in 0..comptime!(form.held) {
-        let vector = place(extent, i, form);
-        let value = Vector::<f32, C>::cast_from(source[at + vector]);
-        if comptime!(form.even) {
-            values[i] = value;
-        } else {
-            values[i] = select(inside(extent, i, form), value, Vector::new(0.0));
-        }
-    }
-    values
-}
-
-/// The vector of the row in this unit's place `i`, at most the last.
-#[cube]
-pub(super) fn place(extent: &Extent, #[comptime] i: usize, #[comptime] form: Form) -> usize {
-    let vector = comptime!(i * form.lanes) + UNIT_POS_X as usize;
-    if comptime!(form.even) {
-        vector
-    } else {
-        min(vector, extent.vectors - 1)
+) {
+    #[unroll(form.unroll())]
+    for i in 0..comptime!(form.share) {
+        values[i] = source[start + min(vector(i, form), extent.vectors - 1)];
     }
 }
 
-/// True if the place is within the row.
+/// Writes a vector of a unit's row to a row-major tensor, if there is such a row and vector.
 #[cube]
-pub(super) fn inside(extent: &Extent, #[comptime] i: usize, #[comptime] form: Form) -> bool {
-    comptime!(i * form.lanes) + (UNIT_POS_X as usize) < extent.vectors
+pub(super) fn store<F: Float, S: Size>(
+    target: &mut [Vector<F, S>],
+    value: Vector<F, S>,
+    extent: &Extent,
+    place: &Place,
+    vector: usize,
+) {
+    if place.inside && vector < extent.vectors {
+        target[place.row * extent.vectors + vector] = value;
+    }
 }
 
-/// The sum of a vector's elements.
+/// The vector as numbers of 32 bits, zero beyond the row.
 #[cube]
-fn across<C: Size>(vector: Vector<f32, C>) -> f32 {
-    let mut sum = vector.extract(0usize);
-    #[unroll]
-    for i in 1..C::value() {
-        sum += vector.extract(i);
+pub(super) fn inside<F: Float, S: Size>(
+    value: Vector<F, S>,
+    vector: usize,
+    extent: &Extent,
+) -> Vector<f32, S> {
+    select(
+        vector < extent.vectors,
+        Vector::cast_from(value),
+        Vector::new(0.0),
+    )
+}
+
+/// Subtracts `mean` from a unit's vectors, but beyond the row.
+#[cube]
+pub(super) fn centre<S: Size>(
+    x: &mut Array<Vector<f32, S>>,
+    mean: f32,
+    extent: &Extent,
+    #[comptime] form: Form,
+) {
+    #[unroll(form.unroll())]
+    for i in 0..comptime!(form.share) {
+        x[i] = inside(x[i] - Vector::new(mean), vector(i, form), extent);
+    }
+}
+
+/// The sum of a unit's vectors.
+#[cube]
+pub(super) fn sum<S: Size>(x: &Array<Vector<f32, S>>, #[comptime] form: Form) -> Vector<f32, S> {
+    let mut sum = Vector::<f32, S>::new(0.0);
+    #[unroll(form.unroll())]
+    for i in 0..comptime!(form.share) {
+        sum += x[i];
     }
     sum
 }
 
-/// The sum of `value` over the units of this unit's row, the same in each.
+/// The sum of the products of a unit's vectors.
 #[cube]
-pub(super) fn over_row<C: Size>(
-    value: Vector<f32, C>,
-    shared: &mut Shared<[f32]>,
+pub(super) fn dot<S: Size>(
+    x: &Array<Vector<f32, S>>,
+    y: &Array<Vector<f32, S>>,
     #[comptime] form: Form,
-) -> f32 {
-    let row = UNIT_POS_Y as usize * comptime!(form.lanes);
-    // Nobody overwrites what others still read.
-    sync_cube();
-    shared[row + UNIT_POS_X as usize] = across::<C>(value);
-    sync_cube();
-    let mut sum = f32::new(0.0);
-    #[unroll]
-    for lane in 0..comptime!(form.lanes) {
-        sum += shared[row + lane];
+) -> Vector<f32, S> {
+    let mut sum = Vector::<f32, S>::new(0.0);
+    #[unroll(form.unroll())]
+    for i in 0..comptime!(form.share) {
+        sum = fma(x[i], y[i], sum);
     }
     sum
-}
-
-/// The row less its mean, for layer norm; and one over the root of its mean square plus ε.
-#[cube]
-pub(super) fn normalise<C: Size>(
-    values: &mut Array<Vector<f32, C>>,
-    shared: &mut Shared<[f32]>,
-    extent: &Extent,
-    #[comptime] form: Form,
-) -> f32 {
-    if comptime!(form.layer) {
-        let mut total = Vector::<f32, C>::new(0.0);
-        #[unroll]
-        for i in 0..comptime!(form.held) {
-            total += values[i];
-        }
-        let mean = over_row::<C>(total, shared, form) / extent.width;
-        #[unroll]
-        for i in 0..comptime!(form.held) {
-            let centred = values[i] - Vector::new(mean);
-            if comptime!(form.even) {
-                values[i] = centred;
-            } else {
-                values[i] = select(inside(extent, i, form), centred, Vector::new(0.0));
-            }
-        }
-    }
-    let mut squares = Vector::<f32, C>::new(0.0);
-    #[unroll]
-    for i in 0..comptime!(form.held) {
-        squares = fma(values[i], values[i], squares);
-    }
-    let mean_square = over_row::<C>(squares, shared, form) / extent.width;
-    f32::new(1.0) / (mean_square + extent.epsilon).sqrt()
 }

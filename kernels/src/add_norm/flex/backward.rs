@@ -1,86 +1,96 @@
-//! Backward pass; the formulas are in the operator's `README.md`.
+//! Backward pass. With x̂ the row before weight and bias, recomputed here, and g = dy · w:
+//!
+//! ```text
+//! dr' = (g − mean(g) − x̂ mean(g x̂)) / √(var + ε) + dr'_elsewhere      (RMS norm: without mean(g))
+//! dw  = Σ dy x̂        db = Σ dy        dr = dr'        dh = s_b dr'
+//! ```
 
-use burn::backend::{Flex, TensorMetadata};
+use burn::backend::Flex;
 use burn::tensor::DType;
-use burn_flex::FlexTensor;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::RUN;
-use super::row::{statistics, sum};
-use crate::add_norm::ops::{NormGrads, NormTensors};
-use crate::add_norm::{AddNormOptions, NormKind};
-use crate::flex::rows::{Rows, with_contiguous_rows};
+use super::problem::{Extent, numbers, readable};
+use super::row;
+use crate::add_norm::NormKind;
+use crate::add_norm::ops::{AddNormBackwardTensors, AddNormGrads, AddNormPlan};
+use crate::flex::rows::Rows;
 use crate::flex::scatter::Scatter;
+use crate::flex::simd::{load, store};
 use crate::flex::sums::sum_over_batch;
-use crate::flex::{from_vec, output, to_f32};
+use crate::flex::{from_vec, output};
 
-/// Gradients of the sum and of the parameters.
-pub(super) fn run(
-    input: NormTensors<Flex>,
-    options: AddNormOptions,
-    grad: FlexTensor,
-) -> NormGrads<Flex> {
-    let shape: [usize; 3] = input.residual.shape().dims();
-    let [batch, length, channels] = shape;
-    let dtype = input.residual.dtype();
-    let residual = with_contiguous_rows(to_f32(input.residual));
-    let grad = with_contiguous_rows(to_f32(grad));
-    let weight = input.weight.to_contiguous();
-    let rows = batch * length;
-    let runs = rows.div_ceil(RUN);
-
-    let mut d_sum = output(rows * channels);
-    let mut d_weight = vec![0.0; runs * channels];
-    let mut d_bias = vec![0.0; runs * channels];
-    let problem = Problem {
-        length,
-        channels,
-        kind: options.kind,
-        epsilon: options.epsilon as f32,
-        residual: Rows::new(&residual),
-        grad: Rows::new(&grad),
-        weight: weight.storage::<f32>(),
-        d_sum: Scatter::new(&mut d_sum),
-        d_weight: Scatter::new(&mut d_weight),
-        d_bias: Scatter::new(&mut d_bias),
-    };
-    let arch = Arch::new();
-    (0..runs).into_par_iter().for_each(|run| {
-        arch.dispatch(Task {
-            p: &problem,
-            run,
-            rows: run * RUN..((run + 1) * RUN).min(rows),
-        });
+/// Gradients of every operand.
+pub(super) fn run(input: AddNormBackwardTensors<Flex>, plan: AddNormPlan) -> AddNormGrads<Flex> {
+    let extent = Extent::of(&input.sum);
+    let (sum, d_normal) = (readable(input.sum), readable(input.d_normal));
+    let d_sum = input.d_sum.into_option().map(readable);
+    let row_scale = input.row_scale.into_option().map(numbers);
+    let weight = numbers(input.weight);
+    let channels = extent.channels;
+    let mut hidden = output(extent.elements());
+    let mut residual = output(if plan.two_gradients() {
+        extent.elements()
+    } else {
+        0
     });
+    let mut d_weight = vec![0.0; extent.tasks() * channels];
+    let mut d_bias = vec![0.0; if plan.bias { d_weight.len() } else { 0 }];
+    {
+        let problem = Problem {
+            extent,
+            plan,
+            sum: Rows::new(&sum),
+            d_normal: Rows::new(&d_normal),
+            d_sum: d_sum.as_ref().map(Rows::new),
+            row_scale: row_scale.as_deref(),
+            weight: &weight,
+            hidden: Scatter::new(&mut hidden),
+            residual: Scatter::new(&mut residual),
+            d_weight: Scatter::new(&mut d_weight),
+            d_bias: Scatter::new(&mut d_bias),
+        };
+        let arch = Arch::new();
+        (0..extent.tasks()).into_par_iter().for_each(|task| {
+            arch.dispatch(Task {
+                problem: &problem,
+                task,
+            });
+        });
+    }
     let parameter =
-        |partials: &[f32]| from_vec(sum_over_batch(partials, channels), [channels], DType::F32);
-    NormGrads {
-        residual: from_vec(d_sum, shape, dtype),
+        |partial: &[f32]| from_vec(sum_over_batch(partial, channels), [channels], DType::F32);
+    AddNormGrads {
+        hidden: from_vec(hidden, extent.shape(), plan.hidden),
+        residual: plan
+            .two_gradients()
+            .then(|| from_vec(residual, extent.shape(), plan.stream))
+            .into(),
         weight: parameter(&d_weight),
-        bias: input.bias.into_option().map(|_| parameter(&d_bias)).into(),
+        bias: plan.bias.then(|| parameter(&d_bias)).into(),
     }
 }
 
+/// Operands and results.
 struct Problem<'a> {
-    length: usize,
-    channels: usize,
-    kind: NormKind,
-    epsilon: f32,
-    residual: Rows<'a, 2>,
-    grad: Rows<'a, 2>,
+    extent: Extent,
+    plan: AddNormPlan,
+    sum: Rows<'a, 2>,
+    d_normal: Rows<'a, 2>,
+    d_sum: Option<Rows<'a, 2>>,
+    row_scale: Option<&'a [f32]>,
     weight: &'a [f32],
-    d_sum: Scatter<'a>,
-    /// One row per run.
+    hidden: Scatter<'a>,
+    residual: Scatter<'a>,
+    /// One row per task.
     d_weight: Scatter<'a>,
-    /// One row per run.
+    /// One row per task.
     d_bias: Scatter<'a>,
 }
 
 struct Task<'a> {
-    p: &'a Problem<'a>,
-    run: usize,
-    rows: std::ops::Range<usize>,
+    problem: &'a Problem<'a>,
+    task: usize,
 }
 
 impl WithSimd for Task<'_> {
@@ -88,37 +98,83 @@ impl WithSimd for Task<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, s: S) {
-        let p = self.p;
-        let own = self.run * p.channels..(self.run + 1) * p.channels;
-        // SAFETY: every run has rows of its own.
-        let (d_weight, d_bias) = unsafe { (p.d_weight.part(own.clone()), p.d_bias.part(own)) };
-        let mut normal = vec![0.0; p.channels];
-        let mut scaled = vec![0.0; p.channels];
-        for row in self.rows {
-            let index = [row / p.length, row % p.length];
-            let (x, dy) = (p.residual.row(index), p.grad.row(index));
-            let (mean, factor) = statistics(s, x, p.kind, p.epsilon);
-            for (n, x) in normal.iter_mut().zip(x) {
-                *n = (x - mean) * factor;
+        let p = self.problem;
+        let options = p.plan.options;
+        let channels = p.extent.channels;
+        let mut centred = vec![0.0; channels];
+        let mut product = vec![0.0; channels];
+        for row in p.extent.rows(self.task) {
+            let index = p.extent.index(row);
+            let (x, dy) = (p.sum.row(index), p.d_normal.row(index));
+            let factor = row::centre(s, &mut centred, x, options.kind, options.epsilon as f32);
+            self.add_parameters(s, &centred, dy, factor);
+            product.copy_from_slice(dy);
+            row::scale(s, &mut product, 1.0, p.weight, None);
+            p.write_row(s, row, &centred, &product, factor);
+        }
+    }
+}
+
+impl Task<'_> {
+    /// Adds a row to the parameters' gradients of this task.
+    #[inline(always)]
+    fn add_parameters<S: Simd>(&self, s: S, centred: &[f32], dy: &[f32], factor: f32) {
+        let p = self.problem;
+        let range = p.extent.range(self.task);
+        // SAFETY: this task alone owns its row of partial sums.
+        let weight = unsafe { p.d_weight.part(range.clone()) };
+        let factor = s.splat_f32s(factor);
+        for (i, weight) in weight.chunks_mut(S::F32_LANES).enumerate() {
+            let at = i * S::F32_LANES..i * S::F32_LANES + weight.len();
+            let normal = s.mul_f32s(load(s, &centred[at.clone()]), factor);
+            let sum = s.mul_add_e_f32s(load(s, &dy[at]), normal, load(s, weight));
+            store(s, weight, sum);
+        }
+        if p.plan.bias {
+            // SAFETY: as above.
+            let bias = unsafe { p.d_bias.part(range) };
+            for (bias, dy) in bias.chunks_mut(S::F32_LANES).zip(dy.chunks(S::F32_LANES)) {
+                store(s, bias, s.add_f32s(load(s, bias), load(s, dy)));
             }
-            for ((g, dy), w) in scaled.iter_mut().zip(dy).zip(p.weight) {
-                *g = dy * w;
+        }
+    }
+}
+
+impl Problem<'_> {
+    /// Writes the gradients of a row, from the row less its mean, what the norm multiplies it by, and
+    /// its gradient `g` before the weight.
+    #[inline(always)]
+    fn write_row<S: Simd>(&self, s: S, row: usize, centred: &[f32], g: &[f32], factor: f32) {
+        let (index @ [batch, _], range) = (self.extent.index(row), self.extent.range(row));
+        let count = self.extent.channels as f32;
+        let mean = match self.plan.options.kind {
+            NormKind::Rms => 0.0,
+            NormKind::Layer => row::sum(s, g) / count,
+        };
+        let slope = factor * factor * row::dot(s, g, centred) / count;
+        let (mean, slope) = (s.splat_f32s(mean), s.splat_f32s(slope));
+        let (factor, scale) = (
+            s.splat_f32s(factor),
+            s.splat_f32s(self.row_scale.map_or(1.0, |scale| scale[batch])),
+        );
+        let elsewhere = self.d_sum.as_ref().map(|grad| grad.row(index));
+        // SAFETY: one task owns this row, and writes it once.
+        let hidden = unsafe { self.hidden.part(range.clone()) };
+        for (i, hidden) in hidden.chunks_mut(S::F32_LANES).enumerate() {
+            let at = i * S::F32_LANES..i * S::F32_LANES + hidden.len();
+            let own = s.sub_f32s(load(s, &g[at.clone()]), mean);
+            let own = s.sub_f32s(own, s.mul_f32s(load(s, &centred[at.clone()]), slope));
+            let mut grad = s.mul_f32s(own, factor);
+            if let Some(elsewhere) = elsewhere {
+                grad = s.add_f32s(grad, load(s, &elsewhere[at.clone()]));
             }
-            let width = p.channels as f32;
-            let along = sum(s, &scaled, &normal, |g, n| s.mul_f32s(g, n)) / width;
-            let level = match p.kind {
-                NormKind::Rms => 0.0,
-                NormKind::Layer => sum(s, &scaled, &scaled, |g, _| g) / width,
-            };
-            // SAFETY: tasks own disjoint rows.
-            let d_sum = unsafe { p.d_sum.part(row * p.channels..(row + 1) * p.channels) };
-            for ((d, g), n) in d_sum.iter_mut().zip(&scaled).zip(&normal) {
-                *d = factor * (g - n * along - level);
+            store(s, hidden, s.mul_f32s(grad, scale));
+            if self.plan.two_gradients() {
+                let start = range.start + at.start;
+                // SAFETY: as above.
+                let residual = unsafe { self.residual.part(start..start + hidden.len()) };
+                store(s, residual, grad);
             }
-            for ((d, dy), n) in d_weight.iter_mut().zip(dy).zip(&normal) {
-                *d += dy * n;
-            }
-            d_bias.iter_mut().zip(dy).for_each(|(d, dy)| *d += dy);
         }
     }
 }

@@ -1,34 +1,30 @@
-//! The native CPU implementation: threads over runs of rows, SIMD over channels.
+//! The native CPU implementation: SIMD lanes are channels, a task is a block of rows.
 
 mod backward;
 mod forward;
+mod problem;
 mod row;
 
 use burn::backend::{Flex, tensor::FloatTensor};
 
-use super::AddNormOptions;
 use super::ops::{
-    AddNormBackward, AddNormOps, AddNormOutput, AddNormTensors, NormGrads, NormTensors,
+    AddNormBackward, AddNormBackwardTensors, AddNormGrads, AddNormOps, AddNormPlan, AddNormTensors,
 };
-
-/// Rows per task. It does not depend on the number of threads, so that sums over rows do not either.
-const RUN: usize = 64;
 
 impl AddNormOps for Flex {
     fn add_norm_forward(
         input: AddNormTensors<Self>,
-        options: AddNormOptions,
-    ) -> AddNormOutput<Self> {
-        forward::run(input, options)
+        plan: AddNormPlan,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        forward::run(input, plan)
     }
 }
 
 impl AddNormBackward for Flex {
     fn add_norm_backward(
-        input: NormTensors<Self>,
-        options: AddNormOptions,
-        grad: FloatTensor<Self>,
-    ) -> NormGrads<Self> {
-        backward::run(input, options, grad)
+        input: AddNormBackwardTensors<Self>,
+        plan: AddNormPlan,
+    ) -> AddNormGrads<Self> {
+        backward::run(input, plan)
     }
 }
