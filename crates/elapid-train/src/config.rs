@@ -35,6 +35,8 @@ pub struct TrainConfig {
     pub test_weights: TestWeights,
     /// Steps between lines in the log; at least 1.
     pub log_every: u64,
+    /// Decay of an exponential moving average of the weights, below 1, which is then evaluated in their place.
+    pub ema: Option<f64>,
     /// Samples that are processed at a time, at least 1; a step still takes a whole batch.
     pub micro_batch: Option<usize>,
     /// How long one process trains before it stops with a checkpoint.

@@ -5,6 +5,7 @@
 //! everything a run leaves behind into its [`RunDir`], and [`Trainer::resume`] goes on from the
 //! newest complete checkpoint as if the run had never stopped, bit for bit on the same device.
 
+mod average;
 pub mod checkpoint;
 mod clip;
 mod config;

@@ -3,7 +3,7 @@
 use crate::error::{ConfigError, ErrorKind};
 use crate::interval::Interval;
 use crate::options::{choice, options};
-use crate::range::{above, at_least};
+use crate::range::{FRACTION, above, at_least};
 use crate::reader::SectionReader;
 
 options! {
@@ -20,6 +20,9 @@ options! {
         micro_batch: Option<usize> = unset, at_least(1.0);
         /// Number format of matrix products and stored activations.
         precision: Precision = "fp32";
+        /// Decay of an exponential moving average of the weights, which is evaluated in their place; left out, there is
+        /// none. Early steps decay faster.
+        ema: Option<f64> = unset, FRACTION;
         /// Minutes after which a process stops with a checkpoint; `elapid resume` goes on.
         max_minutes: Option<f64> = unset, above(0.0);
         /// How often to save a checkpoint.

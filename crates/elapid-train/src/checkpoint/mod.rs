@@ -1,6 +1,7 @@
 //! Checkpoints that are whole or ignored.
 //!
-//! `checkpoints/step-N/` holds `model.bpk`, `optim.bpk`, `state.json` and `manifest.json`. The
+//! `checkpoints/step-N/` holds `model.bpk`, `optim.bpk`, `state.json`, `manifest.json` and, where weights
+//! are averaged, `average.bpk`. The
 //! directory is written under another name, its files reach the disk, the manifest with the size
 //! and SHA-256 of each comes last, and only then is it renamed. So whatever ends the process,
 //! `step-N` is either absent or complete; should the disk damage it later, the manifest tells.
@@ -25,9 +26,10 @@ use crate::interval::Observed;
 
 const MODEL: &str = "model.bpk";
 const OPTIMISER: &str = "optim.bpk";
+const AVERAGE: &str = "average.bpk";
 const STATE: &str = "state.json";
 const MANIFEST: &str = "manifest.json";
-/// Every file of a checkpoint but the manifest.
+/// Every file of a checkpoint but the manifest and the averaged weights, which not every run has.
 const FILES: [&str; 3] = [MODEL, OPTIMISER, STATE];
 /// Changes whenever an older program could not read a checkpoint any more.
 const FORMAT: u32 = 1;

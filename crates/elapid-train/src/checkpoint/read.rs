@@ -11,7 +11,8 @@ use burn::store::ModuleRecord;
 
 use super::write::digest;
 use super::{
-    CheckpointError, Checkpoints, FILES, FORMAT, MANIFEST, MODEL, Manifest, OPTIMISER, STATE, State,
+    AVERAGE, CheckpointError, Checkpoints, FILES, FORMAT, MANIFEST, MODEL, Manifest, OPTIMISER,
+    STATE, State,
 };
 use crate::Task;
 
@@ -20,6 +21,8 @@ use crate::Task;
 pub struct Checkpoint {
     path: PathBuf,
     state: State,
+    /// There are averaged weights.
+    has_average: bool,
 }
 
 /// The newest complete checkpoint, and what was passed over to get to it.
@@ -160,13 +163,33 @@ impl Checkpoint {
         &self.state
     }
 
-    /// Loads the weights into a task.
+    /// Loads the weights to evaluate with into a task: the averaged ones, where the run averages.
     ///
     /// # Errors
     ///
     /// [`CheckpointError::Mismatch`] if they are of another model.
     pub fn load_model<T: Task>(&self, task: T) -> Result<T, CheckpointError> {
+        match self.load_average(task.clone())? {
+            Some(average) => Ok(average),
+            None => self.load_trained(task),
+        }
+    }
+
+    /// Loads the weights to train on with into a task.
+    ///
+    /// # Errors
+    ///
+    /// As for [`load_model`](Self::load_model).
+    pub fn load_trained<T: Task>(&self, task: T) -> Result<T, CheckpointError> {
         load_weights(task, &self.path.join(MODEL))
+    }
+
+    /// Loads the averaged weights into a task, where the run averages.
+    pub(crate) fn load_average<T: Task>(&self, task: T) -> Result<Option<T>, CheckpointError> {
+        let path = self.path.join(AVERAGE);
+        self.has_average
+            .then(|| load_weights(task, &path))
+            .transpose()
     }
 
     /// Reads the optimiser's moments.
@@ -222,10 +245,12 @@ fn verify(dir: &Path) -> Result<Checkpoint, Damage> {
             found: manifest.format,
         });
     }
-    for name in FILES {
+    let has_average = manifest.files.iter().any(|entry| entry.name == AVERAGE);
+    for name in FILES.into_iter().chain(has_average.then_some(AVERAGE)) {
         verify_file(dir, name, &manifest)?;
     }
     Ok(Checkpoint {
+        has_average,
         path: dir.to_owned(),
         state: parse(STATE, fs::read(dir.join(STATE)))?,
     })

@@ -19,7 +19,7 @@ fn write(checkpoints: &Checkpoints, step: u64) -> PathBuf {
     };
     let optimiser: OptimizerRecord = AdamWConfig::new().init().to_record();
     checkpoints
-        .write(model.into_record(), optimiser, &state(step))
+        .write(model.into_record(), None, optimiser, &state(step))
         .unwrap()
 }
 
@@ -153,7 +153,7 @@ fn failed_write_leaves_nothing_and_names_the_place() {
     let model = One {
         weight: Param::from_tensor(Tensor::<1>::zeros([1], &Device::flex())),
     };
-    let written = Checkpoints::new(dir).write(model.into_record(), optimiser, &state(1));
+    let written = Checkpoints::new(dir).write(model.into_record(), None, optimiser, &state(1));
     let message = written.unwrap_err().to_string();
     assert!(
         message.contains("checkpoints/.step-1.partial`"),

@@ -10,8 +10,8 @@ use burn::store::{ModuleRecord, RecordError};
 use sha2::{Digest, Sha256};
 
 use super::{
-    CheckpointError, Checkpoints, Entry, FILES, FORMAT, MANIFEST, MODEL, Manifest, OPTIMISER,
-    STATE, State, remove_if_present,
+    AVERAGE, CheckpointError, Checkpoints, Entry, FILES, FORMAT, MANIFEST, MODEL, Manifest,
+    OPTIMISER, STATE, State, remove_if_present,
 };
 use crate::files;
 
@@ -23,12 +23,14 @@ impl Checkpoints {
     pub(crate) fn write(
         &self,
         model: ModuleRecord,
+        average: Option<ModuleRecord>,
         optimiser: OptimizerRecord,
         state: &State,
     ) -> Result<PathBuf, CheckpointError> {
         let partial = self.partial(state.step);
         let started = Instant::now();
-        let outcome = fill(&partial, model, optimiser, state).and_then(|()| self.publish(state));
+        let outcome = fill(&partial, model, average, optimiser, state);
+        let outcome = outcome.and_then(|()| self.publish(state));
         tracing::debug!(step = state.step, took = ?started.elapsed(), "checkpoint written");
         outcome.map_err(|(path, source)| {
             // What is left would only take up space, which may be what is missing.
@@ -49,23 +51,31 @@ impl Checkpoints {
 fn fill(
     dir: &Path,
     model: ModuleRecord,
+    average: Option<ModuleRecord>,
     optimiser: OptimizerRecord,
     state: &State,
 ) -> Result<(), Failure> {
     remove_if_present(dir)
         .and_then(|()| fs::create_dir_all(dir))
         .map_err(at(dir))?;
-    // Burn waits for both files to reach the disk.
+    // Burn waits for its files to reach the disk.
     let path = dir.join(MODEL);
     model.save(&path).map_err(as_io).map_err(at(&path))?;
     let path = dir.join(OPTIMISER);
     optimiser.save(&path).map_err(as_io).map_err(at(&path))?;
+    let has_average = average.is_some();
+    if let Some(average) = average {
+        let path = dir.join(AVERAGE);
+        average.save(&path).map_err(as_io).map_err(at(&path))?;
+    }
     write_json(&dir.join(STATE), state)?;
 
-    let entries = FILES.map(|name| entry(dir, name));
+    let names = FILES.into_iter().chain(has_average.then_some(AVERAGE));
     let manifest = Manifest {
         format: FORMAT,
-        files: entries.into_iter().collect::<Result<_, _>>()?,
+        files: names
+            .map(|name| entry(dir, name))
+            .collect::<Result<_, _>>()?,
     };
     write_json(&dir.join(MANIFEST), &manifest)?;
     files::sync_dir(dir).map_err(at(dir))

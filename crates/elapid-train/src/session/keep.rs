@@ -17,7 +17,9 @@ impl<T: Task> Session<'_, T> {
             };
             let optimiser = self.optimiser.to_record();
             let model = task.clone().into_record();
-            self.checkpoints.write(model, optimiser, &state)?;
+            let average = self.average.as_ref();
+            let average = average.map(|average| average.module().clone().into_record());
+            self.checkpoints.write(model, average, optimiser, &state)?;
             self.saved = Some(self.state.step);
         }
         if let Err(error) = self.prune() {

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::Session;
+use crate::average::Average;
 use crate::checkpoint::{Best, Checkpoint};
 use crate::evaluate::evaluate_unless;
 use crate::interval::{self, Interval, Observed};
@@ -52,6 +53,7 @@ impl<T: Task> Session<'_, T> {
         };
         self.check_interval()?;
         let source = source.as_ref();
+        let task = self.average.as_ref().map_or(task, Average::module);
         let evaluation = evaluate_unless(&trainer.stop, task, source, "valid", &self.device)?;
         let Some(evaluation) = evaluation else {
             return Ok(false);
@@ -97,15 +99,23 @@ impl<T: Task> Session<'_, T> {
     fn test_weights(&mut self, task: T) -> T {
         let best = match (self.trainer.config.test_weights, self.state.best) {
             (TestWeights::Best, Some(best)) if best.step != self.state.step => best,
-            _ => return task,
+            _ => return self.evaluated(task),
         };
         let path = self.checkpoints.path(best.step);
         let loaded = Checkpoint::open(&path).and_then(|best| best.load_model(task.clone()));
         loaded.unwrap_or_else(|error| {
             let warning = format!("{error}; the test is made with the weights of the last step");
             self.progress.warn(&warning);
-            task
+            self.evaluated(task)
         })
+    }
+
+    /// The averaged weights where there are such, else those of the task.
+    fn evaluated(&self, task: T) -> T {
+        match &self.average {
+            Some(average) => average.module().clone(),
+            None => task,
+        }
     }
 
     /// Logs and shows what an evaluation measured.

@@ -10,14 +10,15 @@ use burn::tensor::Device;
 use serde_json::Value;
 
 use self::measure::find;
+use crate::average::Average;
 use crate::checkpoint::{Checkpoint, CheckpointError, Checkpoints, State};
 use crate::interval::Interval;
 use crate::metrics_log::MetricsLog;
 use crate::optim::Optimiser;
 use crate::progress::Progress;
 use crate::{
-    BoxError, Ending, Measured, Noise, Outcome, Tally, Task, TrainError, Trainer, clip_grad_norm,
-    gradients, report, timestamp,
+    BoxError, Ending, Measured, Noise, Outcome, Tally, Task, TrainConfig, TrainError, Trainer,
+    clip_grad_norm, gradients, report, timestamp,
 };
 
 /// One process's share of a run.
@@ -25,6 +26,8 @@ pub(crate) struct Session<'a, T: Task> {
     trainer: &'a Trainer<T>,
     device: Device,
     optimiser: Optimiser,
+    /// Of the weights, where the settings ask for it.
+    average: Option<Average<T>>,
     /// Where the run is. Its interval is filled in when it is saved.
     state: State,
     interval: Interval,
@@ -48,12 +51,14 @@ impl<'a, T: Task> Session<'a, T> {
         let config = &trainer.config;
         let device = trainer.device.clone().autodiff();
         let (task, optimiser) = restore(trainer, Module::train(task).fork(&device), from)?;
+        let average = averaged(config, &task, from)?;
         let mut state = from.map_or_else(|| State::new(config.seed), |from| from.state().clone());
         let interval = Interval::resumed(std::mem::take(&mut state.interval));
         progress.start_at(state.step);
         let session = Self {
             device,
             optimiser,
+            average,
             interval,
             checkpoints: trainer.run.checkpoints(),
             saved: from.map(|_| state.step),
@@ -194,6 +199,8 @@ impl<'a, T: Task> Session<'a, T> {
         let lr = config.schedule.at(self.state.step, config.total_steps);
         let task = self.optimiser.step(lr, task, gradients);
         self.interval.push(loss, norm, samples);
+        let average = self.average.take();
+        self.average = average.map(|average| average.follow(&task, self.state.step));
         self.state.step += 1;
         Ok(task)
     }
@@ -254,7 +261,7 @@ fn restore<T: Task>(
         find(&config.best_metric, &known)?;
     }
     if let Some(checkpoint) = from {
-        task = checkpoint.load_model(task)?;
+        task = checkpoint.load_trained(task)?;
     }
     let mut optimiser = Optimiser::new(config, &(trainer.rules)(&task));
     if let Some(checkpoint) = from {
@@ -265,6 +272,22 @@ fn restore<T: Task>(
         })?;
     }
     Ok((task, optimiser))
+}
+
+/// The average of the weights: that of the checkpoint, or one that starts here.
+fn averaged<T: Task>(
+    config: &TrainConfig,
+    task: &T,
+    from: Option<&Checkpoint>,
+) -> Result<Option<Average<T>>, TrainError> {
+    let Some(decay) = config.ema else {
+        return Ok(None);
+    };
+    let kept = from
+        .map(|from| from.load_average(task.clone()))
+        .transpose()?;
+    let kept = kept.flatten();
+    Ok(Some(Average::new(kept.as_ref().unwrap_or(task), decay)))
 }
 
 /// The batch of step `step`, or why there is none.

@@ -6,8 +6,8 @@ use std::path::Path;
 use burn::module::Module;
 
 use super::toy::*;
-use crate::checkpoint::{CheckpointError, Checkpoints};
-use crate::{Ending, RunDir, TrainError};
+use crate::checkpoint::{Checkpoint, CheckpointError, Checkpoints};
+use crate::{Ending, RunDir, TrainConfig, TrainError};
 
 const STEPS: u64 = 30;
 
@@ -27,9 +27,10 @@ fn lines(dir: &Path) -> Vec<String> {
 /// All weights of the last checkpoint, byte for byte, and the step of the best one.
 fn ending(dir: &Path) -> (Vec<Vec<u8>>, String) {
     let checkpoint = checkpoints(dir).latest().unwrap().checkpoint;
-    let task = checkpoint.load_model(toy()).unwrap();
     let mut weights = Weights::default();
-    task.visit(&mut weights);
+    for load in [Checkpoint::load_trained, Checkpoint::load_model] {
+        load(&checkpoint, toy()).unwrap().visit(&mut weights);
+    }
     let best = fs::read_to_string(dir.join("checkpoints/best")).unwrap();
     (weights.0, best)
 }
@@ -92,6 +93,38 @@ fn stopped_and_resumed_run_equals_one_that_went_through() {
         assert_eq!(outcome.ending, Ending::Finished);
         assert_same(&dir, &expected);
     }
+}
+
+#[test]
+fn averaged_weights_are_resumed_too() {
+    let temp = tempfile::tempdir().unwrap();
+    let averaged = || TrainConfig {
+        ema: Some(0.8),
+        ..config(STEPS)
+    };
+    let expected = temp.path().join("through");
+    new_trainer(&expected, averaged(), sources())
+        .fit(toy())
+        .unwrap();
+    let dir = temp.path().join("stopped");
+    let (stopping, stop) = sources_stopping_at(12);
+    new_trainer(&dir, averaged(), stopping)
+        .stop_on(stop)
+        .fit(toy())
+        .unwrap();
+    old_trainer(&dir, averaged()).resume(toy()).unwrap();
+    assert_same(&dir, &expected);
+
+    // What is evaluated is the average, and not what is trained.
+    let last = checkpoints(&dir).latest().unwrap().checkpoint;
+    let values = |task| {
+        let mut weights = Weights::default();
+        Module::visit(&task, &mut weights);
+        weights.0
+    };
+    let trained = values(last.load_trained(toy()).unwrap());
+    let evaluated = values(last.load_model(toy()).unwrap());
+    assert_ne!(trained, evaluated);
 }
 
 #[test]

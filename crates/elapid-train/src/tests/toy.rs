@@ -242,6 +242,7 @@ pub(crate) fn config(total_steps: u64) -> TrainConfig {
         best_metric: "accuracy".to_owned(),
         test_weights: TestWeights::Best,
         log_every: 4,
+        ema: None,
         micro_batch: None,
         max_duration: None,
     }
