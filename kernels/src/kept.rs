@@ -9,6 +9,10 @@ use cubecl::environment;
 /// `cubecl.toml` or `burn.toml` here or above names another place. A program calls it before it uses a
 /// device; later calls do nothing.
 pub fn keep() {
+    // Products fused with what follows them are tuned a second time, a dozen kernels for each, and come out
+    // no faster (`experiments/2026-11-23_matmul-burn`).
+    // An error means that a tensor exists already: then the setting comes too late, which harms nothing.
+    let _ = burn_cubecl::fusion::remove("Matmul");
     let mut config = CubeClRuntimeConfig::from_current_dir();
     config.compilation.cache = true;
     if matches!(config.environment.path, CacheConfig::Target) {

@@ -26,11 +26,13 @@ mod testing;
 
 pub mod add_norm;
 pub mod causal_conv1d;
+pub mod linear;
 pub mod mamba_inner;
 pub mod selective_scan;
 
 pub use add_norm::{AddNormInput, AddNormOptions, NormKind, add_norm};
 pub use causal_conv1d::{ConvInput, ConvOptions, causal_conv1d, final_columns};
+pub use linear::linear;
 pub use mamba_inner::Branch;
 pub use selective_scan::{
     ScanInput, ScanOptions, Tuning, bidirectional_scan, selective_scan, selective_scan_with_state,

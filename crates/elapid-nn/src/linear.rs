@@ -3,6 +3,8 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
+use elapid_kernels::linear;
+
 use crate::Init;
 
 /// `y = x Wᵀ + b`.
@@ -35,24 +37,12 @@ impl Linear {
     ///
     /// Panics if the last axis of the input is not `in`.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        let y = project(x, self.weight.val());
+        let y = linear(x, self.weight.val());
         match &self.bias {
             Some(bias) => y.clone() + bias.val().cast(y.dtype()).unsqueeze(),
             None => y,
         }
     }
-}
-
-/// `x Wᵀ` for x `[.., in]` and W `[out, in]`, in the type of x: one matrix product, whatever the leading
-/// axes.
-pub(crate) fn project<const D: usize>(x: Tensor<D>, weight: Tensor<2>) -> Tensor<D> {
-    let mut shape = x.dims();
-    let [outputs, inputs] = weight.dims();
-    let weight = weight.cast(x.dtype());
-    let rows = shape[..D - 1].iter().product();
-    let y = x.reshape([rows, inputs]).matmul(weight.transpose());
-    shape[D - 1] = outputs;
-    y.reshape(shape)
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, module::conv2d, ops::ConvOptions};
 
+use elapid_kernels::linear;
+
 use crate::Init;
-use crate::linear::project;
 
 /// A convolution without padding whose kernel is the patch; tokens in row-major order of the grid.
 #[derive(Module, Debug)]
@@ -77,7 +78,7 @@ impl PatchEmbed {
             .weight
             .val()
             .reshape([dim, channels * patch * patch]);
-        let tokens = project(patches, weight);
+        let tokens = linear(patches, weight);
         tokens.clone() + self.proj.bias.val().cast(tokens.dtype()).unsqueeze()
     }
 

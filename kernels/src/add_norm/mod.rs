@@ -29,6 +29,9 @@ use burn::tensor::{DType, Tensor};
 pub use input::{AddNormInput, AddNormOptions, NormKind};
 use ops::{AddNormOps, AddNormPlan, AddNormTensors};
 
+/// Channels of a row that a GPU's cube holds in its registers; wider rows are left to tensor operations.
+const WIDEST: usize = 8192;
+
 /// Adds and normalises. Returns the normalised state, `[B, L, D]` in the type of `hidden`, and the
 /// residual stream behind the addition, `[B, L, D]` in the stream's type (see
 /// [`AddNormOptions::residual_in_fp32`]). Gradients flow through both, but none to `row_scale`.
@@ -40,7 +43,7 @@ pub fn add_norm(input: AddNormInput, options: AddNormOptions) -> (Tensor<3>, Ten
     input.check();
     let (hidden, stream) = (input.hidden.dtype(), input.stream(options));
     let native = |dtype| crate::native::is_native(&input.hidden.device(), dtype);
-    if !native(hidden) || !native(stream) {
+    if !native(hidden) || !native(stream) || is_too_wide(&input) {
         return reference::add_norm(input, options);
     }
     let plan = AddNormPlan {
@@ -61,4 +64,10 @@ pub fn add_norm(input: AddNormInput, options: AddNormOptions) -> (Tensor<3>, Ten
     };
     let (normal, sum) = Dispatch::add_norm_forward(tensors, plan);
     (Tensor::from_dispatch(normal), Tensor::from_dispatch(sum))
+}
+
+fn is_too_wide(input: &AddNormInput) -> bool {
+    let hidden = &input.hidden;
+    let [_, _, channels] = hidden.dims();
+    channels > WIDEST && crate::native::has_cube_kernels(&hidden.device(), hidden.dtype())
 }

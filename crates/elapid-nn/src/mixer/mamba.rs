@@ -3,10 +3,10 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Bool, Tensor};
 
+use elapid_kernels::linear;
 use elapid_kernels::mamba_inner::{InnerInput, is_fused, mamba_inner};
 
 use super::selective_ssm::{DtBias, DtInit, SelectiveSsm, SsmState};
-use crate::linear::project;
 use crate::{Init, Linear};
 
 /// Hyper-parameters of a Mamba-1 mixer; names and defaults are the official ones.
@@ -117,7 +117,7 @@ impl Projections {
     pub(super) fn enter(&self, h: Tensor<3>) -> (Tensor<3>, Tensor<3>) {
         let inner = self.in_proj.weight.dims()[0] / 2;
         let half = |range: std::ops::Range<usize>| {
-            let y = project(h.clone(), self.in_proj.weight.val().slice([range.clone()]));
+            let y = linear(h.clone(), self.in_proj.weight.val().slice([range.clone()]));
             match &self.in_proj.bias {
                 Some(bias) => y.clone() + bias.val().slice([range]).cast(y.dtype()).unsqueeze(),
                 None => y,

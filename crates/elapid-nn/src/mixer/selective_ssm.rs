@@ -5,13 +5,12 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Bool, Tensor, s};
 use elapid_kernels::{
-    Branch, ConvOptions, ScanInput, ScanOptions, causal_conv1d, final_columns, selective_scan,
-    selective_scan_with_state,
+    Branch, ConvOptions, ScanInput, ScanOptions, causal_conv1d, final_columns, linear,
+    selective_scan, selective_scan_with_state,
 };
 use rand::RngExt;
 
 use super::mamba::MambaConfig;
-use crate::linear::project;
 use crate::{DepthwiseConv1d, Init, Linear};
 
 /// Initial weight of the step-size projection (`dt_init`).
@@ -144,7 +143,7 @@ impl SelectiveSsm {
         let [_, rank] = self.dt_proj.weight.dims();
         let [_, states] = self.A_log.dims();
         let projected = self.x_proj.forward(x.clone());
-        let delta = project(
+        let delta = linear(
             projected.clone().slice(s![.., .., ..rank]),
             self.dt_proj.weight.val(),
         );

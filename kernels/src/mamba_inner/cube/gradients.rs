@@ -1,14 +1,15 @@
 //! The backward pass.
 
 use burn::backend::ops::FloatTensorOps;
-use burn::tensor::{DType, Slice};
+use burn::tensor::Slice;
 use burn_cubecl::CubeBackend;
 use burn_cubecl::tensor::CubeTensor;
 
 use super::join::{Source, join};
 use super::problem::Problem;
 use crate::causal_conv1d::ops::ConvGrads;
-use crate::cube::{Rows, float, part};
+use crate::cube::product::{product, product_over_rows, transposed};
+use crate::cube::{Rows, part};
 use crate::mamba_inner::ops::{BranchTensors, InnerGrads, OptionalBranch};
 use crate::native::Optional;
 use crate::selective_scan::cube::Gradients;
@@ -25,11 +26,11 @@ impl Problem {
         let scan = self.scan(c.clone(), &projected).gradients(states, grad);
         let d_delta = self.activation(&scan, 1);
         let low = self.low_rank(&projected);
-        let d_low = CubeBackend::float_matmul(d_delta.clone(), self.packed.dt_proj.clone());
-        let d_dt_proj = CubeBackend::float_matmul(transposed(d_delta), low);
+        let d_low = product(&d_delta, &self.packed.dt_proj);
+        let d_dt_proj = product_over_rows(&d_delta, &low);
         let d_projected = self.joined_projections(&scan, d_low);
-        let d_x_proj = CubeBackend::float_matmul(transposed(d_projected.clone()), self.as_rows(&c));
-        let through = CubeBackend::float_matmul(d_projected, self.packed.x_proj.clone());
+        let d_x_proj = product_over_rows(&d_projected, &self.as_rows(&c));
+        let through = product(&d_projected, &self.packed.x_proj);
         let d_c = CubeBackend::float_add(through, self.activation(&scan, 0));
 
         let d_x = self.activations();
@@ -49,11 +50,11 @@ impl Problem {
             .collect();
 
         let parameters = ParameterGrads {
-            x_proj: float(d_x_proj, DType::F32),
-            dt_proj: float(d_dt_proj, DType::F32),
+            x_proj: d_x_proj,
+            dt_proj: d_dt_proj,
             // A = −exp(a_log), so its derivative is A itself.
             a_log: CubeBackend::float_mul(
-                transposed(scan.parameter_rows(0, self.states)),
+                transposed(&scan.parameter_rows(0, self.states)),
                 self.packed.a.clone(),
             ),
             skip: scan.parameter_rows(self.states, 1),
@@ -168,8 +169,4 @@ fn one(tensor: &CubeTensor, index: usize) -> CubeTensor {
         .collect();
     ranges[0] = (index as isize..index as isize + 1).into();
     CubeBackend::float_slice(tensor.clone(), &ranges)
-}
-
-fn transposed(tensor: CubeTensor) -> CubeTensor {
-    CubeBackend::float_swap_dims(tensor, 1, 2)
 }

@@ -1,7 +1,6 @@
 //! Operands, and the forward pass.
 
 use burn::backend::TensorMetadata;
-use burn::backend::ops::FloatTensorOps;
 use burn::tensor::DType;
 use burn_cubecl::CubeBackend;
 use burn_cubecl::tensor::CubeTensor;
@@ -9,6 +8,7 @@ use burn_cubecl::tensor::CubeTensor;
 use super::pack::Packed;
 use crate::causal_conv1d::ConvOptions;
 use crate::causal_conv1d::cube::{Filter, Problem as Conv, Tokens};
+use crate::cube::product::{product, transposed};
 use crate::cube::{Rows, contiguous, empty, reshaped};
 use crate::mamba_inner::ops::{BranchTensors, InnerOutput, InnerPlan, InnerTensors};
 use crate::selective_scan::cube::{InnerScan, Problem as Scan, Shape};
@@ -128,8 +128,7 @@ impl Problem {
 
     /// Step size of rank R, B and C, `[V, BL, R + 2N]`.
     fn projected(&self, c: &CubeTensor) -> CubeTensor {
-        let weight = CubeBackend::float_swap_dims(self.packed.x_proj.clone(), 1, 2);
-        CubeBackend::float_matmul(self.as_rows(c), weight)
+        product(&self.as_rows(c), &transposed(&self.packed.x_proj))
     }
 
     /// The columns of `projected` that belong to the step size, in place, `[V, BL, R]`.
@@ -147,8 +146,7 @@ impl Problem {
 
     /// The scan of all directions.
     pub(super) fn scan(&self, c: CubeTensor, projected: &CubeTensor) -> Scan {
-        let weight = CubeBackend::float_swap_dims(self.packed.dt_proj.clone(), 1, 2);
-        let delta = CubeBackend::float_matmul(self.low_rank(projected), weight);
+        let delta = product(&self.low_rank(projected), &transposed(&self.packed.dt_proj));
         let scan = InnerScan {
             shape: Shape {
                 batch: self.directions() * self.batch,
