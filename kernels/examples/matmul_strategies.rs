@@ -1,8 +1,8 @@
 //! Times the strategies of burn's matrix product at the shapes of our models, on CUDA.
 //!
-//! `cargo run --release --example matmul_strategies --features cuda [-- SHAPES]` prints, for each shape, the fastest
+//! `cargo run --release --example matmul_strategies --features cuda [-- NAME [full]]` prints, for each shape, the fastest
 //! strategies with their microseconds on the device, those of burn's own choice, and the largest
-//! deviation from the product of a plain kernel. SHAPES is a part of the names below.
+//! deviation from the product of a plain kernel. The operands are bf16, or 32-bit with `ELAPID_DTYPE=f32`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
@@ -113,7 +113,7 @@ fn measure(case: &Case, device: &CubeDevice, full: bool) {
         let out_dtype = if case.kind == Kind::Weight {
             DType::F32
         } else {
-            DType::BF16
+            stored()
         };
         let operands = operands(case, device, split, out_dtype);
         let Operands { lhs, rhs, out } = &operands;

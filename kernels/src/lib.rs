@@ -21,6 +21,8 @@ mod flex;
 #[cfg(feature = "gpu")]
 pub mod kept;
 mod native;
+#[cfg(feature = "gpu")]
+pub mod probe;
 #[cfg(test)]
 mod testing;
 

@@ -121,7 +121,7 @@ fn part_of(like: &CubeTensor, rows: usize, tiles: usize) -> usize {
 
 /// `out = lhs · rhs`, batched over any leading axes.
 fn multiply(lhs: &CubeTensor, rhs: &CubeTensor, out: &CubeTensor) {
-    if multiply_by_rows(lhs, rhs, out).is_some() {
+    if multiply_fixed(lhs, rhs, out).is_some() {
         return;
     }
     let strategy = MatmulStrategy::default();
@@ -135,27 +135,20 @@ fn multiply(lhs: &CubeTensor, rhs: &CubeTensor, out: &CubeTensor) {
     .expect("burn has a kernel for every product");
 }
 
-/// The fixed choice on NVIDIA's cards in 16 bits: tensor-core tiles whose stages are loaded row by row.
-/// `None` where it does not apply.
-fn multiply_by_rows(lhs: &CubeTensor, rhs: &CubeTensor, out: &CubeTensor) -> Option<()> {
-    let is_half = matches!(lhs.dtype, DType::BF16 | DType::F16) && lhs.dtype == rhs.dtype;
-    if !matches!(lhs.device, CubeDevice::Cuda(_)) || !is_half {
-        return None;
-    }
+/// Multiplies by the kernel that [`strategy`] names; `None` where it names none, or one that does not run.
+fn multiply_fixed(lhs: &CubeTensor, rhs: &CubeTensor, out: &CubeTensor) -> Option<()> {
     let elements = MatmulGlobalElems {
         lhs: dtype_to_storage_type(lhs.dtype),
         rhs: dtype_to_storage_type(rhs.dtype),
         out: dtype_to_storage_type(out.dtype),
     };
-    let blueprint = blueprint(lhs, rhs, out, &elements)?;
+    let strategy = strategy(lhs, rhs, out, &elements)?;
     let input = |tensor: &CubeTensor| {
-        InputBinding::new(
-            tensor.clone().binding(),
-            dtype_to_storage_type(tensor.dtype),
-        )
+        let storage = dtype_to_storage_type(tensor.dtype);
+        InputBinding::new(tensor.clone().binding(), storage)
     };
     launch_ref(
-        &Strategy::SimpleStridedMma(Forced(blueprint)).into(),
+        &strategy.into(),
         &out.client,
         input(lhs),
         input(rhs),
@@ -163,6 +156,21 @@ fn multiply_by_rows(lhs: &CubeTensor, rhs: &CubeTensor, out: &CubeTensor) -> Opt
         &mut MatmulElems::from_globals(&elements),
     )
     .ok()
+}
+
+/// The fixed choice on NVIDIA's cards in 16 bits: tensor-core tiles whose stages are loaded row by row.
+fn strategy(
+    lhs: &CubeTensor,
+    rhs: &CubeTensor,
+    out: &CubeTensor,
+    elements: &MatmulGlobalElems,
+) -> Option<Strategy> {
+    let is_half = matches!(lhs.dtype, DType::BF16 | DType::F16) && lhs.dtype == rhs.dtype;
+    if !matches!(lhs.device, CubeDevice::Cuda(_)) || !is_half {
+        return None;
+    }
+    let blueprint = blueprint(lhs, rhs, out, elements)?;
+    Some(Strategy::SimpleStridedMma(Forced(blueprint)))
 }
 
 /// Four planes, each with two by four tiles of 16 by 8, over a depth of 64.

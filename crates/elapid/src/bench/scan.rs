@@ -7,6 +7,34 @@ use elapid_kernels::selective_scan::{ScanInput, ScanOptions, Tuning, reference, 
 use serde::Serialize;
 
 use super::clock::median;
+use super::limits::Limits;
+
+/// What a pass achieved. Bounds are what the least number of bytes and of exponentials would take at the speeds that
+/// were measured on the device.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Pass {
+    /// Milliseconds.
+    pub ms: f64,
+    /// Billions of bytes a second, if every operand is read and every result written once.
+    pub gb_per_s: f64,
+    /// Share of the time that those bytes take at least.
+    pub byte_bound: f64,
+    /// Share of the time that the exponentials take at least; absent where they were not measured.
+    pub exponential_bound: Option<f64>,
+}
+
+impl Pass {
+    fn new(ms: f64, bytes: f64, exponentials: f64, limits: &Limits) -> Self {
+        let seconds = ms / 1e3;
+        let share = |amount: f64, speed: f64| amount / speed / seconds;
+        Self {
+            ms,
+            gb_per_s: bytes / seconds / 1e9,
+            byte_bound: share(bytes, limits.bytes),
+            exponential_bound: limits.exponentials.map(|speed| share(exponentials, speed)),
+        }
+    }
+}
 
 /// Median times of one implementation of the selective scan.
 #[derive(Clone, Debug, Serialize)]
@@ -17,11 +45,10 @@ pub struct ScanTiming {
     pub shape: [usize; 4],
     /// Storage type of the activations.
     pub dtype: String,
-    /// Milliseconds of the forward pass, without gradient tracking.
-    pub forward_ms: f64,
-    /// Milliseconds of the backward pass: forward and backward together less the forward pass with
-    /// gradient tracking.
-    pub backward_ms: f64,
+    /// The forward pass, without gradient tracking.
+    pub forward: Pass,
+    /// The backward pass: forward and backward together less the forward pass with gradient tracking.
+    pub backward: Pass,
     /// Milliseconds of the first forward and backward pass, compilation included.
     pub first_ms: f64,
     /// True if the passes were replayed as hardware graphs, so that the host does not count.
@@ -68,9 +95,40 @@ impl std::str::FromStr for Strategy {
     }
 }
 
-/// Times one implementation at a shape `[B, D, L, N]`, with gate, skip and bias.
-pub fn scan(
+/// A device and its measured speeds.
+#[derive(Clone, Debug)]
+pub struct ScanBench {
+    device: Device,
+    limits: Limits,
+}
+
+impl ScanBench {
+    /// Measures the device's speeds.
+    pub fn new(device: &Device) -> Self {
+        Self {
+            device: device.clone(),
+            limits: Limits::of(device),
+        }
+    }
+
+    /// Times one implementation at a shape `[B, D, L, N]`, with gate, skip and bias.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with `strategy`.
+    pub fn time(
+        &self,
+        shape: [usize; 4],
+        dtype: DType,
+        strategy: &str,
+    ) -> Result<ScanTiming, String> {
+        scan(&self.device, &self.limits, shape, dtype, strategy)
+    }
+}
+
+fn scan(
     device: &Device,
+    limits: &Limits,
     shape: [usize; 4],
     dtype: DType,
     strategy: &str,
@@ -99,14 +157,35 @@ pub fn scan(
     let (forward_ms, graph) = median(device, || run(plain.clone()));
     let (taped, _) = median(device, || run(tracked.clone()));
     let (both, graph_backward) = median(device, || run(tracked.clone()).backward());
+    let [forward, backward] = least(shape, dtype);
     Ok(ScanTiming {
         strategy: strategy.to_owned(),
         shape,
         dtype: format!("{dtype:?}").to_lowercase(),
-        forward_ms,
-        backward_ms: (both - taped).max(0.0),
+        forward: Pass::new(forward_ms, forward.bytes, forward.exponentials, limits),
+        backward: Pass::new(both - taped, backward.bytes, backward.exponentials, limits),
         first_ms,
         graph: graph && graph_backward,
+    })
+}
+
+/// The least work of a pass.
+struct Least {
+    bytes: f64,
+    exponentials: f64,
+}
+
+/// Forward: u, Δ and z are read, the output is written; backward: u, Δ, z and the output's gradient are read, three
+/// gradients written; B and C beside them each time, and their gradients. One exponential for each state and step,
+/// two for the softplus and two for the gate of each channel and step.
+fn least([b, d, l, n]: [usize; 4], dtype: DType) -> [Least; 2] {
+    let elements = (b * d * l) as f64;
+    let matrices = (2 * b * l * n) as f64;
+    let size = dtype.size() as f64;
+    let exponentials = elements * (n + 4) as f64;
+    [(4.0, 1.0), (7.0, 2.0)].map(|(of_elements, of_matrices)| Least {
+        bytes: size * (of_elements * elements + of_matrices * matrices),
+        exponentials,
     })
 }
 

@@ -157,30 +157,30 @@ fn scan(
         "shape",
         "strategy",
         "forward ms",
+        "GB/s",
+        "byte bound",
+        "exp bound",
         "backward ms",
+        "GB/s",
+        "byte bound",
+        "exp bound",
         "first ms",
         "graph",
     ];
+    let bench = timing::ScanBench::new(device);
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for shape in shapes {
         for strategy in strategy {
-            let timing = timing::scan(device, shape, dtype, strategy).map_err(Failure::wrong)?;
+            let timing = bench.time(shape, dtype, strategy).map_err(Failure::wrong)?;
             if json {
                 print(&serde_json::to_string(&timing).map_err(Failure::run)?)?;
             } else {
-                let times = [timing.forward_ms, timing.backward_ms].map(|ms| format!("{ms:.3}"));
-                let [forward, backward] = times;
-                let shape = format!("{:?}", timing.shape);
-                let first = format!("{:.0}", timing.first_ms);
-                let graph = timing.graph.to_string();
-                rows.push(vec![
-                    shape,
-                    timing.strategy.clone(),
-                    forward,
-                    backward,
-                    first,
-                    graph,
-                ]);
+                let mut row = vec![format!("{:?}", timing.shape), timing.strategy.clone()];
+                row.extend(pass(&timing.forward));
+                row.extend(pass(&timing.backward));
+                row.push(format!("{:.0}", timing.first_ms));
+                row.push(timing.graph.to_string());
+                rows.push(row);
             }
         }
     }
@@ -189,6 +189,17 @@ fn scan(
     } else {
         print(&table::align(rows))
     }
+}
+
+/// Cells of one pass.
+fn pass(pass: &timing::Pass) -> [String; 4] {
+    let percent = |share: f64| format!("{:.0} %", share * 100.0);
+    [
+        format!("{:.3}", pass.ms),
+        format!("{:.0}", pass.gb_per_s),
+        percent(pass.byte_bound),
+        pass.exponential_bound.map_or("–".to_owned(), percent),
+    ]
 }
 
 fn parse_shape(text: &str) -> Result<[usize; 4], Failure> {

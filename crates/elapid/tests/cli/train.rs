@@ -134,7 +134,9 @@ fn looking_commands_print() {
     ]));
     for line in timing.lines() {
         let line: Value = serde_json::from_str(line).unwrap();
-        assert!(line["forward_ms"].is_f64() && line["backward_ms"].is_f64());
+        for pass in ["forward", "backward"] {
+            assert!(line[pass]["ms"].is_f64() && line[pass]["byte_bound"].is_f64());
+        }
         assert!(line["strategy"].is_string());
     }
 }

@@ -1,4 +1,4 @@
-"""Times the selective scan in plain PyTorch on the CPU: the peer of `../selective_scan.rs`.
+"""Times the selective scan in plain PyTorch on the CPU: the peer of `elapid bench scan`.
 
 Softplus, step-size bias, skip and gate are part of it, as in a Mamba block. One JSON object per
 line goes to standard output; times are medians in milliseconds.
