@@ -33,6 +33,9 @@ pub struct TrainConfig {
     pub best_metric: String,
     /// Which weights the final test uses.
     pub test_weights: TestWeights,
+    /// How many steps with a loss or gradient that is not finite are left out before the learning rate is halved; 0
+    /// stops the run at the first.
+    pub max_skips: usize,
     /// Steps between lines in the log; at least 1.
     pub log_every: u64,
     /// Decay of an exponential moving average of the weights, below 1, which is then evaluated in their place.

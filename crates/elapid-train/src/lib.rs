@@ -18,6 +18,7 @@ mod metrics_log;
 mod noise;
 mod optim;
 mod progress;
+mod recovery;
 pub mod report;
 mod run_dir;
 mod schedule;

@@ -4,6 +4,7 @@ use burn::tensor::Device;
 
 use crate::checkpoint::{Checkpoint, Found};
 use crate::progress::Progress;
+use crate::recovery::{Decision, Recovery};
 use crate::session::Session;
 use crate::{Measured, ParamRule, RunDir, Sources, StopFlag, Task, TrainConfig, TrainError};
 
@@ -141,11 +142,55 @@ impl<T: Task> Trainer<T> {
         &self,
         task: T,
         from: Option<&Checkpoint>,
-        progress: Progress,
+        mut progress: Progress,
     ) -> Result<Outcome, TrainError> {
-        let (mut session, task) = Session::begin(self, task, from, progress)?;
-        let outcome = session.run(task);
-        session.conclude(&outcome);
-        outcome
+        let mut recovery =
+            from.map_or_else(Recovery::default, |from| from.state().recovery.clone());
+        let mut from = from.cloned();
+        loop {
+            let (mut session, begun) = Session::begin(
+                self,
+                task.clone(),
+                from.as_ref(),
+                recovery.clone(),
+                progress,
+            )?;
+            let outcome = session.run(begun);
+            let restart = match &outcome {
+                Err(TrainError::NonFinite { step, quantity, .. }) => {
+                    self.restart(&mut recovery, *step, quantity)
+                }
+                _ => None,
+            };
+            let Some((limit, message)) = restart else {
+                session.conclude(&outcome);
+                return outcome;
+            };
+            progress = session.into_progress();
+            from = self.run.checkpoints().rewind(limit)?;
+            progress.warn(&message);
+        }
+    }
+
+    /// Up to which step a run keeps its checkpoints after `step`, counted from 1, was bad, and what to say; `None` if
+    /// it ends.
+    fn restart(&self, recovery: &mut Recovery, step: u64, quantity: &str) -> Option<(u64, String)> {
+        let config = &self.config;
+        let decision = recovery.after(step - 1, config.max_skips, config.checkpoint_every);
+        let what = format!("the {quantity} of step {step} is not finite");
+        match decision {
+            Decision::Skip => Some((
+                step - 1,
+                format!("{what}; going on from the last checkpoint without that step"),
+            )),
+            Decision::Halve(from) => Some((
+                from,
+                format!(
+                    "{what}, after {} steps that were left out; going on from step {from} at half the learning rate",
+                    config.max_skips
+                ),
+            )),
+            Decision::GiveUp => None,
+        }
     }
 }

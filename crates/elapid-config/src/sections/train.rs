@@ -23,6 +23,10 @@ options! {
         /// Decay of an exponential moving average of the weights, which is evaluated in their place; left out, there is
         /// none. Early steps decay faster.
         ema: Option<f64> = unset, FRACTION;
+        /// Steps that may be left out because their loss or gradient is not finite: the run repeats all others since its
+        /// last checkpoint. One more, and it goes on from there at half the learning rate, three times at most; 0
+        /// stops at the first.
+        max_skips: usize = 5, at_least(0.0);
         /// Minutes after which a process stops with a checkpoint; `elapid resume` goes on.
         max_minutes: Option<f64> = unset, above(0.0);
         /// How often to save a checkpoint.

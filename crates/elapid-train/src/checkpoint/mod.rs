@@ -23,6 +23,7 @@ pub use read::{Checkpoint, Damage, Found, Skipped, load_model};
 use crate::error::advice;
 use crate::files;
 use crate::interval::Observed;
+use crate::recovery::Recovery;
 
 const MODEL: &str = "model.bpk";
 const OPTIMISER: &str = "optim.bpk";
@@ -53,6 +54,9 @@ pub struct State {
     pub evaluated: Option<u64>,
     /// The steps since the last line of the log.
     pub interval: Vec<Observed>,
+    /// Steps that were left out.
+    #[serde(default)]
+    pub recovery: Recovery,
 }
 
 /// The best validation of a run.
@@ -188,6 +192,36 @@ impl Checkpoints {
             outcome.map_err(|source| CheckpointError::Write { path, source })?;
         }
         Ok(())
+    }
+
+    /// The newest complete checkpoint of at most `step` steps, if there is one. Newer ones are deleted, since the run
+    /// takes another course from there.
+    pub(crate) fn rewind(&self, step: u64) -> Result<Option<Checkpoint>, CheckpointError> {
+        let mut found = None;
+        for step in self.steps()?.into_iter().filter(|at| *at <= step).rev() {
+            found = Checkpoint::open(&self.path(step)).ok();
+            if found.is_some() {
+                break;
+            }
+        }
+        let kept = found.as_ref().map(|found| found.state().step);
+        let newer = self.steps()?.into_iter().filter(|at| Some(*at) > kept);
+        // The name of the best must not point at what is deleted.
+        let best = found.as_ref().and_then(|found| found.state().best);
+        match best {
+            Some(best) => self.perform(&[Action::MarkBest(best.step)])?,
+            None => {
+                let path = self.dir.join("best");
+                if let Err(source) = fs::remove_file(&path)
+                    && source.kind() != io::ErrorKind::NotFound
+                {
+                    return Err(CheckpointError::Write { path, source });
+                }
+            }
+        }
+        let doomed: Vec<Action> = newer.map(Action::Delete).collect();
+        self.perform(&doomed)?;
+        Ok(found)
     }
 
     /// Puts a damaged checkpoint where it is in nobody's way, and says where that is.

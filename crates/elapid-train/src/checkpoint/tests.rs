@@ -32,6 +32,7 @@ fn state(step: u64) -> State {
             value: 0.1 + 0.2,
         }),
         evaluated: None,
+        recovery: Recovery::default(),
         interval: vec![Observed {
             loss: 1.0 / 3.0,
             grad_norm: f64::INFINITY,

@@ -31,15 +31,18 @@ impl<T: Task> Session<'_, T> {
     /// Refuses losses and gradients that are not finite.
     pub(super) fn check_interval(&mut self) -> Result<(), TrainError> {
         let observed = self.interval.read()?;
-        let first = self.state.step + 1 - observed.len() as u64;
-        for (step, observed) in (first..).zip(observed) {
+        let made = self
+            .state
+            .recovery
+            .made_before(self.state.step, observed.len());
+        for (step, observed) in made.into_iter().zip(observed) {
             let quantity = match observed {
                 Observed { loss, .. } if !loss.is_finite() => "loss",
                 Observed { grad_norm, .. } if !grad_norm.is_finite() => "gradient norm",
                 _ => continue,
             };
             return Err(TrainError::NonFinite {
-                step,
+                step: step + 1,
                 quantity,
                 checkpoint: self.saved.map(|step| self.checkpoints.path(step)),
             });

@@ -15,9 +15,8 @@ impl<T: Task> Session<'_, T> {
     /// Logs the means of the interval and begins the next one.
     pub(super) fn log_interval(&mut self) -> Result<(), TrainError> {
         let Observed { loss, grad_norm } = interval::mean(self.interval.read()?);
-        let config = &self.trainer.config;
         // The rate of the last step, not of the next.
-        let lr = config.schedule.at(self.state.step - 1, config.total_steps);
+        let lr = self.lr(self.state.step - 1);
         let samples_per_s = self.interval.samples_per_s();
         let at = self.moment("train");
         for (name, value) in [

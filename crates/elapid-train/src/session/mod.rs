@@ -16,6 +16,7 @@ use crate::interval::Interval;
 use crate::metrics_log::MetricsLog;
 use crate::optim::Optimiser;
 use crate::progress::Progress;
+use crate::recovery::Recovery;
 use crate::{
     BoxError, Ending, Measured, Noise, Outcome, Tally, Task, TrainConfig, TrainError, Trainer,
     clip_grad_norm, gradients, report, timestamp,
@@ -46,6 +47,7 @@ impl<'a, T: Task> Session<'a, T> {
         trainer: &'a Trainer<T>,
         task: T,
         from: Option<&Checkpoint>,
+        recovery: Recovery,
         mut progress: Progress,
     ) -> Result<(Self, T), TrainError> {
         let config = &trainer.config;
@@ -53,6 +55,7 @@ impl<'a, T: Task> Session<'a, T> {
         let (task, optimiser) = restore(trainer, Module::train(task).fork(&device), from)?;
         let average = averaged(config, &task, from)?;
         let mut state = from.map_or_else(|| State::new(config.seed), |from| from.state().clone());
+        state.recovery = recovery;
         let interval = Interval::resumed(std::mem::take(&mut state.interval));
         progress.start_at(state.step);
         let session = Self {
@@ -89,6 +92,11 @@ impl<'a, T: Task> Session<'a, T> {
             steps: self.state.step,
             metrics: self.metrics.clone(),
         })
+    }
+
+    /// What shows the run's progress, for the session that follows this one.
+    pub(crate) fn into_progress(self) -> Progress {
+        self.progress
     }
 
     /// Notes how the run ended where people and `resume` will look for it.
@@ -190,19 +198,29 @@ impl<'a, T: Task> Session<'a, T> {
     ) -> Result<T, TrainError> {
         let config = &self.trainer.config;
         let batch = made(batch, self.state.step)?;
+        if self.state.recovery.skips(self.state.step) {
+            self.state.step += 1;
+            return Ok(task);
+        }
         let noise = Noise::new(config.seed, self.state.step);
         let samples = T::batch_len(&batch);
         let (loss, mut gradients) =
             gradients::of_batch(&task, batch, config.micro_batch, noise, &self.device)?;
         let plain = self.device.clone().without_autodiff();
         let norm = clip_grad_norm(&task, &mut gradients, config.grad_clip, &plain);
-        let lr = config.schedule.at(self.state.step, config.total_steps);
+        let lr = self.lr(self.state.step);
         let task = self.optimiser.step(lr, task, gradients);
         self.interval.push(loss, norm, samples);
         let average = self.average.take();
         self.average = average.map(|average| average.follow(&task, self.state.step));
         self.state.step += 1;
         Ok(task)
+    }
+
+    /// The learning rate of a step, counted from 0.
+    fn lr(&self, step: u64) -> f64 {
+        let config = &self.trainer.config;
+        config.schedule.at(step, config.total_steps) * self.state.recovery.lr_factor(step)
     }
 
     /// Evaluates and saves where the schedule says so.
@@ -244,6 +262,7 @@ impl State {
             best: None,
             evaluated: None,
             interval: Vec::new(),
+            recovery: Recovery::default(),
         }
     }
 }

@@ -127,6 +127,46 @@ fn averaged_weights_are_resumed_too() {
     assert_ne!(trained, evaluated);
 }
 
+/// Stops, if it is told to, when batch `at` is asked for; batch 12 is bad.
+fn with_a_bad_step(dir: &Path, at: Option<usize>) {
+    let config = TrainConfig {
+        max_skips: 2,
+        ..config(STEPS)
+    };
+    let bad = sources_with(|number, points| match number {
+        12 => Ok(overflowing(points)),
+        _ => Ok(points),
+    });
+    match at {
+        Some(at) => {
+            let (sources, stop) = stopping(bad, at);
+            let stopped = new_trainer(dir, config.clone(), sources).stop_on(stop);
+            stopped.fit(toy()).unwrap();
+            let bad = sources_with(|number, points| match number {
+                12 => Ok(overflowing(points)),
+                _ => Ok(points),
+            });
+            old_trainer_on(dir, config, bad).resume(toy()).unwrap();
+        }
+        None => {
+            new_trainer(dir, config, bad).fit(toy()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn run_that_leaves_out_a_step_resumes_as_well() {
+    let temp = tempfile::tempdir().unwrap();
+    let expected = temp.path().join("through");
+    with_a_bad_step(&expected, None);
+    // Before the bad step, while it is not found yet, and behind it.
+    for at in [8, 13, 21] {
+        let dir = temp.path().join(format!("stopped-{at}"));
+        with_a_bad_step(&dir, Some(at));
+        assert_same(&dir, &expected);
+    }
+}
+
 #[test]
 fn killed_run_resumes_from_the_last_checkpoint() {
     let temp = tempfile::tempdir().unwrap();

@@ -148,6 +148,61 @@ fn divergence_stops_the_run_and_keeps_the_last_good_checkpoint() {
     );
 }
 
+/// Settings that leave out up to two steps.
+fn lenient(total_steps: u64) -> TrainConfig {
+    TrainConfig {
+        max_skips: 2,
+        ..config(total_steps)
+    }
+}
+
+#[test]
+fn bad_step_is_left_out() {
+    let temp = tempfile::tempdir().unwrap();
+    // Before the first checkpoint, and two behind each other between checkpoints.
+    let early = sources_with(|number, points| match number {
+        2 => Ok(overflowing(points)),
+        _ => Ok(points),
+    });
+    let late = sources_with(|number, points| match number {
+        12 | 13 => Ok(overflowing(points)),
+        _ => Ok(points),
+    });
+    for (first, sources) in [(2, early), (12, late)] {
+        let dir = temp.path().join(format!("run-{first}"));
+        let outcome = new_trainer(&dir, lenient(30), sources).fit(toy()).unwrap();
+        assert_eq!(outcome.ending, Ending::Finished);
+        let losses = curve(&dir, "train", "loss");
+        assert!(losses.iter().all(|(_, loss)| loss.is_some()));
+        let log = fs::read_to_string(dir.join("log.txt")).unwrap();
+        let named = format!("step {} is not finite", first + 1);
+        assert_eq!(log.matches(&named).count(), 1);
+        let last = RunDir::open(&dir).unwrap().checkpoints().latest().unwrap();
+        assert!(last.checkpoint.state().recovery.skips(first));
+    }
+}
+
+#[test]
+fn lasting_divergence_lowers_the_rate_and_then_ends_the_run() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("run");
+    let sources = sources_with(|number, points| match number >= 12 {
+        true => Ok(overflowing(points)),
+        false => Ok(points),
+    });
+    let error = new_trainer(&dir, lenient(30), sources)
+        .fit(toy())
+        .unwrap_err();
+    assert!(matches!(error, TrainError::NonFinite { .. }), "{error}");
+    assert_eq!(status(&dir), "failed");
+    let log = fs::read_to_string(dir.join("log.txt")).unwrap();
+    assert_eq!(log.matches("half the learning rate").count(), 3);
+    let kept = RunDir::open(&dir).unwrap().checkpoints();
+    // Validated without the two steps that were left out last.
+    assert_eq!(kept.latest().unwrap().checkpoint.state().step, 14);
+    assert_eq!(kept.best().unwrap().unwrap().state().step, 14);
+}
+
 #[test]
 fn failing_data_names_split_and_batch() {
     let temp = tempfile::tempdir().unwrap();

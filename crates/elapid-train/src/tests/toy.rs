@@ -241,6 +241,7 @@ pub(crate) fn config(total_steps: u64) -> TrainConfig {
         keep_every: None,
         best_metric: "accuracy".to_owned(),
         test_weights: TestWeights::Best,
+        max_skips: 0,
         log_every: 4,
         ema: None,
         micro_batch: None,
@@ -260,8 +261,17 @@ pub(super) fn new_trainer(
 
 /// A trainer in the directory of an earlier run.
 pub(super) fn old_trainer(dir: &Path, config: TrainConfig) -> Trainer<Toy> {
+    old_trainer_on(dir, config, sources())
+}
+
+/// As [`old_trainer`], with data of one's own.
+pub(super) fn old_trainer_on(
+    dir: &Path,
+    config: TrainConfig,
+    sources: Sources<Points>,
+) -> Trainer<Toy> {
     let run = RunDir::open(dir).unwrap();
-    Trainer::new(run, config, Device::flex(), sources()).with_rules(Toy::rules)
+    Trainer::new(run, config, Device::flex(), sources).with_rules(Toy::rules)
 }
 
 /// A new toy on the device that all tests use.
@@ -271,16 +281,22 @@ pub(super) fn toy() -> Toy {
 
 /// A source that asks to stop while batch `number` is made, and the flag that it sets.
 pub(super) fn sources_stopping_at(number: usize) -> (Sources<Points>, StopFlag) {
+    stopping(sources(), number)
+}
+
+/// As [`sources_stopping_at`], with data of one's own.
+pub(super) fn stopping(sources: Sources<Points>, number: usize) -> (Sources<Points>, StopFlag) {
     let stop = StopFlag::default();
-    let mut sources = sources();
-    sources.train = Box::new(Stopping {
+    let train = Box::new(Stopping {
+        inner: sources.train,
         number,
         stop: stop.clone(),
     });
-    (sources, stop)
+    (Sources { train, ..sources }, stop)
 }
 
 struct Stopping {
+    inner: Box<dyn TrainSource<Points>>,
     number: usize,
     stop: StopFlag,
 }
@@ -292,11 +308,12 @@ impl TrainSource<Points> for Stopping {
 
     fn iter_from(&self, first: usize) -> Box<dyn Iterator<Item = Result<Points, BoxError>> + Send> {
         let (stop, at) = (self.stop.clone(), self.number);
-        Box::new((first..).map(move |number| {
+        let batches = (first..).zip(self.inner.iter_from(first));
+        Box::new(batches.map(move |(number, batch)| {
             if number == at {
                 stop.request(15);
             }
-            Ok(Source::batch(1, number))
+            batch
         }))
     }
 }

@@ -33,6 +33,7 @@ pub fn train_config(plan: &Plan, steps_per_epoch: u64) -> TrainConfig {
             Weights::Last => TestWeights::Last,
         },
         log_every: steps(plan.log.every),
+        max_skips: plan.train.max_skips,
         ema: plan.train.ema,
         micro_batch: plan.train.micro_batch,
         max_duration: plan
