@@ -68,7 +68,9 @@ fn resolve(text: &str, path: &Path, visited: &mut Vec<PathBuf>) -> Result<Table,
     if visited.iter().any(|seen| same_file(seen, &parent)) {
         return Err(cycle(visited, &parent, entry.place));
     }
-    let text = read_text(&parent, entry.place)?;
+    let text = read_text(&parent, entry.place).map_err(|error| {
+        error.hint("`extends` takes a path from the folder of the file that it stands in")
+    })?;
     Ok(extend(resolve(&text, &parent, visited)?, table))
 }
 

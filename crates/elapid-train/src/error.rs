@@ -87,6 +87,14 @@ pub enum TrainError {
         /// The file that tells.
         missing: &'static str,
     },
+    /// A file that `elapid train` wrote is not what it was.
+    #[error("`{}` is damaged: {problem}; put back the file that `elapid train` wrote, or start a new run", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// Another process is training in the directory.
     #[error("another process is training in `{}`; wait for it or stop it first", path.display())]
     Busy {

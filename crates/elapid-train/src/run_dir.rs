@@ -99,12 +99,14 @@ impl RunDir {
     ///
     /// # Errors
     ///
-    /// [`TrainError::Read`] if it cannot be read or is not a JSON object.
+    /// [`TrainError::Read`] if it cannot be read, [`TrainError::Damaged`] if it is not a JSON object.
     pub fn manifest(&self) -> Result<Map<String, Value>, TrainError> {
         let path = self.path.join(MANIFEST);
-        fs::read(&path)
-            .and_then(|bytes| Ok(serde_json::from_slice(&bytes)?))
-            .map_err(TrainError::read(path))
+        let bytes = fs::read(&path).map_err(TrainError::read(&path))?;
+        serde_json::from_slice(&bytes).map_err(|error| TrainError::Damaged {
+            path,
+            problem: error.to_string(),
+        })
     }
 
     /// Replaces members of the manifest.

@@ -136,7 +136,7 @@ fn mistakes_are_placed_in_the_file_that_holds_them() {
     assert_eq!(
         files.message("lost.toml", &[]),
         "lost.toml:2:11: cannot read the config `nowhere.toml`: No such file or directory (os \
-         error 2)"
+         error 2); `extends` takes a path from the folder of the file that it stands in"
     );
     assert_eq!(
         files.message("number.toml", &[]),

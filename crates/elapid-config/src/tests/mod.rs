@@ -3,6 +3,7 @@
 mod defaults;
 mod extends;
 mod messages;
+mod mutations;
 mod names;
 mod overrides;
 mod round_trip;

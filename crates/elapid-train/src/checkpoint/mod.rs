@@ -103,7 +103,7 @@ pub enum CheckpointError {
         source: io::Error,
     },
     /// Nothing to resume from.
-    #[error("`{}` holds no complete checkpoint{}; start a new run", dir.display(), list(skipped))]
+    #[error("`{}` holds no complete checkpoint{}; let the run reach its first one (`train.checkpoint`), or start a new run", dir.display(), list(skipped))]
     NoneComplete {
         /// The directory of checkpoints.
         dir: PathBuf,

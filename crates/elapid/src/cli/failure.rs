@@ -5,6 +5,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
 use elapid::train::TrainError;
+use elapid::train::checkpoint::CheckpointError;
 
 /// A command that did not end well.
 pub(crate) enum Failure {
@@ -70,6 +71,8 @@ impl From<TrainError> for Failure {
         match error {
             TrainError::RunExists { .. }
             | TrainError::NotARun { .. }
+            | TrainError::Damaged { .. }
+            | TrainError::Checkpoint(CheckpointError::NoneComplete { .. })
             | TrainError::Setting { .. }
             | TrainError::UnknownMetric { .. } => Self::input(error),
             _ => Self::run(error),

@@ -10,6 +10,7 @@ mod list;
 mod logging;
 mod params;
 mod predict;
+mod rehearse;
 mod run;
 mod table;
 mod train;

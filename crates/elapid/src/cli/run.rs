@@ -7,7 +7,7 @@ use elapid::config::{self, Plan, Precision, TaskSpec};
 use elapid::data::ImagePipeline;
 use elapid::nn::Init;
 use elapid::registry::{self, ImageClassification, ImageData};
-use elapid::train::RunDir;
+use elapid::train::{RunDir, TrainError};
 use serde_json::{Map, Value, json};
 
 use super::failure::Failure;
@@ -127,6 +127,32 @@ impl OpenRun {
         asked.unwrap_or_else(|| recorded.unwrap_or("auto").to_owned())
     }
 
+    /// Refuses data that is not what the run was started with: going on would not be the same run.
+    pub(crate) fn check_data(&self, data: &ImageData) -> Result<(), Failure> {
+        let (then, now) = (self.manifest.get("data"), data.manifest());
+        let Some(then) = then.filter(|then| **then != now) else {
+            return Ok(());
+        };
+        let images = |of: &Value, split: &str| of[split]["images"].as_u64();
+        let changed = ["train", "valid", "test"]
+            .into_iter()
+            .filter(|split| then[*split] != now[*split])
+            .map(|split| match (images(then, split), images(&now, split)) {
+                (then, now) if then == now => format!("other images in `{split}`"),
+                (then, now) => format!(
+                    "{} images in `{split}` instead of {}",
+                    now.unwrap_or(0),
+                    then.unwrap_or(0)
+                ),
+            });
+        let changed: Vec<String> = changed.collect();
+        Err(Failure::wrong(format!(
+            "the data is not what `{}` was started with: {}; put it back, or start a new run",
+            self.dir.path().display(),
+            changed.join(", ")
+        )))
+    }
+
     /// Names of the classes, in the order of the scores.
     pub(crate) fn classes(&self) -> Result<Vec<String>, Failure> {
         let names = self.manifest.get("classes").cloned().unwrap_or_default();
@@ -187,7 +213,7 @@ impl OpenRun {
         };
         let found = match best {
             Some(found) => found,
-            None => checkpoints.latest().map_err(Failure::run)?.checkpoint,
+            None => checkpoints.latest().map_err(TrainError::from)?.checkpoint,
         };
         found.load_model(task).map_err(Failure::run)
     }

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use burn::module::Module;
 use elapid::config::{self, Plan};
 use elapid::registry;
-use elapid::train::{Ending, Measured, RunDir, StopFlag, Trainer};
+use elapid::train::{Ending, Measured, RunDir, StopFlag, TrainConfig, Trainer};
 
 use super::failure::Failure;
 use super::run::{self, Built, OpenRun};
-use super::{print, table};
+use super::{print, rehearse, table};
 
 /// Train a model as a TOML file says.
 #[derive(clap::Args)]
@@ -29,6 +29,12 @@ pub(crate) struct TrainArgs {
     /// Where to compute: auto, cpu, or a GPU backend of this build.
     #[arg(long, default_value = "auto")]
     device: String,
+    /// Check everything and make one step, with a table of parameters; keep nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Train on the first batch alone, to see that the model can learn; keep nothing.
+    #[arg(long, conflicts_with = "dry_run")]
+    overfit_one_batch: bool,
 }
 
 /// Go on with an interrupted run from its newest complete checkpoint.
@@ -49,6 +55,12 @@ pub(crate) fn train(args: TrainArgs) -> Result<(), Failure> {
     let built = run::build(&plan, &device)?;
     built.data.check(&plan.data).map_err(Failure::input)?;
     tracing::info!(device = device_name, data = %built.data.manifest(), "data opened");
+    if args.dry_run {
+        return rehearse::dry_run(&plan, built, device);
+    }
+    if args.overfit_one_batch {
+        return rehearse::overfit_one_batch(&plan, built, device);
+    }
     let path = run::new_run_path(args.out, &plan.run.name);
     let text = fs::read_to_string(&args.config).map_err(Failure::input)?;
     let parameters = built.task.num_params();
@@ -65,12 +77,13 @@ pub(crate) fn resume(args: ResumeArgs) -> Result<(), Failure> {
     let open = OpenRun::open(&args.run)?;
     let device = registry::device(&open.device_name(args.device)).map_err(Failure::input)?;
     let Built { data, task } = run::build(&open.plan, &device)?;
+    open.check_data(&data)?;
     let sources = data.sources(&open.plan).map_err(Failure::input)?;
     let trainer = trainer(open.dir, &open.plan, device, sources)?;
     finish(&args.run, trainer.resume(task)?)
 }
 
-type ImageTrainer = Trainer<registry::ImageClassification>;
+pub(crate) type ImageTrainer = Trainer<registry::ImageClassification>;
 
 fn trainer(
     dir: RunDir,
@@ -79,6 +92,17 @@ fn trainer(
     sources: elapid::train::Sources<elapid::data::ImageBatch>,
 ) -> Result<ImageTrainer, Failure> {
     let config = registry::train_config(plan, sources.train.batches_per_epoch() as u64);
+    trainer_with(dir, config, plan, device, sources)
+}
+
+/// A trainer that signals stop, with settings of one's own.
+pub(crate) fn trainer_with(
+    dir: RunDir,
+    config: TrainConfig,
+    plan: &Plan,
+    device: burn::tensor::Device,
+    sources: elapid::train::Sources<elapid::data::ImageBatch>,
+) -> Result<ImageTrainer, Failure> {
     let stop = StopFlag::on_signals().map_err(Failure::run)?;
     let plan = plan.clone();
     let is_gpu = registry::is_gpu(&device);

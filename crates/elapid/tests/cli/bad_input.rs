@@ -222,3 +222,53 @@ fn tensors_that_do_not_fit() {
     );
     assert!(output.exists());
 }
+
+#[test]
+fn a_run_that_is_not_what_it_was() {
+    let folder = tempdir().unwrap();
+    let images = folder.path().join("images");
+    for (class, shade) in [("dark", 20), ("light", 230)] {
+        let class = images.join(class);
+        fs::create_dir_all(&class).unwrap();
+        for number in 0..8 {
+            let image = RgbImage::from_pixel(16, 16, image::Rgb([shade + number, shade, shade]));
+            image.save(class.join(format!("{number}.png"))).unwrap();
+        }
+    }
+    let run = folder.path().join("run");
+    let data = format!("data.path={:?}", images.display().to_string());
+    let set = [
+        "data.name=image_folder",
+        &data,
+        "data.valid_fraction=0.0",
+        "train.batch_size=4",
+        "train.steps=2",
+        "train.checkpoint=1 steps",
+    ];
+    crate::support::succeed(&mut train(&run, &set));
+
+    fs::remove_file(images.join("dark/3.png")).unwrap();
+    refused(
+        elapid(["resume"]).arg(&run),
+        &["the data is not what", "images in `train`", "put it back"],
+    );
+
+    fs::write(run.join("manifest.json"), "{\"name\": ").unwrap();
+    refused(
+        elapid(["eval"]).arg(&run),
+        &["manifest.json` is damaged", "put back the file"],
+    );
+
+    let empty = folder.path().join("empty");
+    fs::create_dir_all(empty.join("checkpoints")).unwrap();
+    crate::support::succeed(&mut train(&folder.path().join("other"), &["train.steps=1"]));
+    for file in ["plan.toml", "manifest.json", "config.toml"] {
+        fs::copy(folder.path().join("other").join(file), empty.join(file)).unwrap();
+    }
+    for command in ["resume", "eval"] {
+        refused(
+            elapid([command]).arg(&empty),
+            &["holds no complete checkpoint"],
+        );
+    }
+}

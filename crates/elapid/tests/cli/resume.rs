@@ -170,7 +170,7 @@ fn without_a_checkpoint_there_is_nothing_to_resume() {
     succeed(&mut train(&run, &["train.steps=1"]));
     fs::remove_dir_all(run.join("checkpoints")).unwrap();
     let (code, message) = fail(elapid(["resume"]).arg(&run));
-    assert_eq!(code, Some(1), "{message}");
+    assert_eq!(code, Some(2), "{message}");
     assert!(message.contains("no complete checkpoint"), "{message}");
 
     let (code, message) = fail(elapid(["resume"]).arg(folder.path()));
