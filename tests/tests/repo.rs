@@ -40,6 +40,16 @@ fn every_card_is_registered() {
 }
 
 #[test]
+fn the_schema_is_fresh() {
+    let path = root().join("docs/reference/experiment.schema.json");
+    let schema: serde_json::Value = serde_json::from_str(&read(&path)).expect("JSON");
+    assert!(
+        schema == elapid_config::json_schema(),
+        "the schema is stale: run `elapid config schema > docs/reference/experiment.schema.json`"
+    );
+}
+
+#[test]
 fn the_reference_page_is_fresh() {
     let path = root().join("docs/reference/config.md");
     // Both texts are pages long, so they are not printed.

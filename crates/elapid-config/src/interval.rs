@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Serialize, Serializer};
 
 use crate::document::{Raw, string_text};
-use crate::value::{Kind, Problem, Value};
+use crate::value::{Form, Kind, Problem, Value};
 
 /// A stretch of training: so many optimiser steps, or so many passes over the training data.
 ///
@@ -78,7 +78,7 @@ impl Serialize for Interval {
 }
 
 impl Value for Interval {
-    const KIND: Kind = Kind::new("interval", "\"1 epoch\"");
+    const KIND: Kind = Kind::new(Form::Interval, "interval", "\"1 epoch\"");
 
     fn from_raw(raw: &Raw) -> Result<Self, Problem> {
         match raw {

@@ -11,6 +11,7 @@ mod document;
 mod error;
 mod extends;
 mod interval;
+mod json_schema;
 mod lines;
 mod load;
 mod nearest;
@@ -29,6 +30,7 @@ mod value;
 
 pub use error::{ConfigError, ErrorKind};
 pub use interval::Interval;
+pub use json_schema::json_schema;
 pub use load::{load, load_model, parse};
 pub use origin::{Origin, Place};
 pub use plan::Plan;

@@ -1,5 +1,7 @@
 //! A plan as lines of TOML.
 
+use std::collections::BTreeMap;
+
 use crate::origin::Origins;
 use crate::value::Value;
 
@@ -33,6 +35,15 @@ impl Lines {
             key,
             toml: value.to_toml(),
         });
+    }
+
+    /// Every value that is set, as TOML, by `section.key`.
+    pub(crate) fn values(&self) -> BTreeMap<String, String> {
+        let values = self.lines.iter().filter_map(|line| match line {
+            Line::Key { section, key, toml } => Some((format!("{section}.{key}"), toml.clone()?)),
+            Line::Section(_) => None,
+        });
+        values.collect()
     }
 
     /// TOML alone. A key that is not set has no line, because TOML cannot say so.

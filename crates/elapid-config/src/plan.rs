@@ -1,5 +1,7 @@
 //! The resolved experiment.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
 
 use crate::lines::Lines;
@@ -47,6 +49,22 @@ impl Plan {
     /// not set as comments of their own.
     pub fn explain(&self) -> String {
         self.lines().explain(&self.origins)
+    }
+
+    /// What differs from `other`: name of the value as `section.key`, the value here and the one there, as TOML. A
+    /// value that is not set is absent.
+    pub fn differences(&self, other: &Self) -> Vec<(String, Option<String>, Option<String>)> {
+        let (here, there) = (self.lines().values(), other.lines().values());
+        let names = here.keys().chain(there.keys()).cloned();
+        let names: BTreeSet<String> = names.collect();
+        names
+            .into_iter()
+            .map(|name| {
+                let value = |of: &BTreeMap<String, String>| of.get(&name).cloned();
+                (name.clone(), value(&here), value(&there))
+            })
+            .filter(|(_, here, there)| here != there)
+            .collect()
     }
 
     fn lines(&self) -> Lines {

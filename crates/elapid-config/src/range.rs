@@ -54,6 +54,21 @@ impl Range {
         matches!((self.low, self.high), (Bound::None, Bound::None))
     }
 
+    /// The bounds by the names that JSON Schema has for them.
+    pub(crate) fn json_bounds(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        let low = match self.low {
+            Bound::None => None,
+            Bound::Included(low) => Some(("minimum", low)),
+            Bound::Excluded(low) => Some(("exclusiveMinimum", low)),
+        };
+        let high = match self.high {
+            Bound::None => None,
+            Bound::Included(high) => Some(("maximum", high)),
+            Bound::Excluded(high) => Some(("exclusiveMaximum", high)),
+        };
+        low.into_iter().chain(high)
+    }
+
     pub(crate) fn contains(&self, value: f64) -> bool {
         let above_low = match self.low {
             Bound::None => true,

@@ -19,9 +19,27 @@ pub(crate) trait Value: Sized {
     }
 }
 
+/// What a value looks like in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    Boolean,
+    Integer,
+    Number,
+    Text,
+    /// Numbers in brackets.
+    Numbers,
+    /// Two numbers in brackets.
+    Pair,
+    IntegerOrAuto,
+    Interval,
+    /// One of a few strings.
+    Name,
+}
+
 /// What a value of a type looks like to a reader of messages and reference.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kind {
+    pub(crate) form: Form,
     /// A noun without article.
     pub(crate) noun: &'static str,
     /// A legal value, as TOML.
@@ -31,8 +49,9 @@ pub(crate) struct Kind {
 }
 
 impl Kind {
-    pub(crate) const fn new(noun: &'static str, example: &'static str) -> Self {
+    pub(crate) const fn new(form: Form, noun: &'static str, example: &'static str) -> Self {
         Self {
+            form,
             noun,
             example,
             names: &[],
@@ -42,6 +61,7 @@ impl Kind {
     /// A choice of names; there is at least one.
     pub(crate) const fn names(names: &'static [&'static str]) -> Self {
         Self {
+            form: Form::Name,
             noun: "name",
             example: "",
             names,
@@ -71,7 +91,7 @@ pub(crate) enum Problem {
 }
 
 impl Value for bool {
-    const KIND: Kind = Kind::new("boolean", "true");
+    const KIND: Kind = Kind::new(Form::Boolean, "boolean", "true");
 
     fn from_raw(raw: &Raw) -> Result<Self, Problem> {
         match raw {
@@ -86,7 +106,7 @@ impl Value for bool {
 }
 
 impl Value for u64 {
-    const KIND: Kind = Kind::new("integer", "16");
+    const KIND: Kind = Kind::new(Form::Integer, "integer", "16");
 
     fn from_raw(raw: &Raw) -> Result<Self, Problem> {
         match raw {
@@ -126,7 +146,7 @@ impl Value for usize {
 }
 
 impl Value for f64 {
-    const KIND: Kind = Kind::new("number", "0.1");
+    const KIND: Kind = Kind::new(Form::Number, "number", "0.1");
 
     fn from_raw(raw: &Raw) -> Result<Self, Problem> {
         match raw {
@@ -146,7 +166,7 @@ impl Value for f64 {
 }
 
 impl Value for String {
-    const KIND: Kind = Kind::new("string", "\"name\"");
+    const KIND: Kind = Kind::new(Form::Text, "string", "\"name\"");
 
     fn from_raw(raw: &Raw) -> Result<Self, Problem> {
         match raw {
@@ -162,7 +182,7 @@ impl Value for String {
 
 /// One number per channel, so never an empty array.
 impl Value for Vec<f64> {
-    const KIND: Kind = Kind::new("array of numbers", "[0.5, 0.5, 0.5]");
+    const KIND: Kind = Kind::new(Form::Numbers, "array of numbers", "[0.5, 0.5, 0.5]");
 
     fn from_raw(raw: &Raw) -> Result<Self, Problem> {
         match raw {
@@ -185,7 +205,7 @@ impl Value for Vec<f64> {
 }
 
 impl Value for [f64; 2] {
-    const KIND: Kind = Kind::new("array of two numbers", "[0.9, 0.999]");
+    const KIND: Kind = Kind::new(Form::Pair, "array of two numbers", "[0.9, 0.999]");
 
     fn from_raw(raw: &Raw) -> Result<Self, Problem> {
         let wrong_length = |_| Problem::Refused("an array of exactly two numbers".to_owned());

@@ -10,7 +10,7 @@ use crate::error::{ConfigError, ErrorKind};
 use crate::options::{choice, options};
 use crate::range::{FRACTION, Range, above, within};
 use crate::reader::SectionReader;
-use crate::value::{Kind, Problem, Value};
+use crate::value::{Form, Kind, Problem, Value};
 
 /// Counts of pixels, channels, layers: bounded so that no product of a few can overflow.
 const SIZE: Range = within(1.0, 65_536.0);
@@ -166,7 +166,7 @@ pub enum DtRank {
 }
 
 impl Value for DtRank {
-    const KIND: Kind = Kind::new("integer or `\"auto\"`", "\"auto\"");
+    const KIND: Kind = Kind::new(Form::IntegerOrAuto, "integer or `\"auto\"`", "\"auto\"");
 
     fn from_raw(raw: &Raw) -> Result<Self, Problem> {
         match raw {

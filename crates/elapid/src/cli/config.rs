@@ -1,9 +1,9 @@
 //! `elapid config`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::failure::Failure;
-use super::print;
+use super::{print, table};
 
 /// Look at experiment configs.
 #[derive(clap::Subcommand)]
@@ -17,8 +17,21 @@ pub(crate) enum ConfigCommand {
         #[arg(long, value_name = "SECTION.KEY=VALUE")]
         set: Vec<String>,
     },
+    /// Print what differs between two experiments, defaults included.
+    #[command(
+        after_help = "Example:\n  elapid config diff configs/vision/vim_digits.toml runs/vim_digits/plan.toml"
+    )]
+    Diff {
+        /// One experiment.
+        a: PathBuf,
+        /// Another one.
+        b: PathBuf,
+    },
     /// Print all options with types, defaults and meanings, as Markdown.
     Reference,
+    /// Print a JSON Schema with which editors complete, explain and check experiments.
+    #[command(after_help = "Example:\n  elapid config schema > experiment.schema.json")]
+    Schema,
 }
 
 pub(crate) fn config(command: ConfigCommand) -> Result<(), Failure> {
@@ -27,6 +40,28 @@ pub(crate) fn config(command: ConfigCommand) -> Result<(), Failure> {
             let plan = elapid::config::load(&config, &set).map_err(Failure::input)?;
             print(&plan.explain())
         }
+        ConfigCommand::Diff { a, b } => diff(&a, &b),
         ConfigCommand::Reference => print(&elapid::config::reference()),
+        ConfigCommand::Schema => {
+            let schema = elapid::config::json_schema();
+            print(&serde_json::to_string_pretty(&schema).map_err(Failure::run)?)
+        }
     }
+}
+
+fn diff(a: &Path, b: &Path) -> Result<(), Failure> {
+    let load = |path: &Path| elapid::config::load(path, &[]).map_err(Failure::input);
+    let differences = load(a)?.differences(&load(b)?);
+    if differences.is_empty() {
+        return print("no value differs");
+    }
+    let name = |path: &Path| path.display().to_string();
+    let mut rows = vec![vec!["value".to_owned(), name(a), name(b)]];
+    let shown = |value: Option<String>| value.unwrap_or_else(|| "not set".to_owned());
+    rows.extend(
+        differences
+            .into_iter()
+            .map(|(value, a, b)| vec![value, shown(a), shown(b)]),
+    );
+    print(&table::align(rows))
 }

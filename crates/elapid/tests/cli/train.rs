@@ -164,3 +164,22 @@ fn a_time_limit_ends_with_a_checkpoint_to_go_on_from() {
     assert!(log.contains("elapid resume"), "{log}");
     assert!(run.join("checkpoints/step-0/manifest.json").is_file());
 }
+
+#[test]
+fn experiments_are_compared() {
+    let folder = tempdir().unwrap();
+    let other = folder.path().join("other.toml");
+    let text = format!(
+        "extends = {:?}\n[optim]\nlr = 0.125\n",
+        smoke().display().to_string()
+    );
+    fs::write(&other, text).unwrap();
+    let output = succeed(elapid(["config", "diff"]).arg(smoke()).arg(&other));
+    let lines: Vec<&str> = output.lines().collect();
+    // The name of a run is that of its file.
+    assert_eq!(lines.len(), 3, "{output}");
+    assert!(lines[1].starts_with("optim.lr") && lines[1].ends_with("0.125"));
+    assert!(lines[2].starts_with("run.name"));
+    let same = succeed(elapid(["config", "diff"]).arg(smoke()).arg(smoke()));
+    assert_eq!(same.trim(), "no value differs");
+}
