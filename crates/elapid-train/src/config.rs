@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Schedule, TrainError};
+use crate::{MirrorFormat, Schedule, TrainError};
 
 /// Everything a training run is told besides task, data and device.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +38,8 @@ pub struct TrainConfig {
     pub max_skips: usize,
     /// Steps between lines in the log; at least 1.
     pub log_every: u64,
+    /// Formats in which `metrics.jsonl` is copied.
+    pub copies: Vec<MirrorFormat>,
     /// Decay of an exponential moving average of the weights, below 1, which is then evaluated in their place.
     pub ema: Option<f64>,
     /// Samples that are processed at a time, at least 1; a step still takes a whole batch.

@@ -33,6 +33,7 @@ pub use clip::clip_grad_norm;
 pub use config::{TestWeights, TrainConfig};
 pub use error::{BoxError, TrainError};
 pub use evaluate::{Evaluation, evaluate};
+pub use metrics_log::MirrorFormat;
 pub use noise::Noise;
 pub use optim::ParamRule;
 pub use run_dir::RunDir;

@@ -9,5 +9,9 @@ options! {
     pub struct Log {
         /// How often to log the training loss and speed.
         every: Interval = "10 steps", above(0.0);
+        /// Copy the numbers to `metrics.csv`.
+        csv: bool = false;
+        /// Copy the numbers to an event file in `tensorboard/`.
+        tensorboard: bool = false;
     }
 }

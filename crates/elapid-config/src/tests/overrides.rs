@@ -49,7 +49,7 @@ fn mistakes_name_the_override() {
         (
             "log.evry=1",
             "--set log.evry=1: unknown key `evry` in [log]; did you mean `every`? Valid keys: \
-             `every`",
+             `every`, `csv`, `tensorboard`",
         ),
         (
             "train.epochs",

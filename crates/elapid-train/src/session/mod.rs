@@ -65,7 +65,11 @@ impl<'a, T: Task> Session<'a, T> {
             interval,
             checkpoints: trainer.run.checkpoints(),
             saved: from.map(|_| state.step),
-            log: MetricsLog::open(trainer.run.path().join("metrics.jsonl"), state.step)?,
+            log: MetricsLog::open(
+                trainer.run.path().join("metrics.jsonl"),
+                state.step,
+                &config.copies,
+            )?,
             progress,
             metrics: Vec::new(),
             state,

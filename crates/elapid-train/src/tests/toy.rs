@@ -243,6 +243,7 @@ pub(crate) fn config(total_steps: u64) -> TrainConfig {
         test_weights: TestWeights::Best,
         max_skips: 0,
         log_every: 4,
+        copies: Vec::new(),
         ema: None,
         micro_batch: None,
         max_duration: None,

@@ -6,7 +6,7 @@ use burn::module::Module;
 use elapid_config::{Best, OptimSpec, Plan, ScheduleSpec, Weights};
 use elapid_models::named_params;
 use elapid_nn::{Role, role_of};
-use elapid_train::{Decay, ParamRule, Schedule, TestWeights, TrainConfig};
+use elapid_train::{Decay, MirrorFormat, ParamRule, Schedule, TestWeights, TrainConfig};
 
 /// The trainer's settings, with every interval in steps.
 pub fn train_config(plan: &Plan, steps_per_epoch: u64) -> TrainConfig {
@@ -33,6 +33,13 @@ pub fn train_config(plan: &Plan, steps_per_epoch: u64) -> TrainConfig {
             Weights::Last => TestWeights::Last,
         },
         log_every: steps(plan.log.every),
+        copies: [
+            (plan.log.csv, MirrorFormat::Csv),
+            (plan.log.tensorboard, MirrorFormat::TensorBoard),
+        ]
+        .into_iter()
+        .filter_map(|(wanted, format)| wanted.then_some(format))
+        .collect(),
         max_skips: plan.train.max_skips,
         ema: plan.train.ema,
         micro_batch: plan.train.micro_batch,

@@ -1,10 +1,17 @@
 //! `metrics.jsonl`: every number of a run, one JSON object a line.
 
+mod csv;
+mod mirror;
+mod tensorboard;
+
 use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+
+use mirror::Mirror;
+pub use mirror::MirrorFormat;
 
 use crate::{TrainError, files};
 
@@ -17,6 +24,7 @@ pub(crate) struct MetricsLog {
     /// Bytes of the file that are whole lines.
     length: u64,
     pending: String,
+    mirrors: Vec<Mirror>,
 }
 
 /// The step, epoch and split that lines belong to.
@@ -49,8 +57,12 @@ struct Key {
 impl MetricsLog {
     /// Opens the log of a run at `step`, creating it where there is none.
     ///
-    /// Lines of later steps and of a test are dropped: the run makes them again.
-    pub(crate) fn open(path: PathBuf, step: u64) -> Result<Self, TrainError> {
+    /// Lines of later steps and of a test are dropped: the run makes them again. The log is copied in `formats` too.
+    pub(crate) fn open(
+        path: PathBuf,
+        step: u64,
+        formats: &[MirrorFormat],
+    ) -> Result<Self, TrainError> {
         let kept = kept_lines(&path, step).map_err(TrainError::read(&path))?;
         files::replace(&path, kept.as_bytes()).map_err(TrainError::write(&path))?;
         let file = File::options().write(true).open(&path);
@@ -58,6 +70,10 @@ impl MetricsLog {
             file: file.map_err(TrainError::write(&path))?,
             length: kept.len() as u64,
             pending: String::new(),
+            mirrors: formats
+                .iter()
+                .map(|format| Mirror::beside(&path, *format))
+                .collect(),
             path,
         })
     }
@@ -80,23 +96,30 @@ impl MetricsLog {
 
     /// Hands all lines to the operating system.
     pub(crate) fn flush(&mut self) -> Result<(), TrainError> {
-        self.try_flush().map_err(TrainError::write(&self.path))
+        let lines = std::mem::take(&mut self.pending);
+        if let Err(error) = self.write(&lines) {
+            self.pending = lines;
+            return Err(TrainError::write(&self.path)(error));
+        }
+        for mirror in &mut self.mirrors {
+            let followed = mirror.follow(&self.path, &lines);
+            followed.map_err(TrainError::write(mirror.path()))?;
+        }
+        Ok(())
     }
 
     /// Flushes, and waits until the lines have reached the disk.
     pub(crate) fn sync(&mut self) -> Result<(), TrainError> {
-        self.try_flush()
-            .and_then(|()| self.file.sync_data())
-            .map_err(TrainError::write(&self.path))
+        self.flush()?;
+        self.file.sync_data().map_err(TrainError::write(&self.path))
     }
 
-    fn try_flush(&mut self) -> io::Result<()> {
+    fn write(&mut self, lines: &str) -> io::Result<()> {
         // An earlier attempt may have left a part of its lines behind.
         self.file.set_len(self.length)?;
         self.file.seek(SeekFrom::Start(self.length))?;
-        self.file.write_all(self.pending.as_bytes())?;
-        self.length += self.pending.len() as u64;
-        self.pending.clear();
+        self.file.write_all(lines.as_bytes())?;
+        self.length += lines.len() as u64;
         Ok(())
     }
 }
@@ -133,7 +156,7 @@ mod tests {
     fn lines_have_the_documented_form() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("metrics.jsonl");
-        let mut log = MetricsLog::open(path.clone(), 0).unwrap();
+        let mut log = MetricsLog::open(path.clone(), 0, &[]).unwrap();
         log.push(at(1, "train"), "loss", 0.5);
         log.push(at(2, "valid"), "loss", f64::NAN);
         assert_eq!(fs::read_to_string(&path).unwrap(), "");
@@ -153,7 +176,7 @@ mod tests {
     fn resumption_drops_later_steps_tests_and_torn_lines() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("metrics.jsonl");
-        let mut log = MetricsLog::open(path.clone(), 0).unwrap();
+        let mut log = MetricsLog::open(path.clone(), 0, &[]).unwrap();
         for step in 1..=3 {
             log.push(at(step, "train"), "loss", 0.1);
         }
@@ -168,7 +191,7 @@ mod tests {
         let torn = fs::read_to_string(&path).unwrap() + "{\"step\":1,\"epo";
         fs::write(&path, torn).unwrap();
 
-        MetricsLog::open(path.clone(), 2).unwrap();
+        MetricsLog::open(path.clone(), 2, &[]).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), two);
     }
 
@@ -176,7 +199,7 @@ mod tests {
     fn remains_of_a_failed_flush_are_overwritten() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("metrics.jsonl");
-        let mut log = MetricsLog::open(path.clone(), 0).unwrap();
+        let mut log = MetricsLog::open(path.clone(), 0, &[]).unwrap();
         log.push(at(1, "train"), "loss", 0.5);
         fs::write(
             &path,
@@ -187,5 +210,32 @@ mod tests {
         let text = fs::read_to_string(&path).unwrap();
         assert_eq!(text.lines().count(), 1);
         assert!(text.ends_with("\"value\":0.5}\n"));
+    }
+
+    #[test]
+    fn copies_follow_and_are_made_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("metrics.jsonl");
+        let formats = [MirrorFormat::Csv, MirrorFormat::TensorBoard];
+        let mut log = MetricsLog::open(path.clone(), 0, &formats).unwrap();
+        log.push(at(3, "train"), "loss", 0.5);
+        log.flush().unwrap();
+        log.push(at(6, "valid"), "loss", f64::INFINITY);
+        log.flush().unwrap();
+        let csv = || fs::read_to_string(dir.path().join("metrics.csv")).unwrap();
+        let events =
+            || fs::read(dir.path().join("tensorboard/events.out.tfevents.elapid")).unwrap();
+        let head = "step,epoch,split,name,value\n3,1,train,loss,0.5\n";
+        assert_eq!(csv(), format!("{head}6,2,valid,loss,\n"));
+        let length = events().len();
+        // The first frame tells the version, whose checksum tools check before anything else.
+        assert_eq!(&events()[..8], &24_u64.to_le_bytes());
+        assert!(events().windows(10).any(|bytes| bytes == b"train/loss"));
+
+        // A resumption that drops the second line.
+        let mut log = MetricsLog::open(path, 3, &formats).unwrap();
+        log.flush().unwrap();
+        assert_eq!(csv(), head);
+        assert!(events().len() < length);
     }
 }

@@ -1,0 +1,152 @@
+"""Records what PyTorch's optimiser, clipping, schedules and weight averaging do.
+
+    python generate.py        # writes trajectory.json and schedules.json beside this file
+
+The trajectory: y = x Wᵀ + b, mean squared error, twelve steps of AdamW (weight decay on W only) at a rate that warms up and
+falls along a cosine, gradients clipped by their global norm, and an exponential moving average of the weights. Everything
+in 32 bits; batches follow from a formula, so that nothing but numbers of this file is needed to repeat it.
+"""
+
+import json
+import math
+from pathlib import Path
+
+import torch
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import lr_scheduler as schedulers
+from torch.optim.swa_utils import AveragedModel
+
+HERE = Path(__file__).parent
+STEPS, WARMUP = 12, 3
+PEAK, WARMUP_LR, MIN_LR = 0.05, 1e-3, 1e-4
+BETAS, EPS, DECAY, CLIP, EMA = (0.9, 0.95), 1e-8, 0.1, 0.5, 0.8
+BATCH, INPUTS, OUTPUTS = 5, 4, 3
+
+
+def fill(count, seed):
+    """Numbers in [-1, 1) by a rule that any language repeats exactly."""
+    return [((7919 * (i + 1) + 104729 * seed) % 2048) / 1024 - 1 for i in range(count)]
+
+
+def batch(step):
+    x = torch.tensor(fill(BATCH * INPUTS, 2 * step)).reshape(BATCH, INPUTS)
+    y = torch.tensor(fill(BATCH * OUTPUTS, 2 * step + 1)).reshape(BATCH, OUTPUTS)
+    return x, 3 * y
+
+
+def rate(step):
+    if step < WARMUP:
+        return WARMUP_LR + (PEAK - WARMUP_LR) * step / WARMUP
+    done = (step - WARMUP) / (STEPS - WARMUP)
+    return MIN_LR + 0.5 * (PEAK - MIN_LR) * (1 + math.cos(math.pi * done))
+
+
+def flat(module):
+    return [value for p in module.parameters() for value in p.detach().flatten().tolist()]
+
+
+def trajectory():
+    model = torch.nn.Linear(INPUTS, OUTPUTS)
+    with torch.no_grad():
+        model.weight.copy_(torch.tensor(fill(OUTPUTS * INPUTS, 1000)).reshape(OUTPUTS, INPUTS))
+        model.bias.copy_(torch.tensor(fill(OUTPUTS, 1001)))
+    groups = [
+        {"params": [model.weight], "weight_decay": DECAY},
+        {"params": [model.bias], "weight_decay": 0.0},
+    ]
+    optimiser = torch.optim.AdamW(groups, lr=PEAK, betas=BETAS, eps=EPS)
+    # The count is of updates before this one; the first update of an AveragedModel copies, so it is made here.
+    def warm(average, weight, count):
+        step = int(count) - 1
+        keep = min(EMA, (1 + step) / (10 + step))
+        return average + (1 - keep) * (weight - average)
+
+    average = AveragedModel(model, avg_fn=warm)
+    average.update_parameters(model)
+    steps = []
+    for step in range(STEPS):
+        for group in optimiser.param_groups:
+            group["lr"] = rate(step)
+        x, y = batch(step)
+        loss = torch.nn.functional.mse_loss(model(x), y)
+        optimiser.zero_grad()
+        loss.backward()
+        norm = clip_grad_norm_(model.parameters(), CLIP)
+        optimiser.step()
+        average.update_parameters(model)
+        steps.append(
+            {
+                "lr": rate(step),
+                "loss": loss.item(),
+                "norm": norm.item(),
+                "weights": flat(model),
+                "average": flat(average.module),
+            }
+        )
+    return {
+        "torch": torch.__version__,
+        "total_steps": STEPS,
+        "warmup_steps": WARMUP,
+        "lr": PEAK,
+        "warmup_lr": WARMUP_LR,
+        "min_lr": MIN_LR,
+        "betas": BETAS,
+        "eps": EPS,
+        "weight_decay": DECAY,
+        "clip": CLIP,
+        "ema": EMA,
+        "steps": steps,
+    }
+
+
+def followed(make, steps):
+    """The rates of `steps` steps under the scheduler that `make` gives."""
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimiser = torch.optim.SGD([parameter], lr=0.5)
+    scheduler = make(optimiser)
+    rates = []
+    for step in range(steps):
+        rates.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        if step + 1 < steps:
+            scheduler.step()
+    return rates
+
+
+def schedules():
+    """Forty steps, eight of them warm-up from 0.1 of the peak 0.5 where there is one."""
+    total, warmup = 40, 8
+    behind = total - warmup
+
+    def warmed(rest):
+        def make(optimiser):
+            rise = schedulers.LinearLR(optimiser, start_factor=0.1, end_factor=1.0, total_iters=warmup)
+            return schedulers.SequentialLR(optimiser, [rise, rest(optimiser)], milestones=[warmup])
+
+        return make
+
+    found = {
+        "constant": followed(warmed(lambda o: schedulers.ConstantLR(o, factor=1.0, total_iters=0)), total),
+        "cosine": followed(warmed(lambda o: schedulers.CosineAnnealingLR(o, T_max=behind, eta_min=0.01)), total),
+        "linear": followed(warmed(lambda o: schedulers.PolynomialLR(o, total_iters=behind, power=1.0)), total),
+        "polynomial": followed(warmed(lambda o: schedulers.PolynomialLR(o, total_iters=behind, power=2.0)), total),
+        "step": followed(warmed(lambda o: schedulers.StepLR(o, step_size=7, gamma=0.3)), total),
+        "one_cycle": followed(
+            lambda o: schedulers.OneCycleLR(
+                o, max_lr=0.5, total_steps=total, pct_start=0.3, div_factor=25.0, final_div_factor=1e4
+            ),
+            total,
+        ),
+    }
+    return {"torch": torch.__version__, "total_steps": total, "warmup_steps": warmup, "lr": 0.5, "rates": found}
+
+
+def main():
+    torch.set_num_threads(1)
+    for name, content in [("trajectory", trajectory()), ("schedules", schedules())]:
+        text = json.dumps(content, indent=1)
+        (HERE / f"{name}.json").write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
