@@ -23,10 +23,12 @@ pub struct TrainConfig {
     pub grad_clip: Option<f64>,
     /// Steps between evaluations on the validation split; at least 1.
     pub eval_every: u64,
-    /// Steps between checkpoints; at least 1. The best one and the last are kept in any case.
+    /// Steps between checkpoints; at least 1. The best ones and the last are kept in any case.
     pub checkpoint_every: u64,
     /// How many of the newest checkpoints are kept; at least 1.
     pub keep_last: usize,
+    /// How many of the checkpoints with the best validations are kept; at least 1.
+    pub keep_best: usize,
     /// Checkpoints at multiples of this many steps are kept for good.
     pub keep_every: Option<u64>,
     /// The validation metric that decides which checkpoint is the best.
@@ -65,6 +67,7 @@ impl TrainConfig {
             ("eval_every", self.eval_every),
             ("checkpoint_every", self.checkpoint_every),
             ("keep_last", self.keep_last as u64),
+            ("keep_best", self.keep_best as u64),
             ("log_every", self.log_every),
             ("micro_batch", self.micro_batch.unwrap_or(1) as u64),
         ];

@@ -20,6 +20,7 @@ pub struct ParamRule {
 }
 
 /// AdamW over a whole module. Parameters without a rule decay and have the plain learning rate.
+#[derive(Clone)]
 pub(crate) struct Optimiser {
     adamw: ModuleOptimizer,
     /// Parameters whose learning rate is scaled, by their scale.

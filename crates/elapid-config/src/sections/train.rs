@@ -31,6 +31,8 @@ options! {
         max_minutes: Option<f64> = unset, above(0.0);
         /// How often to save a checkpoint.
         checkpoint: Interval = "1 epoch", above(0.0);
+        /// How many of the checkpoints with the best validations to keep.
+        keep_best: usize = 1, at_least(1.0);
         /// Checkpoints to keep besides the best.
         keep_last: usize = 2, at_least(1.0);
         /// How often a checkpoint is kept for good; left out, never.

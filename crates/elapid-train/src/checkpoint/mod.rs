@@ -50,6 +50,9 @@ pub struct State {
     pub seed: u64,
     /// The best validation so far.
     pub best: Option<Best>,
+    /// The next best ones whose checkpoints are kept, in order.
+    #[serde(default)]
+    pub runners_up: Vec<Best>,
     /// Step of the last validation.
     pub evaluated: Option<u64>,
     /// The steps since the last line of the log.
@@ -134,6 +137,14 @@ pub enum CheckpointError {
         /// What burn said.
         problem: String,
     },
+}
+
+impl State {
+    /// The best validations so far, in order of merit.
+    pub(crate) fn best_ones(&self) -> Vec<Best> {
+        let others = self.runners_up.iter().copied();
+        self.best.into_iter().chain(others).collect()
+    }
 }
 
 impl Checkpoints {

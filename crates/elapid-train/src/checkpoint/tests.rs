@@ -33,6 +33,7 @@ fn state(step: u64) -> State {
         }),
         evaluated: None,
         recovery: Recovery::default(),
+        runners_up: Vec::new(),
         interval: vec![Observed {
             loss: 1.0 / 3.0,
             grad_norm: f64::INFINITY,

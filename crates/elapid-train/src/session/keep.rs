@@ -1,28 +1,68 @@
 //! What a session keeps: checkpoints, of finite weights only.
 
+use std::io;
+use std::path::PathBuf;
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
 use super::Session;
+use crate::average::Average;
 use crate::checkpoint::{CheckpointError, State, after_save};
 use crate::interval::Observed;
 use crate::{Task, TrainError};
 
+/// A checkpoint that a thread writes while training goes on. Tensors are values, so the thread has those of its step.
+pub(super) struct Saving {
+    step: u64,
+    /// Steps of the best validations so far, in order of merit.
+    best: Vec<u64>,
+    thread: JoinHandle<Result<PathBuf, CheckpointError>>,
+}
+
 impl<T: Task> Session<'_, T> {
-    /// Writes a checkpoint of the last step, if there is none yet, and drops outdated ones.
+    /// Begins to write a checkpoint of the last step, if there is none yet. One is written at a time.
     pub(super) fn save(&mut self, task: &T) -> Result<(), TrainError> {
-        if self.saved != Some(self.state.step) {
-            // Resumption takes the lines up to this step for granted.
-            self.log.sync()?;
-            let state = State {
-                interval: self.interval.read()?.to_vec(),
-                ..self.state.clone()
-            };
-            let optimiser = self.optimiser.to_record();
-            let model = task.clone().into_record();
-            let average = self.average.as_ref();
-            let average = average.map(|average| average.module().clone().into_record());
-            self.checkpoints.write(model, average, optimiser, &state)?;
-            self.saved = Some(self.state.step);
+        let step = self.state.step;
+        let begun = self.saving.as_ref().map(|saving| saving.step);
+        if self.saved == Some(step) || begun == Some(step) {
+            return Ok(());
         }
-        if let Err(error) = self.prune() {
+        if let Err(error) = self.finish_saving() {
+            self.progress.warn(&format!("{error}; training goes on"));
+        }
+        let started = Instant::now();
+        // Resumption takes the lines up to this step for granted.
+        self.log.sync()?;
+        let state = State {
+            interval: self.interval.read()?.to_vec(),
+            ..self.state.clone()
+        };
+        let best = state.best_ones().iter().map(|best| best.step).collect();
+        let (task, optimiser) = (task.clone(), self.optimiser.clone());
+        let average = self.average.as_ref().map(Average::module).cloned();
+        let checkpoints = self.checkpoints.clone();
+        let write = move || {
+            let average = average.map(|average| average.into_record());
+            checkpoints.write(task.into_record(), average, optimiser.to_record(), &state)
+        };
+        let thread = thread::Builder::new().name("checkpoint".to_owned());
+        let thread = thread
+            .spawn(write)
+            .map_err(|source| self.not_written(step, source))?;
+        self.saving = Some(Saving { step, best, thread });
+        tracing::debug!(step, stalled = ?started.elapsed(), "checkpoint begun");
+        Ok(())
+    }
+
+    /// Waits for the checkpoint that is being written, if there is one, and drops outdated ones.
+    pub(super) fn finish_saving(&mut self) -> Result<(), TrainError> {
+        let Some(Saving { step, best, thread }) = self.saving.take() else {
+            return Ok(());
+        };
+        let panicked = |_| Err(self.not_written(step, io::Error::other("its thread panicked")));
+        thread.join().unwrap_or_else(panicked)?;
+        self.saved = Some(step);
+        if let Err(error) = self.prune(&best) {
             self.progress.warn(&error.to_string());
         }
         Ok(())
@@ -35,26 +75,38 @@ impl<T: Task> Session<'_, T> {
             .state
             .recovery
             .made_before(self.state.step, observed.len());
-        for (step, observed) in made.into_iter().zip(observed) {
+        let bad = made.into_iter().zip(observed).find_map(|(step, observed)| {
             let quantity = match observed {
                 Observed { loss, .. } if !loss.is_finite() => "loss",
                 Observed { grad_norm, .. } if !grad_norm.is_finite() => "gradient norm",
-                _ => continue,
+                _ => return None,
             };
-            return Err(TrainError::NonFinite {
-                step: step + 1,
-                quantity,
-                checkpoint: self.saved.map(|step| self.checkpoints.path(step)),
-            });
+            Some((step + 1, quantity))
+        });
+        let Some((step, quantity)) = bad else {
+            return Ok(());
+        };
+        if let Err(error) = self.finish_saving() {
+            self.progress.warn(&error.to_string());
         }
-        Ok(())
+        Err(TrainError::NonFinite {
+            step,
+            quantity,
+            checkpoint: self.saved.map(|step| self.checkpoints.path(step)),
+        })
     }
 
-    fn prune(&self) -> Result<(), CheckpointError> {
+    fn prune(&self, best: &[u64]) -> Result<(), CheckpointError> {
         let steps = self.checkpoints.steps()?;
-        let best = self.state.best.map(|best| best.step);
         let config = &self.trainer.config;
         let actions = after_save(&steps, config.keep_last, config.keep_every, best);
         self.checkpoints.perform(&actions)
+    }
+
+    fn not_written(&self, step: u64, source: io::Error) -> CheckpointError {
+        CheckpointError::Write {
+            path: self.checkpoints.path(step),
+            source,
+        }
     }
 }

@@ -42,7 +42,7 @@ impl<T: Task> Session<'_, T> {
         Ok(())
     }
 
-    /// Evaluates on the validation split, if that is due, and says whether the best has changed.
+    /// Evaluates on the validation split, if that is due, and says whether it is among the best.
     pub(super) fn evaluate(&mut self, task: &T) -> Result<bool, TrainError> {
         let trainer = self.trainer;
         let is_due = self.is_due(trainer.config.eval_every);
@@ -61,14 +61,28 @@ impl<T: Task> Session<'_, T> {
         self.report();
         self.state.evaluated = Some(self.state.step);
         let measured = find(&trainer.config.best_metric, &evaluation.metrics)?;
-        let has_improved = measured.beats(self.state.best.map(|best| best.value));
-        if has_improved {
-            self.state.best = Some(Best {
-                step: self.state.step,
-                value: measured.value,
-            });
+        Ok(self.rank(measured))
+    }
+
+    /// Puts the validation of this step among the best ones, if it belongs there.
+    fn rank(&mut self, measured: Measured) -> bool {
+        let mut best = self.state.best_ones();
+        let place = best
+            .iter()
+            .position(|other| measured.beats(Some(other.value)))
+            .unwrap_or(best.len());
+        if place >= self.trainer.config.keep_best || !measured.beats(None) {
+            return false;
         }
-        Ok(has_improved)
+        let new = Best {
+            step: self.state.step,
+            value: measured.value,
+        };
+        best.insert(place, new);
+        best.truncate(self.trainer.config.keep_best);
+        self.state.runners_up = best.split_off(1);
+        self.state.best = best.pop();
+        true
     }
 
     /// Evaluates on the test split, if there is one; gives the signal that cut it short.

@@ -9,6 +9,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use serde_json::Value;
 
+use self::keep::Saving;
 use self::measure::find;
 use crate::average::Average;
 use crate::checkpoint::{Checkpoint, CheckpointError, Checkpoints, State};
@@ -35,6 +36,7 @@ pub(crate) struct Session<'a, T: Task> {
     checkpoints: Checkpoints,
     /// Step of the newest checkpoint.
     saved: Option<u64>,
+    saving: Option<Saving>,
     log: MetricsLog,
     progress: Progress,
     /// What the last evaluation measured.
@@ -65,6 +67,7 @@ impl<'a, T: Task> Session<'a, T> {
             interval,
             checkpoints: trainer.run.checkpoints(),
             saved: from.map(|_| state.step),
+            saving: None,
             log: MetricsLog::open(
                 trainer.run.path().join("metrics.jsonl"),
                 state.step,
@@ -99,12 +102,14 @@ impl<'a, T: Task> Session<'a, T> {
     }
 
     /// What shows the run's progress, for the session that follows this one.
-    pub(crate) fn into_progress(self) -> Progress {
+    pub(crate) fn into_progress(mut self) -> Progress {
+        self.wait();
         self.progress
     }
 
     /// Notes how the run ended where people and `resume` will look for it.
     pub(crate) fn conclude(&mut self, outcome: &Result<Outcome, TrainError>) {
+        self.wait();
         self.progress.finish();
         let (status, message) = match outcome {
             Ok(Outcome {
@@ -160,6 +165,7 @@ impl<'a, T: Task> Session<'a, T> {
             if let Some(ending) = self.asked_to_stop(begun) {
                 self.check_interval()?;
                 self.save(&task)?;
+                self.finish_saving()?;
                 return Ok((task, Some(ending)));
             }
             let is_first = self.state.step == first;
@@ -236,12 +242,20 @@ impl<'a, T: Task> Session<'a, T> {
         }
         // Weights that are not finite must not push a good checkpoint out.
         self.check_interval()?;
-        match self.save(task) {
-            Err(error) if self.state.step < config.total_steps => {
-                self.progress.warn(&format!("{error}; training goes on"));
-                Ok(())
-            }
-            outcome => outcome,
+        let saved = self.save(task);
+        if self.state.step == config.total_steps {
+            return saved.and_then(|()| self.finish_saving());
+        }
+        if let Err(error) = saved {
+            self.progress.warn(&format!("{error}; training goes on"));
+        }
+        Ok(())
+    }
+
+    /// Waits for what is still being written.
+    fn wait(&mut self) {
+        if let Err(error) = self.finish_saving() {
+            self.progress.warn(&error.to_string());
         }
     }
 
@@ -264,6 +278,7 @@ impl State {
             step: 0,
             seed,
             best: None,
+            runners_up: Vec::new(),
             evaluated: None,
             interval: Vec::new(),
             recovery: Recovery::default(),

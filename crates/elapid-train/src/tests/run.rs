@@ -104,6 +104,27 @@ fn test_uses_the_best_weights() {
 }
 
 #[test]
+fn as_many_of_the_best_are_kept_as_asked_for() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("run");
+    let mut config = config(60);
+    (config.keep_best, config.keep_last) = (3, 1);
+    new_trainer(&dir, config, sources()).fit(toy()).unwrap();
+
+    let mut valid = curve(&dir, "valid", "accuracy");
+    // Stable: of equals, the earlier one.
+    valid.sort_by(|a, b| b.1.unwrap().total_cmp(&a.1.unwrap()));
+    let mut expected: Vec<u64> = valid[..3].iter().map(|(step, _)| *step).collect();
+    let checkpoints = RunDir::open(&dir).unwrap().checkpoints();
+    let best = checkpoints.best().unwrap().unwrap();
+    assert_eq!(best.state().step, expected[0]);
+    expected.push(60);
+    expected.sort_unstable();
+    expected.dedup();
+    assert_eq!(checkpoints.steps().unwrap(), expected);
+}
+
+#[test]
 fn run_without_validation_tests_the_last_weights() {
     let temp = tempfile::tempdir().unwrap();
     let dir = temp.path().join("run");

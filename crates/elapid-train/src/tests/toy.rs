@@ -238,6 +238,7 @@ pub(crate) fn config(total_steps: u64) -> TrainConfig {
         eval_every: 7,
         checkpoint_every: 5,
         keep_last: 2,
+        keep_best: 1,
         keep_every: None,
         best_metric: "accuracy".to_owned(),
         test_weights: TestWeights::Best,

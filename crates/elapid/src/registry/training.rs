@@ -23,6 +23,7 @@ pub fn train_config(plan: &Plan, steps_per_epoch: u64) -> TrainConfig {
         eval_every: steps(plan.eval.every),
         checkpoint_every: steps(plan.train.checkpoint),
         keep_last: plan.train.keep_last,
+        keep_best: plan.train.keep_best,
         keep_every: plan.train.keep_every.map(steps),
         best_metric: match plan.eval.best {
             Best::Accuracy => "accuracy".to_owned(),
