@@ -18,6 +18,7 @@
 #[cfg(feature = "gpu")]
 mod cube;
 mod flex;
+pub mod graph;
 #[cfg(feature = "gpu")]
 pub mod kept;
 mod native;
@@ -26,10 +27,13 @@ pub mod probe;
 #[cfg(test)]
 mod testing;
 
+pub mod adamw;
 pub mod add_norm;
+pub mod buffers;
 pub mod causal_conv1d;
 pub mod linear;
 pub mod mamba_inner;
+pub mod random;
 pub mod selective_scan;
 
 pub use add_norm::{AddNormInput, AddNormOptions, NormKind, add_norm};

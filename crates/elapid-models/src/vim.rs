@@ -329,7 +329,7 @@ mod tests {
                 };
                 let model = classifier(&config, 5);
                 let images = Tensor::<4>::ones([2, 3, 12, 12], &Device::flex());
-                let mut noise = Noise::new(0);
+                let mut noise = Noise::seeded(0, &Device::flex());
                 assert_eq!(model.forward(images, Some(&mut noise)).dims(), [2, 5]);
             }
         }

@@ -1,6 +1,6 @@
 //! Dropout of elements, and of whole samples of a residual branch (stochastic depth, arXiv 1603.09382).
 
-use burn::tensor::{DType, Tensor, TensorData};
+use burn::tensor::Tensor;
 
 use crate::Noise;
 
@@ -14,8 +14,7 @@ use crate::Noise;
 pub fn drop_path(x: &Tensor<3>, rate: f64, noise: Option<&mut Noise>) -> Option<Tensor<1>> {
     let noise = noise.filter(|_| rate > 0.0)?;
     let [batch, _, _] = x.dims();
-    let factors = TensorData::new(noise.keep_factors(batch, rate), [batch]);
-    Some(Tensor::from_data(factors, (&x.device(), DType::F32)))
+    Some(noise.keep_factors([batch], rate))
 }
 
 /// Zeroes elements with probability `rate` and scales the others by `1 / (1 − rate)`; the identity
@@ -24,9 +23,7 @@ pub fn dropout(x: Tensor<3>, rate: f64, noise: Option<&mut Noise>) -> Tensor<3> 
     let Some(noise) = noise.filter(|_| rate > 0.0) else {
         return x;
     };
-    let shape = x.dims();
-    let factors = TensorData::new(noise.keep_factors(shape.iter().product(), rate), shape);
-    let factors = Tensor::<3>::from_data(factors, (&x.device(), x.dtype()));
+    let factors = noise.keep_factors(x.dims(), rate).cast(x.dtype());
     x * factors
 }
 
@@ -38,7 +35,7 @@ mod tests {
     #[test]
     fn samples_are_dropped_whole_and_the_mean_is_kept() {
         let x = Tensor::<3>::ones([2000, 2, 3], &Device::flex());
-        let scale = drop_path(&x, 0.25, Some(&mut Noise::new(1))).unwrap();
+        let scale = drop_path(&x, 0.25, Some(&mut Noise::seeded(1, &Device::flex()))).unwrap();
         let values = scale.into_data().try_to_vec::<f32>().unwrap();
         let dropped = values.iter().filter(|&&v| v == 0.0).count();
         let kept = values.iter().filter(|&&v| (v - 4.0 / 3.0).abs() < 1e-6);
@@ -50,7 +47,7 @@ mod tests {
     fn evaluation_is_the_identity() {
         let x = Tensor::<3>::ones([4, 2, 3], &Device::flex());
         assert!(drop_path(&x, 0.5, None).is_none());
-        assert!(drop_path(&x, 0.0, Some(&mut Noise::new(1))).is_none());
+        assert!(drop_path(&x, 0.0, Some(&mut Noise::seeded(1, &Device::flex()))).is_none());
         assert_eq!(dropout(x.clone(), 0.5, None).into_data(), x.into_data());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{MirrorFormat, Schedule, TrainError};
+use crate::{Method, MirrorFormat, Schedule, TrainError};
 
 /// Everything a training run is told besides task, data and device.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,11 +13,9 @@ pub struct TrainConfig {
     pub total_steps: u64,
     /// Learning rate over the steps.
     pub schedule: Schedule,
-    /// Decay rates of AdamW's first and second moment.
-    pub betas: (f64, f64),
-    /// AdamW's ε, added to the root of the second moment.
-    pub eps: f64,
-    /// AdamW's decoupled weight decay, for the parameters whose rule asks for it.
+    /// What turns gradients into steps.
+    pub method: Method,
+    /// Decoupled weight decay, for the parameters whose rule asks for it.
     pub weight_decay: f64,
     /// Largest Euclidean norm of all gradients together; larger ones are scaled down to it.
     pub grad_clip: Option<f64>,
@@ -46,6 +44,8 @@ pub struct TrainConfig {
     pub ema: Option<f64>,
     /// Samples that are processed at a time, at least 1; a step still takes a whole batch.
     pub micro_batch: Option<usize>,
+    /// Steps are recorded as hardware graphs where the device can.
+    pub graphs: bool,
     /// How long one process trains before it stops with a checkpoint.
     pub max_duration: Option<Duration>,
 }

@@ -1,39 +1,71 @@
 //! Random numbers that follow from the seed and the step alone.
 
-/// Where the randomness of one training step comes from.
+use burn::tensor::{Device, Int, Tensor};
+use elapid_kernels::random::random_key;
+
+/// Draws that a part of a batch has to itself.
+const DRAWS_OF_A_PART: u32 = 1 << 16;
+
+/// Names a step of a run, and random numbers for it on the host.
 ///
 /// Nothing is carried from step to step, so a resumed run draws what the uninterrupted one did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Noise {
+pub struct StepKey {
     seed: u64,
     step: u64,
 }
 
-impl Noise {
-    /// The noise of step `step`, counted from 0, in a run with `seed`.
+/// The randomness of one training step, in device memory.
+///
+/// It is read there, so that a recorded step draws anew whenever it is repeated.
+#[derive(Clone, Debug)]
+pub struct Noise {
+    key: Tensor<1, Int>,
+    first_draw: u32,
+}
+
+impl StepKey {
+    /// The key of step `step`, counted from 0, in a run with `seed`.
     pub fn new(seed: u64, step: u64) -> Self {
         Self { seed, step }
     }
 
-    /// The noise of part `index` of the step's batch, where it is processed in parts. That of part 0 is the
-    /// step's own.
-    pub(crate) fn of_part(self, index: u64) -> Self {
-        match index {
-            0 => self,
-            index => Self {
-                seed: mix(self.seed ^ mix(index)),
-                ..self
-            },
-        }
-    }
-
-    /// A seed for one use of randomness within the step.
-    ///
-    /// `purpose` tells the uses apart, for instance drop path in layer 3 from dropout in layer 4.
-    pub fn key(&self, purpose: u64) -> u64 {
+    /// A random word for one use of randomness within the step; `purpose` tells the uses apart.
+    pub fn word(&self, purpose: u64) -> u64 {
         [self.step, purpose]
             .into_iter()
             .fold(mix(self.seed), |key, word| mix(key ^ word))
+    }
+}
+
+impl Noise {
+    /// The noise of a step, on the device that its masks are wanted on.
+    pub fn new(key: StepKey, device: &Device) -> Self {
+        Self::from_key(random_key(key.word(0), device))
+    }
+
+    /// Noise that follows from a key in device memory; see [`random_key`].
+    pub(crate) fn from_key(key: Tensor<1, Int>) -> Self {
+        Self { key, first_draw: 0 }
+    }
+
+    /// The noise of part `index` of the step's batch, where it is processed in parts. That of part 0 is the
+    /// step's own.
+    pub(crate) fn of_part(&self, index: u32) -> Self {
+        Self {
+            key: self.key.clone(),
+            first_draw: index.wrapping_mul(DRAWS_OF_A_PART),
+        }
+    }
+
+    /// The key, shape `[2]`; see [`elapid_kernels::random`].
+    pub fn key(&self) -> Tensor<1, Int> {
+        self.key.clone()
+    }
+
+    /// Number of the first of the 65,536 draws that are this noise's own.
+    pub fn first_draw(&self) -> u32 {
+        self.first_draw
     }
 }
 
@@ -62,11 +94,11 @@ mod tests {
     }
 
     #[test]
-    fn parts_of_a_batch_have_noise_of_their_own() {
-        let noise = Noise::new(3, 4);
-        assert_eq!(noise.of_part(0), noise);
-        let keys: BTreeSet<u64> = (0..50).map(|i| noise.of_part(i).key(0)).collect();
-        assert_eq!(keys.len(), 50);
+    fn parts_of_a_batch_have_draws_of_their_own() {
+        let noise = Noise::new(StepKey::new(3, 4), &Device::flex());
+        assert_eq!(noise.of_part(0).first_draw(), noise.first_draw());
+        let first: BTreeSet<u32> = (0..50).map(|i| noise.of_part(i).first_draw()).collect();
+        assert_eq!(first.len(), 50);
     }
 
     #[test]
@@ -75,7 +107,7 @@ mod tests {
         for seed in 0..10 {
             for step in 0..10 {
                 for purpose in 0..10 {
-                    keys.insert(Noise::new(seed, step).key(purpose));
+                    keys.insert(StepKey::new(seed, step).word(purpose));
                 }
             }
         }
@@ -84,8 +116,9 @@ mod tests {
 
     #[test]
     fn half_the_bits_change_from_step_to_step() {
+        let word = |step| StepKey::new(7, step).word(1);
         let flipped: u32 = (0..1000)
-            .map(|step| (Noise::new(7, step).key(1) ^ Noise::new(7, step + 1).key(1)).count_ones())
+            .map(|step| (word(step) ^ word(step + 1)).count_ones())
             .sum();
         assert!((31_500..32_500).contains(&flipped), "{flipped} of 64000");
     }

@@ -61,6 +61,12 @@ impl Recovery {
         0.5_f64.powi(halvings as i32)
     }
 
+    /// How many of the steps before `step` were made.
+    pub(crate) fn made(&self, step: u64) -> u64 {
+        let left_out = self.skipped.iter().filter(|skipped| **skipped < step);
+        step - left_out.count() as u64
+    }
+
     /// The last `count` steps before `step` that were made, in order.
     pub(crate) fn made_before(&self, step: u64, count: usize) -> Vec<u64> {
         let mut made: Vec<u64> = (0..step)
@@ -83,6 +89,7 @@ mod tests {
         assert_eq!(recovery.after(12, 2, 5), Decision::Skip);
         assert_eq!(recovery.after(13, 2, 5), Decision::Skip);
         assert_eq!(recovery.made_before(15, 3), [10, 11, 14]);
+        assert_eq!([12, 13, 15].map(|step| recovery.made(step)), [12, 12, 13]);
         assert_eq!(recovery.after(14, 2, 5), Decision::Halve(10));
         assert!(!recovery.skips(12), "it is tried at the lower rate");
         assert_eq!([9, 10, 11].map(|s| recovery.lr_factor(s)), [1.0, 0.5, 0.5]);

@@ -1,10 +1,10 @@
 //! What a model must offer to be trained and evaluated.
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 use serde::Serialize;
 
-use crate::Noise;
+use crate::{Inputs, Noise};
 
 /// A model with its head and loss: what a training step needs.
 pub trait Task: Module + Clone + 'static {
@@ -13,13 +13,16 @@ pub trait Task: Module + Clone + 'static {
     /// Running sums of an evaluation.
     type Tally: Tally;
 
+    /// What the device needs of a batch, in the order in which [`loss`](Self::loss) takes it.
+    fn inputs(batch: Self::Batch) -> Vec<TensorData>;
+
     /// The mean loss over a batch, shape `[1]`.
     ///
-    /// `device` is the autodiff device that holds the parameters; inputs belong on it too. Every
-    /// random draw must follow from `noise`, or a resumed run will differ from an uninterrupted
-    /// one. Burn's own random operators draw from a generator of the whole process: call
-    /// `device.seed(noise.key(..))` before using one of them.
-    fn loss(&self, batch: &Self::Batch, noise: Noise, device: &Device) -> Tensor<1>;
+    /// The inputs are on the autodiff device that holds the parameters. Every random draw must follow from `noise`, and
+    /// nothing may be read back from the device: the operations may be recorded once and repeated with other inputs
+    /// and noise in the same memory. Burn's own random operators draw from a generator of the whole process, which
+    /// can be neither restored nor repeated; use [`elapid_kernels::random`].
+    fn loss(&self, inputs: &Inputs, noise: &Noise) -> Tensor<1>;
 
     /// Empty sums, to which [`observe`](Self::observe) adds.
     fn tally(&self) -> Self::Tally;

@@ -1,8 +1,8 @@
 """Records what PyTorch's optimiser, clipping, schedules and weight averaging do.
 
-    python generate.py        # writes trajectory.json and schedules.json beside this file
+    python generate.py        # writes trajectory.json, muon.json, lion.json and schedules.json beside this file
 
-The trajectory: y = x Wᵀ + b, mean squared error, twelve steps of AdamW (weight decay on W only) at a rate that warms up and
+The trajectories: y = x Wᵀ + b, mean squared error, twelve steps of an optimiser (weight decay on W only) at a rate that warms up and
 falls along a cosine, gradients clipped by their global norm, and an exponential moving average of the weights. Everything
 in 32 bits; batches follow from a formula, so that nothing but numbers of this file is needed to repeat it.
 """
@@ -45,16 +45,51 @@ def flat(module):
     return [value for p in module.parameters() for value in p.detach().flatten().tolist()]
 
 
-def trajectory():
-    model = torch.nn.Linear(INPUTS, OUTPUTS)
-    with torch.no_grad():
-        model.weight.copy_(torch.tensor(fill(OUTPUTS * INPUTS, 1000)).reshape(OUTPUTS, INPUTS))
-        model.bias.copy_(torch.tensor(fill(OUTPUTS, 1001)))
+class Lion(torch.optim.Optimizer):
+    """Algorithm 2 of arXiv:2302.06675; PyTorch has none."""
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            first, second = group["betas"]
+            for p in group["params"]:
+                mean = self.state[p].setdefault("mean", torch.zeros_like(p))
+                update = (first * mean + (1 - first) * p.grad).sign()
+                p.sub_(group["lr"] * (update + group["weight_decay"] * p))
+                mean.mul_(second).add_(p.grad, alpha=1 - second)
+
+
+def adamw(model):
     groups = [
         {"params": [model.weight], "weight_decay": DECAY},
         {"params": [model.bias], "weight_decay": 0.0},
     ]
-    optimiser = torch.optim.AdamW(groups, lr=PEAK, betas=BETAS, eps=EPS)
+    return [torch.optim.AdamW(groups, lr=PEAK, betas=BETAS, eps=EPS)]
+
+
+def lion(model):
+    groups = [
+        {"params": [model.weight], "weight_decay": DECAY},
+        {"params": [model.bias], "weight_decay": 0.0},
+    ]
+    return [Lion(groups, dict(lr=PEAK, betas=BETAS))]
+
+
+def muon(model):
+    # PyTorch orthogonalises in bf16, which no two implementations round alike; the mathematics is wanted here.
+    torch.bfloat16 = torch.float32
+    matrix = torch.optim.Muon(
+        [model.weight], lr=PEAK, weight_decay=DECAY, momentum=0.95, adjust_lr_fn="match_rms_adamw"
+    )
+    return [matrix, torch.optim.AdamW([model.bias], lr=PEAK, betas=BETAS, eps=EPS, weight_decay=0.0)]
+
+
+def trajectory(optimisers):
+    model = torch.nn.Linear(INPUTS, OUTPUTS)
+    with torch.no_grad():
+        model.weight.copy_(torch.tensor(fill(OUTPUTS * INPUTS, 1000)).reshape(OUTPUTS, INPUTS))
+        model.bias.copy_(torch.tensor(fill(OUTPUTS, 1001)))
+    optimisers = optimisers(model)
     # The count is of updates before this one; the first update of an AveragedModel copies, so it is made here.
     def warm(average, weight, count):
         step = int(count) - 1
@@ -65,14 +100,16 @@ def trajectory():
     average.update_parameters(model)
     steps = []
     for step in range(STEPS):
-        for group in optimiser.param_groups:
-            group["lr"] = rate(step)
+        for optimiser in optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = rate(step)
         x, y = batch(step)
         loss = torch.nn.functional.mse_loss(model(x), y)
-        optimiser.zero_grad()
+        model.zero_grad()
         loss.backward()
         norm = clip_grad_norm_(model.parameters(), CLIP)
-        optimiser.step()
+        for optimiser in optimisers:
+            optimiser.step()
         average.update_parameters(model)
         steps.append(
             {
@@ -143,7 +180,13 @@ def schedules():
 
 def main():
     torch.set_num_threads(1)
-    for name, content in [("trajectory", trajectory()), ("schedules", schedules())]:
+    contents = {
+        "trajectory": trajectory(adamw),
+        "lion": trajectory(lion),
+        "muon": trajectory(muon),
+        "schedules": schedules(),
+    }
+    for name, content in contents.items():
         text = json.dumps(content, indent=1)
         (HERE / f"{name}.json").write_text(text + "\n")
 

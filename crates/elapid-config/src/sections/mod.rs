@@ -15,9 +15,9 @@ pub use data::{Augment, DataCommon, DataSpec, Digits, Folder, ImageFolder, Sourc
 pub use eval::{Best, Eval, Weights};
 pub use log::Log;
 pub use model::ModelSpec;
-pub use optim::{AdamW, OptimSpec};
+pub use optim::{AdamW, Lion, Muon, OptimCommon, OptimSpec};
 pub use run::Run;
 pub use schedule::{Constant, Cosine, Linear, OneCycle, Polynomial, ScheduleSpec, Step, Wsd};
 pub use task::{Classify, TaskSpec};
-pub use train::{Precision, Train};
+pub use train::{Graph, Precision, Train};
 pub use vim::{ClassToken, DtInit, DtRank, Pool, Scan, Vim, VimSize};

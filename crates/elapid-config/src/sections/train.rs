@@ -20,6 +20,8 @@ options! {
         micro_batch: Option<usize> = unset, at_least(1.0);
         /// Number format of matrix products and stored activations.
         precision: Precision = "fp32";
+        /// Steps as hardware graphs.
+        graph: Graph = "auto";
         /// Decay of an exponential moving average of the weights, which is evaluated in their place; left out, there is
         /// none. Early steps decay faster.
         ema: Option<f64> = unset, FRACTION;
@@ -48,6 +50,17 @@ choice! {
         /// bf16 matrix products and stored activations; parameters, statistics of norms, states of scans, the
         /// residual stream, loss and optimiser stay in 32 bits. Needs a device with bf16.
         Bf16 = "bf16",
+    }
+}
+
+choice! {
+    /// Steps as hardware graphs.
+    pub enum Graph {
+        /// A step is recorded once and then launched as a whole, where the device can: with a small model the host is
+        /// the slower part. Losses are the same.
+        Auto = "auto",
+        /// Every operation is launched for itself.
+        Off = "off",
     }
 }
 

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use super::{MINIMAL, edited, parse};
 use crate::schema::{Default, SECTIONS};
-use crate::{Interval, ModelSpec, OptimSpec, VimSize};
+use crate::{Interval, ModelSpec, VimSize};
 
 const ALL_DEFAULTS: &str = include_str!("all_defaults.toml");
 
@@ -53,10 +53,7 @@ fn stride_follows_patch_size_and_eval_batches_follow_training() {
 
 #[test]
 fn zero_turns_clipping_off() {
-    let clip = |text: &str| {
-        let OptimSpec::AdamW(optim) = parse(text).unwrap().optim;
-        optim.clip_norm()
-    };
+    let clip = |text: &str| parse(text).unwrap().optim.common().clip_norm;
     assert_eq!(clip(MINIMAL), Some(1.0));
     assert_eq!(clip(&format!("{MINIMAL}\n[optim]\ngrad_clip = 0\n")), None);
 }

@@ -52,7 +52,9 @@ fn child_wins_key_by_key_down_the_chain() {
         ),
     ]);
     let plan = files.load("x.toml", &[]).unwrap();
-    let OptimSpec::AdamW(optim) = &plan.optim;
+    let OptimSpec::AdamW(optim) = &plan.optim else {
+        panic!("{:?}", plan.optim)
+    };
     assert_eq!((optim.lr, optim.eps), (3.0, 1e-5));
     assert_eq!(
         (plan.data.augment.shift, plan.data.augment.rotate),

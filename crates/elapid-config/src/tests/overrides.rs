@@ -23,7 +23,9 @@ fn overrides_are_toml_or_bare_words() {
         "data.name=mnist",
     ])
     .unwrap();
-    let OptimSpec::AdamW(optim) = &plan.optim;
+    let OptimSpec::AdamW(optim) = &plan.optim else {
+        panic!("{:?}", plan.optim)
+    };
     assert_eq!((optim.lr, optim.betas), (3e-4, [0.8, 0.9]));
     assert_eq!(plan.run.name, "first");
     assert_eq!(plan.eval.every.to_string(), "2 epochs");

@@ -33,7 +33,7 @@ const MANIFEST: &str = "manifest.json";
 /// Every file of a checkpoint but the manifest and the averaged weights, which not every run has.
 const FILES: [&str; 3] = [MODEL, OPTIMISER, STATE];
 /// Changes whenever an older program could not read a checkpoint any more.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The checkpoints of a run.
 #[derive(Clone, Debug)]

@@ -6,7 +6,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
-use burn::optim::OptimizerRecord;
 use burn::store::ModuleRecord;
 
 use super::write::digest;
@@ -192,17 +191,10 @@ impl Checkpoint {
             .transpose()
     }
 
-    /// Reads the optimiser's moments.
-    pub(crate) fn optimiser(&self) -> Result<OptimizerRecord, CheckpointError> {
-        let path = self.optimiser_path();
-        OptimizerRecord::load(&path).map_err(|error| CheckpointError::Load {
-            problem: error.to_string(),
-            path,
-        })
-    }
-
-    pub(crate) fn optimiser_path(&self) -> PathBuf {
-        self.path.join(OPTIMISER)
+    /// Loads the optimiser's moments into modules of the same form.
+    pub(crate) fn load_moments<T: Task>(&self, moments: Vec<T>) -> Result<Vec<T>, CheckpointError> {
+        let path = self.path.join(OPTIMISER);
+        load(moments, &path)
     }
 }
 
@@ -223,12 +215,16 @@ pub fn load_model<T: Task>(task: T, path: &Path) -> Result<T, CheckpointError> {
 }
 
 fn load_weights<T: Task>(task: T, file: &Path) -> Result<T, CheckpointError> {
+    // Loading into a module without autodiff would freeze it for good.
+    load(Module::train(task), file)
+}
+
+fn load<M: Module>(module: M, file: &Path) -> Result<M, CheckpointError> {
     let record = ModuleRecord::load(file).map_err(|error| CheckpointError::Load {
         path: file.to_owned(),
         problem: error.to_string(),
     })?;
-    // Loading into a module without autodiff would freeze it for good.
-    let loaded = Module::train(task).try_load_record(record);
+    let loaded = module.try_load_record(record);
     loaded.map_err(|error| CheckpointError::Mismatch {
         path: file.to_owned(),
         problem: error.to_string(),

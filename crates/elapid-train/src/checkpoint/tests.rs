@@ -2,7 +2,6 @@ use std::fs;
 use std::path::Path;
 
 use burn::module::{Module, Param};
-use burn::optim::{AdamWConfig, OptimizerRecord};
 use burn::tensor::{Device, Tensor};
 
 use super::*;
@@ -17,9 +16,14 @@ fn write(checkpoints: &Checkpoints, step: u64) -> PathBuf {
     let model = One {
         weight: Param::from_tensor(weight),
     };
-    let optimiser: OptimizerRecord = AdamWConfig::new().init().to_record();
+    let moments = vec![model.clone(), model.clone()];
     checkpoints
-        .write(model.into_record(), None, optimiser, &state(step))
+        .write(
+            model.into_record(),
+            None,
+            moments.into_record(),
+            &state(step),
+        )
         .unwrap()
 }
 
@@ -98,11 +102,11 @@ fn every_damage_is_noticed_and_named() {
         "`manifest.json` does not parse",
     );
     let newer = |bytes: &mut Vec<u8>| {
-        let text = String::from_utf8_lossy(bytes).replace("\"format\": 1", "\"format\": 2");
+        let text = String::from_utf8_lossy(bytes).replace("\"format\": 2", "\"format\": 3");
         *bytes = text.into_bytes();
     };
-    assert_skipped(edit(MANIFEST, newer), "has format 2");
-    let empty = |bytes: &mut Vec<u8>| *bytes = br#"{"format":1,"files":[]}"#.to_vec();
+    assert_skipped(edit(MANIFEST, newer), "has format 3");
+    let empty = |bytes: &mut Vec<u8>| *bytes = br#"{"format":2,"files":[]}"#.to_vec();
     assert_skipped(edit(MANIFEST, empty), "does not list `model.bpk`");
 }
 
@@ -151,11 +155,11 @@ fn failed_write_leaves_nothing_and_names_the_place() {
     let temp = tempfile::tempdir().unwrap();
     let dir = temp.path().join("checkpoints");
     fs::write(&dir, "a file in the way").unwrap();
-    let optimiser = AdamWConfig::new().init().to_record();
     let model = One {
         weight: Param::from_tensor(Tensor::<1>::zeros([1], &Device::flex())),
     };
-    let written = Checkpoints::new(dir).write(model.into_record(), None, optimiser, &state(1));
+    let record = || model.clone().into_record();
+    let written = Checkpoints::new(dir).write(record(), None, record(), &state(1));
     let message = written.unwrap_err().to_string();
     assert!(
         message.contains("checkpoints/.step-1.partial`"),

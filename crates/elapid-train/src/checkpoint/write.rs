@@ -5,7 +5,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use burn::optim::OptimizerRecord;
 use burn::store::{ModuleRecord, RecordError};
 use sha2::{Digest, Sha256};
 
@@ -24,12 +23,12 @@ impl Checkpoints {
         &self,
         model: ModuleRecord,
         average: Option<ModuleRecord>,
-        optimiser: OptimizerRecord,
+        moments: ModuleRecord,
         state: &State,
     ) -> Result<PathBuf, CheckpointError> {
         let partial = self.partial(state.step);
         let started = Instant::now();
-        let outcome = fill(&partial, model, average, optimiser, state);
+        let outcome = fill(&partial, model, average, moments, state);
         let outcome = outcome.and_then(|()| self.publish(state));
         tracing::debug!(step = state.step, took = ?started.elapsed(), "checkpoint written");
         outcome.map_err(|(path, source)| {
@@ -52,7 +51,7 @@ fn fill(
     dir: &Path,
     model: ModuleRecord,
     average: Option<ModuleRecord>,
-    optimiser: OptimizerRecord,
+    moments: ModuleRecord,
     state: &State,
 ) -> Result<(), Failure> {
     remove_if_present(dir)
@@ -62,7 +61,7 @@ fn fill(
     let path = dir.join(MODEL);
     model.save(&path).map_err(as_io).map_err(at(&path))?;
     let path = dir.join(OPTIMISER);
-    optimiser.save(&path).map_err(as_io).map_err(at(&path))?;
+    moments.save(&path).map_err(as_io).map_err(at(&path))?;
     let has_average = average.is_some();
     if let Some(average) = average {
         let path = dir.join(AVERAGE);

@@ -6,10 +6,11 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use super::Session;
-use crate::average::Average;
 use crate::checkpoint::{CheckpointError, State, after_save};
 use crate::interval::Observed;
+use crate::step::Weights;
 use crate::{Task, TrainError};
+use burn::module::Module;
 
 /// A checkpoint that a thread writes while training goes on. Tensors are values, so the thread has those of its step.
 pub(super) struct Saving {
@@ -21,7 +22,7 @@ pub(super) struct Saving {
 
 impl<T: Task> Session<'_, T> {
     /// Begins to write a checkpoint of the last step, if there is none yet. One is written at a time.
-    pub(super) fn save(&mut self, task: &T) -> Result<(), TrainError> {
+    pub(super) fn save(&mut self, weights: &Weights<T>) -> Result<(), TrainError> {
         let step = self.state.step;
         let begun = self.saving.as_ref().map(|saving| saving.step);
         if self.saved == Some(step) || begun == Some(step) {
@@ -38,12 +39,15 @@ impl<T: Task> Session<'_, T> {
             ..self.state.clone()
         };
         let best = state.best_ones().iter().map(|best| best.step).collect();
-        let (task, optimiser) = (task.clone(), self.optimiser.clone());
-        let average = self.average.as_ref().map(Average::module).cloned();
+        let mut copy = weights.clone();
+        if self.machine.works_in_place() {
+            copy = copy.duplicated();
+        }
         let checkpoints = self.checkpoints.clone();
         let write = move || {
-            let average = average.map(|average| average.into_record());
-            checkpoints.write(task.into_record(), average, optimiser.to_record(), &state)
+            let average = copy.average.map(|average| average.into_record());
+            let moments = copy.moments.into_record();
+            checkpoints.write(copy.task.into_record(), average, moments, &state)
         };
         let thread = thread::Builder::new().name("checkpoint".to_owned());
         let thread = thread

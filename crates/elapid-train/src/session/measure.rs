@@ -3,12 +3,12 @@
 use std::io;
 
 use super::Session;
-use crate::average::Average;
 use crate::checkpoint::{Best, Checkpoint};
 use crate::evaluate::evaluate_unless;
 use crate::interval::{self, Interval, Observed};
 use crate::metrics_log::Moment;
 use crate::progress::TrainLine;
+use crate::step::Weights;
 use crate::{Evaluation, Measured, Task, TestWeights, TrainError};
 
 impl<T: Task> Session<'_, T> {
@@ -43,7 +43,7 @@ impl<T: Task> Session<'_, T> {
     }
 
     /// Evaluates on the validation split, if that is due, and says whether it is among the best.
-    pub(super) fn evaluate(&mut self, task: &T) -> Result<bool, TrainError> {
+    pub(super) fn evaluate(&mut self, weights: &Weights<T>) -> Result<bool, TrainError> {
         let trainer = self.trainer;
         let is_due = self.is_due(trainer.config.eval_every);
         let source = match &trainer.sources.valid {
@@ -52,7 +52,7 @@ impl<T: Task> Session<'_, T> {
         };
         self.check_interval()?;
         let source = source.as_ref();
-        let task = self.average.as_ref().map_or(task, Average::module);
+        let task = weights.evaluated();
         let evaluation = evaluate_unless(&trainer.stop, task, source, "valid", &self.device)?;
         let Some(evaluation) = evaluation else {
             return Ok(false);
@@ -86,12 +86,12 @@ impl<T: Task> Session<'_, T> {
     }
 
     /// Evaluates on the test split, if there is one; gives the signal that cut it short.
-    pub(super) fn test(&mut self, task: T) -> Result<Option<i32>, TrainError> {
+    pub(super) fn test(&mut self, weights: &Weights<T>) -> Result<Option<i32>, TrainError> {
         let trainer = self.trainer;
         let Some(source) = &trainer.sources.test else {
             return Ok(None);
         };
-        let task = self.test_weights(task);
+        let task = self.test_weights(weights);
         let source = source.as_ref();
         let evaluation = evaluate_unless(&trainer.stop, &task, source, "test", &self.device)?;
         let Some(evaluation) = evaluation else {
@@ -109,26 +109,18 @@ impl<T: Task> Session<'_, T> {
     }
 
     /// The task with the weights that the test is to be made with.
-    fn test_weights(&mut self, task: T) -> T {
+    fn test_weights(&mut self, weights: &Weights<T>) -> T {
         let best = match (self.trainer.config.test_weights, self.state.best) {
             (TestWeights::Best, Some(best)) if best.step != self.state.step => best,
-            _ => return self.evaluated(task),
+            _ => return weights.evaluated().clone(),
         };
         let path = self.checkpoints.path(best.step);
-        let loaded = Checkpoint::open(&path).and_then(|best| best.load_model(task.clone()));
+        let loaded = Checkpoint::open(&path).and_then(|best| best.load_model(weights.task.clone()));
         loaded.unwrap_or_else(|error| {
             let warning = format!("{error}; the test is made with the weights of the last step");
             self.progress.warn(&warning);
-            self.evaluated(task)
+            weights.evaluated().clone()
         })
-    }
-
-    /// The averaged weights where there are such, else those of the task.
-    fn evaluated(&self, task: T) -> T {
-        match &self.average {
-            Some(average) => average.module().clone(),
-            None => task,
-        }
     }
 
     /// Logs and shows what an evaluation measured.

@@ -11,25 +11,23 @@ use serde_json::Value;
 
 use self::keep::Saving;
 use self::measure::find;
-use crate::average::Average;
-use crate::checkpoint::{Checkpoint, CheckpointError, Checkpoints, State};
+use crate::average;
+use crate::checkpoint::{Checkpoint, Checkpoints, State};
 use crate::interval::Interval;
 use crate::metrics_log::MetricsLog;
-use crate::optim::Optimiser;
 use crate::progress::Progress;
 use crate::recovery::Recovery;
+use crate::step::{Machine, Numbers, Operands, Recipe, Weights};
 use crate::{
-    BoxError, Ending, Measured, Noise, Outcome, Tally, Task, TrainConfig, TrainError, Trainer,
-    clip_grad_norm, gradients, report, timestamp,
+    BoxError, Ending, Measured, Outcome, StepKey, Tally, Task, TrainError, Trainer, report,
+    timestamp,
 };
 
 /// One process's share of a run.
 pub(crate) struct Session<'a, T: Task> {
     trainer: &'a Trainer<T>,
     device: Device,
-    optimiser: Optimiser,
-    /// Of the weights, where the settings ask for it.
-    average: Option<Average<T>>,
+    machine: Machine,
     /// Where the run is. Its interval is filled in when it is saved.
     state: State,
     interval: Interval,
@@ -44,26 +42,30 @@ pub(crate) struct Session<'a, T: Task> {
 }
 
 impl<'a, T: Task> Session<'a, T> {
-    /// Brings task, optimiser and logs to where `from` left them, or to the first step.
+    /// Brings weights and logs to where `from` left them, or to the first step.
     pub(crate) fn begin(
         trainer: &'a Trainer<T>,
         task: T,
         from: Option<&Checkpoint>,
         recovery: Recovery,
         mut progress: Progress,
-    ) -> Result<(Self, T), TrainError> {
+    ) -> Result<(Self, Weights<T>), TrainError> {
         let config = &trainer.config;
         let device = trainer.device.clone().autodiff();
-        let (task, optimiser) = restore(trainer, Module::train(task).fork(&device), from)?;
-        let average = averaged(config, &task, from)?;
+        let weights = restore(trainer, Module::train(task).fork(&device), from)?;
+        let recipe = Recipe::new(config, &(trainer.rules)(&weights.task));
+        let machine = Machine::new(recipe, device.clone(), config.graphs);
+        let weights = match machine.works_in_place() {
+            true => weights.duplicated(),
+            false => weights,
+        };
         let mut state = from.map_or_else(|| State::new(config.seed), |from| from.state().clone());
         state.recovery = recovery;
         let interval = Interval::resumed(std::mem::take(&mut state.interval));
         progress.start_at(state.step);
         let session = Self {
             device,
-            optimiser,
-            average,
+            machine,
             interval,
             checkpoints: trainer.run.checkpoints(),
             saved: from.map(|_| state.step),
@@ -83,16 +85,16 @@ impl<'a, T: Task> Session<'a, T> {
             ("status", "running".into()),
             ("finished", Value::Null),
             ("steps", config.total_steps.into()),
-            ("parameters", task.num_params().into()),
+            ("parameters", weights.task.num_params().into()),
         ])?;
-        Ok((session, task))
+        Ok((session, weights))
     }
 
     /// Makes the steps that are left, and the test.
-    pub(crate) fn run(&mut self, task: T) -> Result<Outcome, TrainError> {
-        let (task, mut stopped) = self.train(task)?;
+    pub(crate) fn run(&mut self, weights: Weights<T>) -> Result<Outcome, TrainError> {
+        let (weights, mut stopped) = self.train(weights)?;
         if stopped.is_none() {
-            stopped = self.test(task)?.map(Ending::Interrupted);
+            stopped = self.test(&weights)?.map(Ending::Interrupted);
         }
         Ok(Outcome {
             ending: stopped.unwrap_or(Ending::Finished),
@@ -153,27 +155,30 @@ impl<'a, T: Task> Session<'a, T> {
     }
 
     /// Steps until the run is done, a signal stops it, or its time is up.
-    fn train(&mut self, mut task: T) -> Result<(T, Option<Ending>), TrainError> {
+    fn train(
+        &mut self,
+        mut weights: Weights<T>,
+    ) -> Result<(Weights<T>, Option<Ending>), TrainError> {
         let trainer = self.trainer;
         let (first, begun) = (self.state.step, Instant::now());
         let mut batches = trainer.sources.train.iter_from(first as usize);
         if first > 0 {
             // A signal may have cut an evaluation short.
-            self.settle(&task)?;
+            self.settle(&weights)?;
         }
         while self.state.step < trainer.config.total_steps {
             if let Some(ending) = self.asked_to_stop(begun) {
                 self.check_interval()?;
-                self.save(&task)?;
+                self.save(&weights)?;
                 self.finish_saving()?;
-                return Ok((task, Some(ending)));
+                return Ok((weights, Some(ending)));
             }
             let is_first = self.state.step == first;
             if let (true, Some(what)) = (is_first, &trainer.preparation) {
                 self.progress.say(what);
             }
             let started = Instant::now();
-            task = self.step(task, batches.next())?;
+            weights = self.step(weights, batches.next())?;
             if is_first && trainer.preparation.is_some() {
                 let seconds = started.elapsed().as_secs_f64();
                 self.progress
@@ -184,9 +189,9 @@ impl<'a, T: Task> Session<'a, T> {
             if self.is_due(trainer.config.log_every) {
                 self.log_interval()?;
             }
-            self.settle(&task)?;
+            self.settle(&weights)?;
         }
-        Ok((task, None))
+        Ok((weights, None))
     }
 
     /// Why the run should end here, if it should.
@@ -203,28 +208,39 @@ impl<'a, T: Task> Session<'a, T> {
     /// One optimiser step.
     fn step(
         &mut self,
-        task: T,
+        weights: Weights<T>,
         batch: Option<Result<T::Batch, BoxError>>,
-    ) -> Result<T, TrainError> {
-        let config = &self.trainer.config;
+    ) -> Result<Weights<T>, TrainError> {
         let batch = made(batch, self.state.step)?;
         if self.state.recovery.skips(self.state.step) {
             self.state.step += 1;
-            return Ok(task);
+            return Ok(weights);
         }
-        let noise = Noise::new(config.seed, self.state.step);
         let samples = T::batch_len(&batch);
-        let (loss, mut gradients) =
-            gradients::of_batch(&task, batch, config.micro_batch, noise, &self.device)?;
-        let plain = self.device.clone().without_autodiff();
-        let norm = clip_grad_norm(&task, &mut gradients, config.grad_clip, &plain);
-        let lr = self.lr(self.state.step);
-        let task = self.optimiser.step(lr, task, gradients);
-        self.interval.push(loss, norm, samples);
-        let average = self.average.take();
-        self.average = average.map(|average| average.follow(&task, self.state.step));
+        let micro_batch = self.trainer.config.micro_batch;
+        let operands = Operands::upload::<T>(batch, micro_batch, &self.numbers(), &self.device);
+        if self.machine.is_about_to_record(&operands) {
+            // Its thread reads from the device.
+            self.wait();
+        }
+        let (weights, made) = self.machine.step(weights, operands)?;
+        if let Some(message) = self.machine.take_message() {
+            self.progress.say(&message);
+        }
+        self.interval.push(made.loss, made.grad_norm, samples);
         self.state.step += 1;
-        Ok(task)
+        Ok(weights)
+    }
+
+    /// What the next step reads besides its batch.
+    fn numbers(&self) -> Numbers {
+        let (config, step) = (&self.trainer.config, self.state.step);
+        let keep = config.ema.map_or(0.0, |decay| average::kept(decay, step));
+        let t = 1 + self.state.recovery.made(step);
+        Numbers {
+            key: StepKey::new(config.seed, step),
+            table: self.machine.recipe().numbers(self.lr(step), t, keep),
+        }
     }
 
     /// The learning rate of a step, counted from 0.
@@ -234,15 +250,15 @@ impl<'a, T: Task> Session<'a, T> {
     }
 
     /// Evaluates and saves where the schedule says so.
-    fn settle(&mut self, task: &T) -> Result<(), TrainError> {
+    fn settle(&mut self, weights: &Weights<T>) -> Result<(), TrainError> {
         let config = &self.trainer.config;
-        let has_improved = self.evaluate(task)?;
+        let has_improved = self.evaluate(weights)?;
         if !has_improved && !self.is_due(config.checkpoint_every) {
             return Ok(());
         }
         // Weights that are not finite must not push a good checkpoint out.
         self.check_interval()?;
-        let saved = self.save(task);
+        let saved = self.save(weights);
         if self.state.step == config.total_steps {
             return saved.and_then(|()| self.finish_saving());
         }
@@ -286,12 +302,12 @@ impl State {
     }
 }
 
-/// Weights and moments from a checkpoint, or the task as it is and no moments.
+/// The weights of a checkpoint, or those of the task before its first step.
 fn restore<T: Task>(
     trainer: &Trainer<T>,
     mut task: T,
     from: Option<&Checkpoint>,
-) -> Result<(T, Optimiser), TrainError> {
+) -> Result<Weights<T>, TrainError> {
     let config = &trainer.config;
     let known = task.tally().metrics();
     if trainer.sources.valid.is_some() && !known.is_empty() {
@@ -301,31 +317,17 @@ fn restore<T: Task>(
     if let Some(checkpoint) = from {
         task = checkpoint.load_trained(task)?;
     }
-    let mut optimiser = Optimiser::new(config, &(trainer.rules)(&task));
+    let mut weights = Weights::new(task, config.method.moments(), config.ema.is_some());
     if let Some(checkpoint) = from {
-        let loaded = optimiser.load_record(checkpoint.optimiser()?);
-        optimiser = loaded.ok_or_else(|| CheckpointError::Mismatch {
-            path: checkpoint.optimiser_path(),
-            problem: "it has moments of parameters that the optimiser does not know".to_owned(),
-        })?;
+        weights.moments = checkpoint.load_moments(weights.moments)?;
+        if let (Some(average), Some(_)) = (
+            checkpoint.load_average(weights.task.clone())?,
+            &weights.average,
+        ) {
+            weights.average = Some(average.valid());
+        }
     }
-    Ok((task, optimiser))
-}
-
-/// The average of the weights: that of the checkpoint, or one that starts here.
-fn averaged<T: Task>(
-    config: &TrainConfig,
-    task: &T,
-    from: Option<&Checkpoint>,
-) -> Result<Option<Average<T>>, TrainError> {
-    let Some(decay) = config.ema else {
-        return Ok(None);
-    };
-    let kept = from
-        .map(|from| from.load_average(task.clone()))
-        .transpose()?;
-    let kept = kept.flatten();
-    Ok(Some(Average::new(kept.as_ref().unwrap_or(task), decay)))
+    Ok(weights)
 }
 
 /// The batch of step `step`, or why there is none.

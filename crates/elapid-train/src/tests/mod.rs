@@ -4,5 +4,3 @@ mod pytorch;
 mod resume;
 mod run;
 mod toy;
-
-pub(crate) use toy::config;

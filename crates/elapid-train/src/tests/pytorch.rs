@@ -1,17 +1,18 @@
-//! The optimiser, clipping, averaging and schedules against PyTorch's numbers (`tests/golden/trainer`).
+//! Optimisers, clipping, averaging and schedules against PyTorch's numbers (`tests/golden/trainer`).
 
 use std::fs;
 use std::path::Path;
 
 use burn::module::{Module, Param};
-use burn::optim::GradientsParams;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 use serde::Deserialize;
 
 use super::toy::config;
-use crate::average::Average;
-use crate::optim::Optimiser;
-use crate::{Decay, ParamRule, Schedule, TrainConfig, clip_grad_norm};
+use crate::average::kept;
+use crate::step::{Numbers, Operands, Recipe, Weights};
+use crate::{
+    Decay, Inputs, Measured, Method, Noise, ParamRule, Schedule, StepKey, Tally, Task, TrainConfig,
+};
 
 const BATCH: usize = 5;
 
@@ -61,9 +62,9 @@ fn fill(count: u64, seed: u64) -> Vec<f32> {
     (0..count).map(number).collect()
 }
 
-fn matrix<const R: usize, const C: usize>(seed: u64, device: &Device) -> Tensor<2> {
+fn matrix<const R: usize, const C: usize>(seed: u64, factor: f32) -> TensorData {
     let numbers = fill((R * C) as u64, seed);
-    Tensor::<1>::from_floats(numbers.as_slice(), device).reshape([R, C])
+    TensorData::new(numbers.iter().map(|x| factor * x).collect(), [R, C])
 }
 
 #[derive(Module, Debug)]
@@ -72,20 +73,53 @@ struct Affine {
     bias: Param<Tensor<1>>,
 }
 
+struct Nothing;
+
+impl Tally for Nothing {
+    fn metrics(&self) -> Vec<Measured> {
+        Vec::new()
+    }
+}
+
+/// Batches are steps: their numbers follow from those.
+impl Task for Affine {
+    type Batch = u64;
+    type Tally = Nothing;
+
+    fn inputs(step: u64) -> Vec<TensorData> {
+        let (x, y) = (2 * step, 2 * step + 1);
+        vec![matrix::<BATCH, 4>(x, 1.0), matrix::<BATCH, 3>(y, 3.0)]
+    }
+
+    fn loss(&self, inputs: &Inputs, _noise: &Noise) -> Tensor<1> {
+        let (x, y) = (inputs.float::<2>(0), inputs.float::<2>(1));
+        let found = x.matmul(self.weight.val().transpose()) + self.bias.val().unsqueeze();
+        (found - y).square().mean()
+    }
+
+    fn tally(&self) -> Nothing {
+        Nothing
+    }
+
+    fn observe(&self, _batch: &u64, _device: &Device, _tally: &mut Nothing) {}
+
+    fn batch_len(_batch: &u64) -> usize {
+        BATCH
+    }
+
+    fn split(batch: u64, _samples: usize) -> Vec<u64> {
+        vec![batch]
+    }
+}
+
 impl Affine {
     fn new(device: &Device) -> Self {
         let bias = fill(3, 1001);
+        let weight = Tensor::<2>::from_data(matrix::<3, 4>(1000, 1.0), device);
         Self {
-            weight: Param::from_tensor(matrix::<3, 4>(1000, device).require_grad()),
+            weight: Param::from_tensor(weight.require_grad()),
             bias: Param::from_tensor(Tensor::from_floats(bias.as_slice(), device).require_grad()),
         }
-    }
-
-    fn loss(&self, step: u64, device: &Device) -> Tensor<1> {
-        let x = matrix::<BATCH, 4>(2 * step, device);
-        let y = matrix::<BATCH, 3>(2 * step + 1, device) * 3.0;
-        let found = x.matmul(self.weight.val().transpose()) + self.bias.val().unsqueeze();
-        (found - y).square().mean()
     }
 
     fn numbers(&self) -> Vec<f64> {
@@ -113,13 +147,12 @@ fn assert_close(found: f64, expected: f64, relative: f64, what: &str) {
     );
 }
 
-#[test]
-fn twelve_steps_equal_pytorchs() {
-    let golden: Trajectory = golden("trajectory.json");
+fn follow(file: &str, method: impl Fn(&Trajectory) -> Method) {
+    let golden: Trajectory = golden(file);
     let settings = TrainConfig {
-        betas: golden.betas,
-        eps: golden.eps,
+        method: method(&golden),
         weight_decay: golden.weight_decay,
+        grad_clip: Some(golden.clip),
         ..config(golden.total_steps)
     };
     let schedule = Schedule {
@@ -131,41 +164,65 @@ fn twelve_steps_equal_pytorchs() {
         },
     };
     let device = Device::flex().autodiff();
-    let mut affine = Affine::new(&device);
-    let rule = |id, decay| ParamRule {
+    let affine = Affine::new(&device);
+    let rule = |id, matrix| ParamRule {
         id,
-        decay,
+        decay: matrix,
         lr_scale: 1.0,
+        hidden_matrix: matrix,
     };
     let rules = [rule(affine.weight.id, true), rule(affine.bias.id, false)];
-    let mut optimiser = Optimiser::new(&settings, &rules);
-    let mut average = Average::new(&affine, golden.ema);
+    let recipe = Recipe::new(&settings, &rules);
+    let mut weights = Weights::new(affine, settings.method.moments(), true);
     for (step, expected) in (0..).zip(&golden.steps) {
-        let at = |what: &str| format!("{what} of step {step}");
-        let loss = affine.loss(step, &device);
-        let mut gradients = GradientsParams::from_grads(loss.backward(), &affine);
-        let norm = clip_grad_norm(&affine, &mut gradients, Some(golden.clip), &Device::flex());
+        let at = |what: &str| format!("{what} of step {step} in {file}");
         let lr = schedule.at(step, golden.total_steps);
-        affine = optimiser.step(lr, affine, gradients);
-        average = average.follow(&affine, step);
+        let numbers = Numbers {
+            key: StepKey::new(0, step),
+            table: recipe.numbers(lr, step + 1, kept(golden.ema, step)),
+        };
+        let operands = Operands::upload::<Affine>(step, None, &numbers, &device);
+        let (new, made) = recipe.make(weights, &operands).unwrap();
+        weights = new;
         assert_close(lr, expected.lr, 1e-12, &at("rate"));
-        let loss = f64::from(loss.into_scalar::<f32>());
+        let loss = f64::from(made.loss.into_scalar::<f32>());
         assert_close(loss, expected.loss, 1e-5, &at("loss"));
-        let norm = f64::from(norm.into_scalar::<f32>());
+        let norm = f64::from(made.grad_norm.into_scalar::<f32>());
         assert_close(norm, expected.norm, 1e-5, &at("norm"));
-        for (found, expected) in affine.numbers().into_iter().zip(&expected.weights) {
+        let pairs = weights.task.numbers().into_iter().zip(&expected.weights);
+        for (found, expected) in pairs {
             assert_close(found, *expected, 1e-5, &at("a weight"));
         }
-        for (found, expected) in average
-            .module()
-            .numbers()
-            .into_iter()
-            .zip(&expected.average)
-        {
+        let average = weights.evaluated().numbers();
+        for (found, expected) in average.into_iter().zip(&expected.average) {
             assert_close(found, *expected, 1e-5, &at("an averaged weight"));
         }
     }
     assert_eq!(golden.steps.len(), 12);
+}
+
+#[test]
+fn steps_of_adamw_equal_pytorchs() {
+    follow("trajectory.json", |golden| Method::AdamW {
+        betas: golden.betas,
+        eps: golden.eps,
+    });
+}
+
+#[test]
+fn steps_of_lion_equal_the_algorithm() {
+    follow("lion.json", |golden| Method::Lion {
+        betas: golden.betas,
+    });
+}
+
+#[test]
+fn steps_of_muon_equal_pytorchs() {
+    follow("muon.json", |golden| Method::Muon {
+        momentum: 0.95,
+        betas: golden.betas,
+        eps: golden.eps,
+    });
 }
 
 #[test]

@@ -7,7 +7,7 @@ use burn::module::Module;
 
 use super::toy::*;
 use crate::checkpoint::{Checkpoint, CheckpointError, Checkpoints};
-use crate::{Ending, RunDir, TrainConfig, TrainError};
+use crate::{Ending, Method, RunDir, TrainConfig, TrainError};
 
 const STEPS: u64 = 30;
 
@@ -22,6 +22,14 @@ fn lines(dir: &Path) -> Vec<String> {
         .filter(|line| !line.contains("step_ms") && !line.contains("samples_per_s"))
         .map(str::to_owned)
         .collect()
+}
+
+/// The losses of the training log.
+fn losses(dir: &Path) -> Vec<f64> {
+    let lines = lines(dir).into_iter();
+    let lines = lines.map(|line| serde_json::from_str::<serde_json::Value>(&line).unwrap());
+    let losses = lines.filter(|line| line["split"] == "train" && line["name"] == "loss");
+    losses.filter_map(|line| line["value"].as_f64()).collect()
 }
 
 /// All weights of the last checkpoint, byte for byte, and the step of the best one.
@@ -125,6 +133,38 @@ fn averaged_weights_are_resumed_too() {
     let trained = values(last.load_trained(toy()).unwrap());
     let evaluated = values(last.load_model(toy()).unwrap());
     assert_ne!(trained, evaluated);
+}
+
+#[test]
+fn every_optimiser_learns_and_resumes() {
+    let methods = [
+        Method::Lion { betas: (0.9, 0.99) },
+        Method::Muon {
+            momentum: 0.95,
+            betas: (0.9, 0.99),
+            eps: 1e-8,
+        },
+    ];
+    for method in methods {
+        let mut config = config(STEPS);
+        (config.method, config.schedule.lr) = (method, 0.01);
+        let temp = tempfile::tempdir().unwrap();
+        let expected = temp.path().join("through");
+        new_trainer(&expected, config.clone(), sources())
+            .fit(toy())
+            .unwrap();
+        let dir = temp.path().join("stopped");
+        let (sources, stop) = sources_stopping_at(13);
+        let stopped = new_trainer(&dir, config.clone(), sources).stop_on(stop);
+        stopped.fit(toy()).unwrap();
+        old_trainer(&dir, config).resume(toy()).unwrap();
+        assert_same(&dir, &expected);
+        let losses = losses(&expected);
+        assert!(
+            losses.last() < losses.first(),
+            "{method:?} does not learn: {losses:?}"
+        );
+    }
 }
 
 /// Stops, if it is told to, when batch `at` is asked for; batch 12 is bad.

@@ -5,12 +5,14 @@ use std::path::Path;
 use burn::module::{Module, Param};
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::nn::{Linear, LinearConfig, Relu};
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
+use elapid_kernels::random::keep_factors;
 use serde_json::Map;
 
 use crate::{
-    BoxError, Confusion, Decay, EvalSource, Measured, Noise, ParamRule, RunDir, Schedule, Sources,
-    StopFlag, Tally, Task, TestWeights, TrainConfig, TrainSource, Trainer,
+    BoxError, Confusion, Decay, EvalSource, Inputs, Measured, Method, Noise, ParamRule, RunDir,
+    Schedule, Sources, StepKey, StopFlag, Tally, Task, TestWeights, TrainConfig, TrainSource,
+    Trainer,
 };
 
 pub(super) const BATCH: usize = 16;
@@ -64,25 +66,20 @@ impl Toy {
                     id,
                     decay,
                     lr_scale,
+                    hidden_matrix: decay,
                 });
             }
         }
         rules
     }
 
-    fn logits(&self, batch: &Points, noise: Option<Noise>, device: &Device) -> Tensor<2> {
-        let inputs = Tensor::<1>::from_floats(batch.inputs.as_slice(), device);
-        let hidden = self
-            .activation
-            .forward(self.hidden.forward(inputs.reshape([-1, 2])));
+    fn logits(&self, points: Tensor<2>, noise: Option<&Noise>) -> Tensor<2> {
+        let hidden = self.activation.forward(self.hidden.forward(points));
         let hidden = match noise.filter(|_| self.noisy) {
             None => hidden,
             Some(noise) => {
-                let [rows, columns] = hidden.dims();
-                let draws = uniform(noise.key(0), rows * columns);
-                let factors = Tensor::<1>::from_floats(draws.as_slice(), device);
-                let factors = factors.mul_scalar(0.2).add_scalar(0.9);
-                hidden * factors.reshape([rows, columns])
+                let first = noise.first_draw();
+                hidden.clone() * keep_factors(&noise.key(), first, hidden.dims(), 0.1)
             }
         };
         self.output.forward(hidden)
@@ -93,12 +90,17 @@ impl Task for Toy {
     type Batch = Points;
     type Tally = Hits;
 
-    fn loss(&self, batch: &Points, noise: Noise, device: &Device) -> Tensor<1> {
-        let targets = Tensor::<1, Int>::from_ints(batch.targets.as_slice(), device);
-        let logits = self.logits(batch, Some(noise), device);
+    fn inputs(batch: Points) -> Vec<TensorData> {
+        let points = batch.targets.len();
+        let inputs = TensorData::new(batch.inputs, [points, 2]);
+        vec![inputs, TensorData::new(batch.targets, [points])]
+    }
+
+    fn loss(&self, inputs: &Inputs, noise: &Noise) -> Tensor<1> {
+        let logits = self.logits(inputs.float(0), Some(noise));
         CrossEntropyLossConfig::new()
-            .init(device)
-            .forward(logits, targets)
+            .init(&logits.device())
+            .forward(logits, inputs.int(1))
     }
 
     fn tally(&self) -> Hits {
@@ -107,7 +109,8 @@ impl Task for Toy {
 
     fn observe(&self, batch: &Points, device: &Device, tally: &mut Hits) {
         assert!(!device.is_autodiff());
-        let chosen = self.logits(batch, None, device).argmax(1);
+        let points = Tensor::<1>::from_floats(batch.inputs.as_slice(), device);
+        let chosen = self.logits(points.reshape([-1, 2]), None).argmax(1);
         let chosen: Vec<i32> = chosen.try_into_vec_as().unwrap();
         for (target, chosen) in batch.targets.iter().zip(chosen) {
             tally.counts[*target as usize][chosen as usize] += 1;
@@ -164,7 +167,7 @@ pub(super) struct Source {
 
 impl Source {
     fn batch(seed: u64, number: usize) -> Points {
-        let inputs = uniform(Noise::new(seed, number as u64).key(0), 2 * BATCH);
+        let inputs = uniform(StepKey::new(seed, number as u64).word(0), 2 * BATCH);
         let inputs: Vec<f32> = inputs.iter().map(|value| 2.0 * value - 1.0).collect();
         let quadrant = |point: &[f32]| 2 * i32::from(point[0] < 0.0) + i32::from(point[1] < 0.0);
         let targets = inputs.chunks_exact(2).map(quadrant).collect();
@@ -231,8 +234,10 @@ pub(crate) fn config(total_steps: u64) -> TrainConfig {
             warmup_lr: 1e-4,
             decay: Decay::Cosine { min_lr: 1e-3 },
         },
-        betas: (0.9, 0.99),
-        eps: 1e-8,
+        method: Method::AdamW {
+            betas: (0.9, 0.99),
+            eps: 1e-8,
+        },
         weight_decay: 0.01,
         grad_clip: Some(1.0),
         eval_every: 7,
@@ -247,6 +252,7 @@ pub(crate) fn config(total_steps: u64) -> TrainConfig {
         copies: Vec::new(),
         ema: None,
         micro_batch: None,
+        graphs: true,
         max_duration: None,
     }
 }
@@ -331,7 +337,7 @@ fn linear([inputs, outputs]: [usize; 2], seed: u64, device: &Device) -> Linear {
 
 /// Numbers in [0, 1) that follow from a seed.
 fn uniform(seed: u64, count: usize) -> Vec<f32> {
-    let numbers = (0..count as u64).map(|at| Noise::new(seed, at).key(0) >> 40);
+    let numbers = (0..count as u64).map(|at| StepKey::new(seed, at).word(0) >> 40);
     numbers
         .map(|bits| bits as f32 / (1_u32 << 24) as f32)
         .collect()

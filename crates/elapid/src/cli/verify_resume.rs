@@ -7,7 +7,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use elapid::config;
-use elapid::train::Noise;
+use elapid::train::StepKey;
 
 use super::failure::Failure;
 use super::{print, table};
@@ -58,7 +58,7 @@ pub(crate) fn verify_resume(args: VerifyResumeArgs) -> Result<(), Failure> {
     ];
     let mut equal = true;
     for kill in 0..args.kills {
-        let at = 1 + Noise::new(args.seed, kill).key(0) % (last - 1);
+        let at = 1 + StepKey::new(args.seed, kill).word(0) % (last - 1);
         let run = folder.join(format!("killed-{kill}"));
         let reached = interrupt(&args, &run, at)?;
         let found = numbers(&run)?;

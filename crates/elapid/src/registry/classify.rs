@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation};
 use elapid_data::ImageBatch;
 use elapid_models::ImageClassifier;
-use elapid_train::{Confusion, Measured, Noise, Tally, Task};
+use elapid_train::{Confusion, Inputs, Measured, Noise, Tally, Task};
 
 /// An image classifier trained by cross-entropy.
 #[derive(Module, Debug)]
@@ -42,17 +42,12 @@ impl ImageClassification {
 
     /// Class probabilities, `[B, classes]`, of a batch on a plain device.
     pub fn probabilities(&self, batch: &ImageBatch, device: &Device) -> Tensor<2> {
-        activation::softmax(self.scores(batch, device, None), 1)
+        activation::softmax(self.scores(images(batch, device), None), 1)
     }
 
     /// Class scores, `[B, classes]`, 32-bit.
-    fn scores(
-        &self,
-        batch: &ImageBatch,
-        device: &Device,
-        noise: Option<&mut elapid_nn::Noise>,
-    ) -> Tensor<2> {
-        let images = images(batch, device).cast(self.storage);
+    fn scores(&self, images: Tensor<4>, noise: Option<&mut elapid_nn::Noise>) -> Tensor<2> {
+        let images = images.cast(self.storage);
         self.model.forward(images, noise).cast(DType::F32)
     }
 }
@@ -61,10 +56,15 @@ impl Task for ImageClassification {
     type Batch = ImageBatch;
     type Tally = ClassificationTally;
 
-    fn loss(&self, batch: &ImageBatch, noise: Noise, device: &Device) -> Tensor<1> {
-        let mut noise = elapid_nn::Noise::new(noise.key(0));
-        let scores = self.scores(batch, device, Some(&mut noise));
-        cross_entropy(scores, labels(batch, device), self.label_smoothing).mean()
+    fn inputs(batch: ImageBatch) -> Vec<TensorData> {
+        let labels = label_data(&batch);
+        vec![TensorData::new(batch.pixels, batch.shape), labels]
+    }
+
+    fn loss(&self, inputs: &Inputs, noise: &Noise) -> Tensor<1> {
+        let mut noise = elapid_nn::Noise::new(noise.key(), noise.first_draw());
+        let scores = self.scores(inputs.float(0), Some(&mut noise));
+        cross_entropy(scores, inputs.int(1), self.label_smoothing).mean()
     }
 
     fn tally(&self) -> ClassificationTally {
@@ -72,7 +72,7 @@ impl Task for ImageClassification {
     }
 
     fn observe(&self, batch: &ImageBatch, device: &Device, tally: &mut ClassificationTally) {
-        let scores = self.scores(batch, device, None);
+        let scores = self.scores(images(batch, device), None);
         let losses = cross_entropy(scores.clone(), labels(batch, device), 0.0);
         let losses = losses.into_data().iter::<f64>().collect::<Vec<_>>();
         let scores = scores.into_data().iter::<f64>().collect::<Vec<_>>();
@@ -110,8 +110,12 @@ fn images(batch: &ImageBatch, device: &Device) -> Tensor<4> {
 }
 
 fn labels(batch: &ImageBatch, device: &Device) -> Tensor<1, Int> {
+    Tensor::from_data(label_data(batch), device)
+}
+
+fn label_data(batch: &ImageBatch) -> TensorData {
     let labels: Vec<i64> = batch.labels.iter().map(|&label| label as i64).collect();
-    Tensor::from_data(TensorData::new(labels, [batch.labels.len()]), device)
+    TensorData::new(labels, [batch.labels.len()])
 }
 
 /// Exact sums over an evaluation.

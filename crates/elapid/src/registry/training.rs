@@ -3,23 +3,22 @@
 use std::time::Duration;
 
 use burn::module::Module;
-use elapid_config::{Best, OptimSpec, Plan, ScheduleSpec, Weights};
+use elapid_config::{Best, Graph, OptimSpec, Plan, ScheduleSpec, Weights};
 use elapid_models::named_params;
 use elapid_nn::{Role, role_of};
-use elapid_train::{Decay, MirrorFormat, ParamRule, Schedule, TestWeights, TrainConfig};
+use elapid_train::{Decay, Method, MirrorFormat, ParamRule, Schedule, TestWeights, TrainConfig};
 
 /// The trainer's settings, with every interval in steps.
 pub fn train_config(plan: &Plan, steps_per_epoch: u64) -> TrainConfig {
     let steps = |interval: elapid_config::Interval| interval.in_steps(steps_per_epoch);
-    let OptimSpec::AdamW(optim) = &plan.optim;
+    let optim = plan.optim.common();
     TrainConfig {
         seed: plan.run.seed,
         total_steps: steps(plan.train.length()),
         schedule: schedule(&plan.schedule, optim.lr, steps),
-        betas: (optim.betas[0], optim.betas[1]),
-        eps: optim.eps,
+        method: method(&plan.optim),
         weight_decay: optim.weight_decay,
-        grad_clip: optim.clip_norm(),
+        grad_clip: optim.clip_norm,
         eval_every: steps(plan.eval.every),
         checkpoint_every: steps(plan.train.checkpoint),
         keep_last: plan.train.keep_last,
@@ -44,10 +43,29 @@ pub fn train_config(plan: &Plan, steps_per_epoch: u64) -> TrainConfig {
         max_skips: plan.train.max_skips,
         ema: plan.train.ema,
         micro_batch: plan.train.micro_batch,
+        graphs: plan.train.graph == Graph::Auto,
         max_duration: plan
             .train
             .max_minutes
             .map(|minutes| Duration::from_secs_f64(60.0 * minutes)),
+    }
+}
+
+fn method(spec: &OptimSpec) -> Method {
+    let pair = |[a, b]: [f64; 2]| (a, b);
+    match spec {
+        OptimSpec::AdamW(o) => Method::AdamW {
+            betas: pair(o.betas),
+            eps: o.eps,
+        },
+        OptimSpec::Lion(o) => Method::Lion {
+            betas: pair(o.betas),
+        },
+        OptimSpec::Muon(o) => Method::Muon {
+            momentum: o.momentum,
+            betas: pair(o.betas),
+            eps: o.eps,
+        },
     }
 }
 
@@ -101,7 +119,7 @@ fn schedule(
 
 /// Weight decay by role: see [`Role::decays`]; `A_log` too if the plan says so.
 pub fn param_rules<M: Module>(plan: &Plan, module: &M) -> Vec<ParamRule> {
-    let OptimSpec::AdamW(optim) = &plan.optim;
+    let optim = plan.optim.common();
     let rule = |param: elapid_models::NamedParam| {
         let role = role_of(&param.path);
         let decay = role.decays()
@@ -112,6 +130,8 @@ pub fn param_rules<M: Module>(plan: &Plan, module: &M) -> Vec<ParamRule> {
             id: param.id,
             decay,
             lr_scale: 1.0,
+            // The head reads hidden states, but writes none.
+            hidden_matrix: role == Role::Matrix && !param.path.starts_with("model.head"),
         }
     };
     named_params(module).into_iter().map(rule).collect()

@@ -1,0 +1,206 @@
+//! One step of one parameter.
+
+use burn::tensor::Tensor;
+use elapid_kernels::adamw::{AdamWOptions, Dials, adamw};
+use elapid_kernels::buffers::overwrite;
+
+use super::table::{decay, rate};
+
+/// What turns gradients into steps. Weight decay is decoupled in all of them: `p ← (1 − lr · λ) p − step`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Method {
+    /// Loshchilov and Hutter, "Decoupled weight decay regularization" (2019), as `torch.optim.AdamW`.
+    AdamW {
+        /// Decay rates of the first and second moment.
+        betas: (f64, f64),
+        /// ε, added to the root of the second moment.
+        eps: f64,
+    },
+    /// Chen et al., "Symbolic discovery of optimization algorithms" (2023): `step = lr · sign(β₁ m + (1 − β₁) g)`, and
+    /// `m ← β₂ m + (1 − β₂) g` after it.
+    Lion {
+        /// β₁ and β₂.
+        betas: (f64, f64),
+    },
+    /// Jordan et al., "Muon: an optimizer for hidden layers in neural networks" (2024), as `torch.optim.Muon`: the momentum
+    /// of every hidden matrix is orthogonalised, and its step scaled by `0.2 √max(rows, columns)` to the size of AdamW's
+    /// (Liu et al., "Muon is scalable for LLM training", 2025). All other parameters are AdamW's.
+    Muon {
+        /// Decay rate of the momentum, which is Nesterov's.
+        momentum: f64,
+        /// Of AdamW.
+        betas: (f64, f64),
+        /// Of AdamW.
+        eps: f64,
+    },
+}
+
+/// Coefficients of the quintic Newton-Schulz iteration (Jordan et al., 2024), and how often it is made.
+const NEWTON_SCHULZ: [f32; 3] = [3.4445, -4.7750, 2.0315];
+const ITERATIONS: usize = 5;
+
+/// A parameter, its gradient and its moments, outside autodiff.
+pub(super) struct Operands<const D: usize> {
+    pub(super) parameter: Tensor<D>,
+    pub(super) gradient: Tensor<D>,
+    /// As many as the method has.
+    pub(super) moments: Vec<Tensor<D>>,
+}
+
+/// What a step reads besides.
+pub(super) struct Step<'a> {
+    pub(super) method: Method,
+    /// Factor of the gradient, `[1]`.
+    pub(super) grad_scale: &'a Tensor<1>,
+    /// The table in device memory.
+    pub(super) numbers: &'a Tensor<1>,
+    /// Where this parameter's numbers begin.
+    pub(super) first: usize,
+    /// It is the matrix of a linear map between hidden states.
+    pub(super) hidden_matrix: bool,
+    /// Parameter and moments are written where they are.
+    pub(super) in_place: bool,
+}
+
+impl Method {
+    /// Moments of every parameter.
+    pub(crate) fn moments(&self) -> usize {
+        match self {
+            Self::AdamW { .. } | Self::Muon { .. } => 2,
+            Self::Lion { .. } => 1,
+        }
+    }
+
+    /// Decay rates of AdamW's moments, or of what stands for them.
+    pub(crate) fn betas(&self) -> [f64; 2] {
+        match *self {
+            Self::AdamW { betas, .. } | Self::Lion { betas } | Self::Muon { betas, .. } => {
+                [betas.0, betas.1]
+            }
+        }
+    }
+}
+
+impl Step<'_> {
+    /// The parameter and its moments after the step.
+    pub(super) fn make<const D: usize>(
+        &self,
+        operands: Operands<D>,
+    ) -> (Tensor<D>, Vec<Tensor<D>>) {
+        match self.method {
+            Method::Lion { betas } => self.lion(operands, betas),
+            Method::Muon { momentum, .. } if self.hidden_matrix && D == 2 => {
+                self.muon(operands, momentum)
+            }
+            Method::AdamW { betas, eps } | Method::Muon { betas, eps, .. } => {
+                self.adamw(operands, betas, eps)
+            }
+        }
+    }
+
+    fn adamw<const D: usize>(
+        &self,
+        operands: Operands<D>,
+        betas: (f64, f64),
+        eps: f64,
+    ) -> (Tensor<D>, Vec<Tensor<D>>) {
+        let [first, second] = operands
+            .moments
+            .try_into()
+            .expect("AdamW has two moments a parameter");
+        let dials = Dials {
+            grad_scale: self.grad_scale,
+            table: self.numbers,
+            first: self.first,
+        };
+        let options = AdamWOptions {
+            beta_1: betas.0 as f32,
+            beta_2: betas.1 as f32,
+            epsilon: eps as f32,
+            in_place: self.in_place,
+        };
+        let (parameter, moments) = adamw(
+            operands.parameter,
+            operands.gradient,
+            [first, second],
+            dials,
+            options,
+        );
+        (parameter, moments.into())
+    }
+
+    fn lion<const D: usize>(
+        &self,
+        operands: Operands<D>,
+        betas: (f64, f64),
+    ) -> (Tensor<D>, Vec<Tensor<D>>) {
+        let Operands {
+            parameter,
+            moments,
+            gradient,
+        } = operands;
+        let (moment, gradient) = (&moments[0], self.scaled(gradient));
+        let mix = |beta: f64| moment.clone() * beta + gradient.clone() * (1.0 - beta);
+        let step = mix(betas.0).sign() * self.number(rate);
+        let new = parameter.clone() * self.number(decay) - step;
+        let updated = self.written(moment, mix(betas.1));
+        (self.written(&parameter, new), vec![updated])
+    }
+
+    fn muon<const D: usize>(
+        &self,
+        operands: Operands<D>,
+        momentum: f64,
+    ) -> (Tensor<D>, Vec<Tensor<D>>) {
+        let Operands {
+            parameter,
+            mut moments,
+            gradient,
+        } = operands;
+        let gradient = self.scaled(gradient);
+        let old = moments[0].clone();
+        let moment = old.clone() * momentum + gradient.clone() * (1.0 - momentum);
+        // Nesterov: the momentum that the next gradient would find if it were this one.
+        let ahead = moment.clone() * momentum + gradient * (1.0 - momentum);
+        let [rows, columns] = [D - 2, D - 1].map(|axis| parameter.dims()[axis]);
+        let size = 0.2 * (rows.max(columns) as f64).sqrt();
+        let step = orthogonal(ahead) * self.number::<D>(rate) * size;
+        let new = parameter.clone() * self.number(decay) - step;
+        moments[0] = self.written(&old, moment);
+        (self.written(&parameter, new), moments)
+    }
+
+    fn scaled<const D: usize>(&self, gradient: Tensor<D>) -> Tensor<D> {
+        gradient * self.grad_scale.clone().reshape([1; D])
+    }
+
+    fn number<const D: usize>(&self, which: fn(&Tensor<1>, usize) -> Tensor<1>) -> Tensor<D> {
+        which(self.numbers, self.first).reshape([1; D])
+    }
+
+    fn written<const D: usize>(&self, old: &Tensor<D>, new: Tensor<D>) -> Tensor<D> {
+        match self.in_place {
+            true => overwrite(old, new),
+            false => new,
+        }
+    }
+}
+
+/// A matrix with about the same singular vectors and singular values near 1.
+fn orthogonal<const D: usize>(matrix: Tensor<D>) -> Tensor<D> {
+    let is_tall = matrix.dims()[D - 2] > matrix.dims()[D - 1];
+    let turned = |x: Tensor<D>| match is_tall {
+        true => x.swap_dims(D - 2, D - 1),
+        false => x,
+    };
+    let matrix = turned(matrix);
+    let norm = matrix.clone().square().sum().sqrt().clamp_min(1e-7);
+    let mut x = matrix / norm.reshape([1; D]);
+    let [a, b, c] = NEWTON_SCHULZ;
+    for _ in 0..ITERATIONS {
+        let square = x.clone().matmul(x.clone().swap_dims(D - 2, D - 1));
+        let mixed = square.clone() * b + square.clone().matmul(square) * c;
+        x = x.clone() * a + mixed.matmul(x);
+    }
+    turned(x)
+}

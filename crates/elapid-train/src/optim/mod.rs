@@ -1,0 +1,36 @@
+//! From gradients to new weights.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `method.rs` | AdamW, Lion and Muon: one step of one parameter |
+//! | `table.rs` | what changes from step to step, as numbers in device memory |
+//! | `update.rs` | the step of all parameters of a module |
+//! | `pool.rs` | tensors of any rank, by parameter |
+//!
+//! Burn's optimisers take the learning rate as a number of the host, which a recorded step would repeat for ever. These
+//! read it from device memory and can write weights and moments where they lie.
+
+mod method;
+mod pool;
+mod table;
+mod update;
+
+use burn::module::ParamId;
+
+pub use method::Method;
+pub(crate) use pool::{Pool, filled, taken};
+pub(crate) use table::Table;
+pub(crate) use update::{Update, update};
+
+/// How one parameter is optimised.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ParamRule {
+    /// The parameter.
+    pub id: ParamId,
+    /// Whether weight decay applies to it.
+    pub decay: bool,
+    /// What its learning rate is multiplied by.
+    pub lr_scale: f64,
+    /// Whether it is the matrix of a linear map between hidden states, which Muon orthogonalises.
+    pub hidden_matrix: bool,
+}

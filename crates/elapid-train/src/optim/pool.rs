@@ -1,0 +1,44 @@
+//! Tensors of any rank, by parameter.
+
+use burn::module::{Module, ModuleMapper, Param};
+use burn::optim::GradientsParams;
+use burn::tensor::Tensor;
+
+/// Tensors by parameter. Burn's container of gradients is one of any tensors.
+pub(crate) type Pool = GradientsParams;
+
+/// The parameters of a module, outside autodiff, and what is left of the module: its form, without numbers.
+pub(crate) fn taken<M: Module>(module: M) -> (M, Pool) {
+    let mut take = Take(Pool::new());
+    let form = module.map(&mut take);
+    (form, take.0)
+}
+
+/// The module, with the parameters that `pool` holds.
+pub(crate) fn filled<M: Module>(form: M, pool: Pool) -> M {
+    form.map(&mut Fill(pool))
+}
+
+struct Take(Pool);
+
+impl ModuleMapper for Take {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let id = param.id;
+        param.map(|tensor| {
+            let nothing = Tensor::empty([0; D], &tensor.device());
+            self.0.register(id, tensor.inner());
+            nothing
+        })
+    }
+}
+
+struct Fill(Pool);
+
+impl ModuleMapper for Fill {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        match self.0.remove::<D>(param.id) {
+            Some(tensor) => param.map(|_| tensor),
+            None => param,
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! The step itself.
+
+use std::collections::BTreeSet;
+
+use burn::module::{ModuleMapper, Param, ParamId};
+use burn::optim::{GradientsAccumulator, GradientsParams};
+use burn::tensor::Tensor;
+use elapid_kernels::buffers::overwrite;
+
+use super::{Operands, Weights};
+use crate::clip::global_norm;
+use crate::optim::{Method, Pool, Table, Update, update};
+use crate::{Noise, ParamRule, Task, TrainConfig, TrainError};
+
+/// How steps are made. Every number that may change from one step to the next is among the operands.
+#[derive(Clone, Debug)]
+pub(crate) struct Recipe {
+    method: Method,
+    table: Table,
+    hidden_matrices: BTreeSet<ParamId>,
+    grad_clip: Option<f64>,
+    /// Weights, moments and average are written where they lie, as a recorded step has to.
+    in_place: bool,
+}
+
+/// What a step leaves besides new weights; both `[1]`, outside autodiff.
+#[derive(Clone, Debug)]
+pub(crate) struct Made {
+    /// Mean loss over the batch.
+    pub(crate) loss: Tensor<1>,
+    /// Global norm of the gradients before clipping.
+    pub(crate) grad_norm: Tensor<1>,
+}
+
+impl Recipe {
+    pub(crate) fn new(config: &TrainConfig, rules: &[ParamRule]) -> Self {
+        let matrices = rules.iter().filter(|rule| rule.hidden_matrix);
+        Self {
+            method: config.method,
+            table: Table::new(config.weight_decay, rules),
+            hidden_matrices: matrices.map(|rule| rule.id).collect(),
+            grad_clip: config.grad_clip,
+            in_place: false,
+        }
+    }
+
+    /// The same, writing where things lie or not.
+    pub(crate) fn in_place(self, in_place: bool) -> Self {
+        Self { in_place, ..self }
+    }
+
+    pub(crate) fn is_in_place(&self) -> bool {
+        self.in_place
+    }
+
+    /// The optimiser's numbers for its `t`-th step, counted from 1, at learning rate `lr`; `keep` is how much of the
+    /// average is kept.
+    pub(crate) fn numbers(&self, lr: f64, t: u64, keep: f64) -> Vec<f32> {
+        self.table.numbers(&self.method, lr, t, keep)
+    }
+
+    /// One step.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError::NothingToTrain`] if the loss depends on no parameter.
+    pub(crate) fn make<T: Task>(
+        &self,
+        weights: Weights<T>,
+        operands: &Operands,
+    ) -> Result<(Weights<T>, Made), TrainError> {
+        let Weights {
+            task,
+            moments,
+            average,
+        } = weights;
+        let (loss, gradients) = gradients(&task, operands)?;
+        let plain = operands.numbers.device();
+        let grad_norm = global_norm(&task, &gradients, &plain);
+        let grad_scale = crate::clip::scale(&grad_norm, self.grad_clip);
+        let with = Update {
+            method: self.method,
+            table: &self.table,
+            hidden_matrices: &self.hidden_matrices,
+            numbers: &operands.numbers,
+            grad_scale: &grad_scale,
+            in_place: self.in_place,
+        };
+        let (task, moments) = update(task, moments, gradients, &with);
+        let average = average.map(|average| self.follow(average, &task, &operands.numbers));
+        let weights = Weights {
+            task,
+            moments,
+            average,
+        };
+        Ok((weights, Made { loss, grad_norm }))
+    }
+
+    /// The averaged weights after a step: `d · average + (1 − d) · weights`.
+    fn follow<T: Task>(&self, average: T, task: &T, numbers: &Tensor<1>) -> T {
+        let (_, current) = crate::optim::taken(task.clone().valid());
+        let mut blend = Blend {
+            current,
+            factors: self.table.blend(numbers),
+            in_place: self.in_place,
+        };
+        average.map(&mut blend)
+    }
+}
+
+struct Blend {
+    current: Pool,
+    factors: [Tensor<1>; 2],
+    in_place: bool,
+}
+
+impl ModuleMapper for Blend {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let Some(current) = self.current.remove::<D>(param.id) else {
+            return param;
+        };
+        let [keep, add] = self.factors.each_ref().map(|n| n.clone().reshape([1; D]));
+        let in_place = self.in_place;
+        param.map(|average| {
+            let blended = average.clone() * keep + current * add;
+            match in_place {
+                true => overwrite(&average, blended),
+                false => blended,
+            }
+        })
+    }
+}
+
+/// The mean loss over a batch, shape `[1]` and outside autodiff, and its gradients.
+///
+/// Each part's mean counts by its share of the samples, so the gradients are those of the whole batch, up to rounding,
+/// whatever the sizes of the parts.
+///
+/// # Errors
+///
+/// [`TrainError::NothingToTrain`] if the loss depends on no parameter.
+pub(crate) fn gradients<T: Task>(
+    task: &T,
+    operands: &Operands,
+) -> Result<(Tensor<1>, GradientsParams), TrainError> {
+    let noise = Noise::from_key(operands.key.clone());
+    let parts = operands.parts.iter();
+    let mut parts = (0..).zip(parts).map(|(index, part)| {
+        let loss = task.loss(&part.inputs, &noise.of_part(index));
+        if !loss.is_tracked() {
+            return Err(TrainError::NothingToTrain);
+        }
+        let loss = match part.share {
+            1.0 => loss,
+            share => loss * share,
+        };
+        let gradients = GradientsParams::from_grads(loss.backward(), task);
+        Ok((loss.inner(), gradients))
+    });
+    let first = parts.next().ok_or(TrainError::NothingToTrain)??;
+    if operands.parts.len() == 1 {
+        return Ok(first);
+    }
+    let mut sum = GradientsAccumulator::new();
+    let (mut total, gradients) = first;
+    sum.accumulate(task, gradients);
+    for part in parts {
+        let (loss, gradients) = part?;
+        sum.accumulate(task, gradients);
+        total = total + loss;
+    }
+    Ok((total, sum.grads()))
+}

@@ -1,0 +1,75 @@
+//! What a step changes.
+
+use burn::module::{ModuleMapper, Param};
+use burn::tensor::Tensor;
+use elapid_kernels::buffers::duplicate;
+
+use crate::Task;
+
+/// The weights, and what follows them from step to step.
+#[derive(Clone, Debug)]
+pub(crate) struct Weights<T> {
+    /// The task, on an autodiff device.
+    pub(crate) task: T,
+    /// The optimiser's moments: modules of the same form, outside autodiff.
+    pub(crate) moments: Vec<T>,
+    /// The averaged weights, where the settings ask for them, outside autodiff.
+    pub(crate) average: Option<T>,
+}
+
+impl<T: Task> Weights<T> {
+    /// Weights before their first step, with as many moments of zeros.
+    pub(crate) fn new(task: T, moments: usize, has_average: bool) -> Self {
+        let plain = task.clone().valid();
+        Self {
+            moments: (0..moments)
+                .map(|_| plain.clone().map(&mut Zeros))
+                .collect(),
+            average: has_average.then_some(plain),
+            task,
+        }
+    }
+
+    /// What to evaluate: the averaged weights, where there are such.
+    pub(crate) fn evaluated(&self) -> &T {
+        self.average.as_ref().unwrap_or(&self.task)
+    }
+
+    /// A copy in memory of its own, in which every tensor is row-major and without gaps.
+    pub(crate) fn duplicated(self) -> Self {
+        let copy = |module: T| module.map(&mut Duplicated);
+        Self {
+            task: copy(self.task),
+            moments: self.moments.into_iter().map(copy).collect(),
+            average: self.average.map(copy),
+        }
+    }
+}
+
+struct Zeros;
+
+impl ModuleMapper for Zeros {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        param.map(|tensor| tensor.zeros_like())
+    }
+}
+
+struct Duplicated;
+
+impl ModuleMapper for Duplicated {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let (id, tensor, mapper) = param.consume();
+        let is_trained = tensor.is_require_grad();
+        let is_tracked = tensor.device().is_autodiff();
+        let copy = duplicate(tensor.inner());
+        let copy = match is_tracked {
+            true => Tensor::from_inner(copy),
+            false => copy,
+        };
+        let copy = match is_trained {
+            true => copy.require_grad(),
+            false => copy,
+        };
+        Param::from_mapped_value(id, copy, mapper)
+    }
+}
