@@ -29,12 +29,14 @@ mod testing;
 
 pub mod adamw;
 pub mod add_norm;
+pub mod blend;
 pub mod buffers;
 pub mod causal_conv1d;
 pub mod linear;
 pub mod mamba_inner;
 pub mod random;
 pub mod selective_scan;
+pub mod squares;
 
 pub use add_norm::{AddNormInput, AddNormOptions, NormKind, add_norm};
 pub use causal_conv1d::{ConvInput, ConvOptions, causal_conv1d, final_columns};

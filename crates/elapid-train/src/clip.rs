@@ -2,7 +2,8 @@
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
-use burn::tensor::{DType, Device, Tensor};
+use burn::tensor::{Device, Tensor};
+use elapid_kernels::squares::Norm;
 
 /// Keeps the quotient finite where all gradients are zero; PyTorch's value.
 const EPSILON: f64 = 1e-6;
@@ -14,15 +15,17 @@ pub(crate) fn global_norm<M: Module>(
     gradients: &GradientsParams,
     device: &Device,
 ) -> Tensor<1> {
+    let mut lens = Lens {
+        gradients,
+        lens: Vec::new(),
+    };
+    module.visit(&mut lens);
     let mut squares = Squares {
         gradients,
-        sums: Vec::new(),
+        norm: Norm::over(&lens.lens, device),
     };
     module.visit(&mut squares);
-    if squares.sums.is_empty() {
-        return Tensor::zeros([1], (device, DType::F32));
-    }
-    Tensor::cat(squares.sums, 0).sum().sqrt()
+    squares.norm.finish()
 }
 
 /// What gradients of global norm `norm` have to be multiplied by to have one of at most `max_norm`, shape `[1]`.
@@ -38,17 +41,30 @@ pub(crate) fn scale(norm: &Tensor<1>, max_norm: Option<f64>) -> Tensor<1> {
     }
 }
 
-/// Collects the sum of squares of every gradient.
+/// Collects the number of elements of every gradient.
+struct Lens<'a> {
+    gradients: &'a GradientsParams,
+    lens: Vec<usize>,
+}
+
+impl ModuleVisitor for Lens<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let gradient = self.gradients.get::<D>(param.id);
+        self.lens
+            .extend(gradient.map(|gradient| gradient.dims().iter().product::<usize>()));
+    }
+}
+
+/// Adds up the squares of every gradient.
 struct Squares<'a> {
     gradients: &'a GradientsParams,
-    sums: Vec<Tensor<1>>,
+    norm: Norm,
 }
 
 impl ModuleVisitor for Squares<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if let Some(gradient) = self.gradients.get::<D>(param.id) {
-            // bf16 has too few digits for a sum over a large parameter.
-            self.sums.push(gradient.cast(DType::F32).square().sum());
+            self.norm.add(gradient);
         }
     }
 }

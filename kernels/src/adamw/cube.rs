@@ -6,8 +6,7 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
 use super::ops::{AdamWOps, AdamWPlan, AdamWTensors};
-use crate::buffers::duplicate_cube;
-use crate::cube::{Rows, address_type, contiguous, spread};
+use crate::cube::{Rows, address_type, contiguous, spread, writable};
 
 const UNITS: usize = 256;
 
@@ -56,19 +55,6 @@ impl AdamWOps for CubeBackend {
             );
         }
         (parameter, first, second)
-    }
-}
-
-/// The tensor itself if it may be written to, else a copy.
-fn writable(tensor: CubeTensor, in_place: bool) -> CubeTensor {
-    let is_dense = tensor.is_contiguous();
-    assert!(
-        is_dense || !in_place,
-        "adamw: a parameter or moment to be updated in place has gaps or another order than row-major"
-    );
-    match is_dense && (in_place || tensor.can_mut()) {
-        true => tensor,
-        false => duplicate_cube(tensor),
     }
 }
 

@@ -1,11 +1,11 @@
 //! The native CPU implementation: one pass over four arrays, in place where nobody else holds them.
 
 use burn::backend::{Flex, tensor::FloatTensor};
-use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
 use super::AdamWOptions;
 use super::ops::{AdamWOps, AdamWPlan, AdamWTensors};
+use crate::flex::{dense, numbers};
 
 /// Elements of a task: few enough to stay in a core's cache.
 const BLOCK: usize = 1 << 14;
@@ -65,22 +65,5 @@ impl Step {
             let root = v.sqrt() / self.correction + epsilon;
             *p = *p * self.decay - *m / root * self.size;
         }
-    }
-}
-
-fn numbers(tensor: &FlexTensor) -> Vec<f32> {
-    let tensor = tensor.to_contiguous();
-    let (from, to) = tensor.layout().contiguous_offsets().unwrap_or((0, 0));
-    tensor.storage::<f32>()[from..to].to_vec()
-}
-
-/// The tensor, such that its storage is its elements and nothing else.
-fn dense(tensor: FlexTensor) -> FlexTensor {
-    let elements = tensor.layout().num_elements();
-    let tensor = tensor.to_contiguous();
-    match tensor.storage::<f32>().len() == elements {
-        true => tensor,
-        // A part of a larger tensor.
-        false => FlexTensor::from_data(tensor.into_data()),
     }
 }

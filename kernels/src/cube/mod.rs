@@ -8,4 +8,6 @@ mod tensors;
 
 pub(crate) use hardware::Units;
 pub(crate) use sum::Partials;
-pub(crate) use tensors::{Rows, address_type, contiguous, empty, float, part, reshaped, spread};
+pub(crate) use tensors::{
+    Rows, address_type, contiguous, empty, float, part, reshaped, spread, writable,
+};

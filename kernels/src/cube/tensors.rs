@@ -140,6 +140,19 @@ pub(crate) fn reshaped(tensor: &CubeTensor, shape: impl Into<Shape>) -> CubeTens
     )
 }
 
+/// The tensor itself if it may be written to, else a copy.
+pub(crate) fn writable(tensor: CubeTensor, in_place: bool) -> CubeTensor {
+    let is_dense = tensor.is_contiguous();
+    assert!(
+        is_dense || !in_place,
+        "a tensor to be written in place has gaps or another order than row-major"
+    );
+    match is_dense && (in_place || tensor.can_mut()) {
+        true => tensor,
+        false => crate::buffers::duplicate_cube(tensor),
+    }
+}
+
 /// The index width that the largest of `tensors` needs.
 pub(crate) fn address_type(tensors: &[&CubeTensor]) -> AddressType {
     let widths = tensors.iter().map(|tensor| tensor.required_address_type());

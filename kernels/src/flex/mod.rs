@@ -1,11 +1,14 @@
 //! What the native CPU implementations share.
 
 pub(crate) mod blocks;
+mod dense;
 pub(crate) mod order;
 pub(crate) mod rows;
 pub(crate) mod scatter;
 pub(crate) mod simd;
 pub(crate) mod sums;
+
+pub(crate) use dense::{dense, numbers};
 
 use burn::backend::Flex;
 use burn::backend::ops::FloatTensorOps;

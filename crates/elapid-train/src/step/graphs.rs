@@ -135,6 +135,9 @@ impl Machine {
         operands: Operands,
     ) -> Result<(Weights<T>, Made), TrainError> {
         let recipe = &self.recipe;
+        // A recording that fails leaves the memory that it would have written to unusable, so there has to be a copy; taken
+        // before the step, since the recording has to find the memory that the step leaves.
+        let copy = weights.clone().duplicated();
         let warm = graph::warm(&self.device, || recipe.make(weights.clone(), &operands));
         let (weights, made) = match warm {
             Ok(made) => made?,
@@ -147,8 +150,7 @@ impl Machine {
             loss: duplicate(made.loss),
             grad_norm: duplicate(made.grad_norm),
         };
-        // A recording that fails leaves the memory that it would have written to unusable.
-        let copy = weights.clone().duplicated();
+        let copy = copy.overwritten(weights.clone());
         let _ = self.device.sync();
         match graph::record(&self.device, || recipe.make(weights, &operands)) {
             Ok((graph, recorded)) => {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use burn::module::{ModuleMapper, Param, ParamId};
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::Tensor;
-use elapid_kernels::buffers::overwrite;
+use elapid_kernels::blend::blend;
 
 use super::{Operands, Weights};
 use crate::clip::global_norm;
@@ -101,33 +101,28 @@ impl Recipe {
         let (_, current) = crate::optim::taken(task.clone().valid());
         let mut blend = Blend {
             current,
-            factors: self.table.blend(numbers),
+            numbers,
+            first: self.table.average(),
             in_place: self.in_place,
         };
         average.map(&mut blend)
     }
 }
 
-struct Blend {
+struct Blend<'a> {
     current: Pool,
-    factors: [Tensor<1>; 2],
+    numbers: &'a Tensor<1>,
+    first: usize,
     in_place: bool,
 }
 
-impl ModuleMapper for Blend {
+impl ModuleMapper for Blend<'_> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let Some(current) = self.current.remove::<D>(param.id) else {
             return param;
         };
-        let [keep, add] = self.factors.each_ref().map(|n| n.clone().reshape([1; D]));
-        let in_place = self.in_place;
-        param.map(|average| {
-            let blended = average.clone() * keep + current * add;
-            match in_place {
-                true => overwrite(&average, blended),
-                false => blended,
-            }
-        })
+        let (numbers, first, in_place) = (self.numbers, self.first, self.in_place);
+        param.map(|average| blend(average, current, numbers, first, in_place))
     }
 }
 

@@ -2,9 +2,10 @@
 
 use burn::module::{ModuleMapper, Param};
 use burn::tensor::Tensor;
-use elapid_kernels::buffers::duplicate;
+use elapid_kernels::buffers::{duplicate, overwrite};
 
 use crate::Task;
+use crate::optim::{Pool, taken};
 
 /// The weights, and what follows them from step to step.
 #[derive(Clone, Debug)]
@@ -44,6 +45,23 @@ impl<T: Task> Weights<T> {
             average: self.average.map(copy),
         }
     }
+
+    /// The memory of these with the numbers of others in it.
+    pub(crate) fn overwritten(self, others: Self) -> Self {
+        let write = |target: T, other: T| {
+            let (_, pool) = taken(other.valid());
+            target.map(&mut Overwritten(pool))
+        };
+        let moments = self.moments.into_iter().zip(others.moments);
+        let average = self.average.zip(others.average);
+        Self {
+            task: write(self.task, others.task),
+            moments: moments
+                .map(|(target, other)| write(target, other))
+                .collect(),
+            average: average.map(|(target, other)| write(target, other)),
+        }
+    }
 }
 
 struct Zeros;
@@ -58,18 +76,37 @@ struct Duplicated;
 
 impl ModuleMapper for Duplicated {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let (id, tensor, mapper) = param.consume();
-        let is_trained = tensor.is_require_grad();
-        let is_tracked = tensor.device().is_autodiff();
-        let copy = duplicate(tensor.inner());
-        let copy = match is_tracked {
-            true => Tensor::from_inner(copy),
-            false => copy,
-        };
-        let copy = match is_trained {
-            true => copy.require_grad(),
-            false => copy,
-        };
-        Param::from_mapped_value(id, copy, mapper)
+        replaced(param, duplicate)
     }
+}
+
+struct Overwritten(Pool);
+
+impl ModuleMapper for Overwritten {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        match self.0.remove::<D>(param.id) {
+            Some(value) => replaced(param, |target| overwrite(&target, value)),
+            None => param,
+        }
+    }
+}
+
+/// The parameter with another tensor, as trainable and as tracked as it was.
+fn replaced<const D: usize>(
+    param: Param<Tensor<D>>,
+    with: impl FnOnce(Tensor<D>) -> Tensor<D>,
+) -> Param<Tensor<D>> {
+    let (id, tensor, mapper) = param.consume();
+    let is_trained = tensor.is_require_grad();
+    let is_tracked = tensor.device().is_autodiff();
+    let tensor = with(tensor.inner());
+    let tensor = match is_tracked {
+        true => Tensor::from_inner(tensor),
+        false => tensor,
+    };
+    let tensor = match is_trained {
+        true => tensor.require_grad(),
+        false => tensor,
+    };
+    Param::from_mapped_value(id, tensor, mapper)
 }

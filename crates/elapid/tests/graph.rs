@@ -1,0 +1,50 @@
+//! Steps that are replayed as graphs against steps that are launched operation by operation, on the device that
+//! `ELAPID_TEST_DEVICE` names; on the CPU there is nothing to compare.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// The lines of `metrics.jsonl` that do not tell the time, and what was logged.
+fn train(dir: &Path, name: &str, device: &str, graph: &str) -> (Vec<String>, String) {
+    let run = dir.join(name);
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/smoke/vim_digits.toml");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_elapid"));
+    command.env("ELAPID_LOG", "elapid_train=debug");
+    command.arg("train").arg(config).arg("--out").arg(&run);
+    command.args(["--device", device]);
+    let graph = format!("train.graph={graph}");
+    let changes = [
+        graph.as_str(),
+        "log.every=1",
+        "model.drop_path_rate=0.2",
+        "train.batch_size=12",
+        "train.micro_batch=8",
+        "train.ema=0.9",
+        "train.checkpoint=6",
+        "train.steps=14",
+    ];
+    for change in changes {
+        command.args(["--set", change]);
+    }
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    let text = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    let lines = text
+        .lines()
+        .filter(|line| !line.contains("step_ms") && !line.contains("samples_per_s"));
+    (lines.map(str::to_owned).collect(), said)
+}
+
+#[test]
+fn graphs_change_no_bit() {
+    let Ok(device) = std::env::var("ELAPID_TEST_DEVICE") else {
+        return;
+    };
+    let temp = tempfile::tempdir().unwrap();
+    let (eager, _) = train(temp.path(), "eager", &device, "off");
+    let (graph, said) = train(temp.path(), "graph", &device, "auto");
+    assert!(said.contains("step recorded"), "{said}");
+    assert_eq!(eager, graph);
+}
