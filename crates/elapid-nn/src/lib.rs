@@ -25,4 +25,4 @@ pub use linear::Linear;
 pub use noise::Noise;
 pub use norm::{LayerNorm, Norm, RmsNorm};
 pub use patch_embed::PatchEmbed;
-pub use role::{Role, role_of};
+pub use role::{Place, Role, place_of, role_of};

@@ -57,9 +57,53 @@ impl Role {
     }
 }
 
+/// Where in a network a parameter is, from the input on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// Embeddings, positions, class tokens.
+    Input,
+    /// The block of this number, from 0.
+    Block(usize),
+    /// Behind the last block.
+    Output,
+    /// What is made of the output for one task.
+    Head,
+}
+
+/// The place of the parameter at `path`, by the same names as [`role_of`].
+pub fn place_of(path: &str) -> Place {
+    let names: Vec<&str> = path.split('.').collect();
+    let block = names.iter().position(|name| *name == "layers");
+    let block = block.and_then(|at| names.get(at + 1)?.parse().ok());
+    match (block, role_of(path)) {
+        (Some(block), _) => Place::Block(block),
+        (None, Role::Embed | Role::Position | Role::ClassToken) => Place::Input,
+        (None, _) if names.contains(&"patch_embed") => Place::Input,
+        (None, _) if names.contains(&"head") => Place::Head,
+        (None, _) => Place::Output,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn places_follow_names() {
+        for (path, place) in [
+            ("model.backbone.Vim.patch_embed.proj.bias", Place::Input),
+            ("pos_embed", Place::Input),
+            (
+                "model.backbone.Vim.layers.11.norm.Rms.weight",
+                Place::Block(11),
+            ),
+            ("norm_f.Rms.weight", Place::Output),
+            ("model.head.weight", Place::Head),
+        ] {
+            assert_eq!(place_of(path), place, "{path}");
+        }
+        assert!(Place::Input < Place::Block(0) && Place::Block(3) < Place::Output);
+    }
 
     #[test]
     fn roles_follow_names() {

@@ -2,6 +2,8 @@
 
 use std::f64::consts::PI;
 
+use crate::plateau::Plateau;
+
 /// A learning rate that rises linearly to its peak, then follows [`Decay`].
 ///
 /// Burn's schedulers multiply a base rate and cannot warm up from a given value, so this is a pure
@@ -50,6 +52,9 @@ pub enum Decay {
         /// What the rate is multiplied by.
         gamma: f64,
     },
+    /// A drop whenever validation stops getting better, which is not a matter of the step alone: [`Schedule::at`] gives
+    /// the rate without drops.
+    Plateau(Plateau),
     /// Half a cosine up to the peak and half a cosine down, as PyTorch's `OneCycleLR`; there is no other
     /// warm-up.
     OneCycle {
@@ -72,7 +77,7 @@ impl Schedule {
         let length = total_steps.saturating_sub(self.warmup_steps).max(1);
         let done = (step - self.warmup_steps).min(length) as f64 / length as f64;
         match self.decay {
-            Decay::Constant => self.lr,
+            Decay::Constant | Decay::Plateau(_) => self.lr,
             Decay::Cosine { min_lr } => half_cosine(self.lr, min_lr, done),
             Decay::Polynomial { min_lr, power } => {
                 min_lr + (self.lr - min_lr) * (1.0 - done).powf(power)

@@ -19,10 +19,12 @@ fn train(dir: &Path, name: &str, device: &str, graph: &str) -> (Vec<String>, Str
         "log.every=1",
         "model.drop_path_rate=0.2",
         "train.batch_size=12",
-        "train.micro_batch=8",
+        "train.micro_batch=6",
+        "model.depth=1",
         "train.ema=0.9",
         "train.checkpoint=6",
-        "train.steps=14",
+        "eval.every=6",
+        "train.steps=10",
     ];
     for change in changes {
         command.args(["--set", change]);
@@ -43,8 +45,12 @@ fn graphs_change_no_bit() {
         return;
     };
     let temp = tempfile::tempdir().unwrap();
-    let (eager, _) = train(temp.path(), "eager", &device, "off");
+    let (mut eager, _) = train(temp.path(), "eager", &device, "off");
     let (graph, said) = train(temp.path(), "graph", &device, "auto");
     assert!(said.contains("step recorded"), "{said}");
+    if eager != graph {
+        // The first run on a machine tunes matrix products as it goes, and may round as no later one does.
+        eager = train(temp.path(), "tuned", &device, "off").0;
+    }
     assert_eq!(eager, graph);
 }

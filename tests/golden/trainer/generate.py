@@ -1,6 +1,6 @@
 """Records what PyTorch's optimiser, clipping, schedules and weight averaging do.
 
-    python generate.py        # writes trajectory.json, muon.json, lion.json and schedules.json beside this file
+    python generate.py        # writes trajectory.json, muon.json, lion.json, schedules.json and plateau.json beside this file
 
 The trajectories: y = x Wᵀ + b, mean squared error, twelve steps of an optimiser (weight decay on W only) at a rate that warms up and
 falls along a cosine, gradients clipped by their global norm, and an exponential moving average of the weights. Everything
@@ -178,6 +178,25 @@ def schedules():
     return {"torch": torch.__version__, "total_steps": total, "warmup_steps": warmup, "lr": 0.5, "rates": found}
 
 
+def plateau():
+    """A metric that gets better by fits and starts, and the factor on the rate after each validation."""
+    metric = [0.5, 0.6, 0.6, 0.60003, 0.59, 0.58, 0.61, 0.61, 0.62, 0.62, 0.62, 0.62, 0.62, 0.7, 0.7, 0.7, 0.69, 0.69]
+    found = {}
+    for mode in ["max", "min"]:
+        parameter = torch.nn.Parameter(torch.zeros(1))
+        optimiser = torch.optim.SGD([parameter], lr=1.0)
+        scheduler = schedulers.ReduceLROnPlateau(
+            optimiser, mode=mode, factor=0.5, patience=2, threshold=1e-4, min_lr=0.1
+        )
+        values = metric if mode == "max" else [1 - value for value in metric]
+        rates = []
+        for value in values:
+            scheduler.step(value)
+            rates.append(optimiser.param_groups[0]["lr"])
+        found[mode] = {"metric": values, "rates": rates}
+    return {"torch": torch.__version__, "factor": 0.5, "patience": 2, "threshold": 1e-4, "min_lr": 0.1, **found}
+
+
 def main():
     torch.set_num_threads(1)
     contents = {
@@ -185,6 +204,7 @@ def main():
         "lion": trajectory(lion),
         "muon": trajectory(muon),
         "schedules": schedules(),
+        "plateau": plateau(),
     }
     for name, content in contents.items():
         text = json.dumps(content, indent=1)

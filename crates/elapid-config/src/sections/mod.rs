@@ -17,7 +17,9 @@ pub use log::Log;
 pub use model::ModelSpec;
 pub use optim::{AdamW, Lion, Muon, OptimCommon, OptimSpec};
 pub use run::Run;
-pub use schedule::{Constant, Cosine, Linear, OneCycle, Polynomial, ScheduleSpec, Step, Wsd};
+pub use schedule::{
+    Constant, Cosine, Linear, OneCycle, Plateau, Polynomial, ScheduleSpec, Step, Wsd,
+};
 pub use task::{Classify, TaskSpec};
-pub use train::{Graph, Precision, Train};
+pub use train::{Frozen, Graph, Precision, Train};
 pub use vim::{ClassToken, DtInit, DtRank, Pool, Scan, Vim, VimSize};

@@ -21,6 +21,8 @@ tagged! {
         "wsd" => Wsd(Wsd),
         /// Linear warm-up, then a drop by a factor every so often.
         "step" => Step(Step),
+        /// Linear warm-up, then a drop by a factor whenever validation stops getting better.
+        "plateau" => Plateau(Plateau),
         /// Up from a small rate along half a cosine, then down to a smaller one, over the whole run.
         "one_cycle" => OneCycle(OneCycle),
     }
@@ -99,6 +101,24 @@ options! {
         every: Interval = required, above(0.0);
         /// What it is multiplied by then.
         gamma: f64 = 0.1, above(0.0);
+    }
+}
+
+options! {
+    /// Linear warm-up, then a drop whenever validation stops getting better, as PyTorch's `ReduceLROnPlateau`.
+    pub struct Plateau {
+        /// Length of the warm-up.
+        warmup: Interval = "0 epochs", at_least(0.0);
+        /// Learning rate at the start of the warm-up.
+        warmup_lr: f64 = 1e-6, at_least(0.0);
+        /// What the rate is multiplied by.
+        factor: f64 = 0.1, above(0.0);
+        /// Validations without progress that are borne; `eval.best` says what is measured.
+        patience: u64 = 10, at_least(0.0);
+        /// Progress is a change by more than this share of the best value.
+        threshold: f64 = 1e-4, at_least(0.0);
+        /// The lowest learning rate.
+        min_lr: f64 = 0.0, at_least(0.0);
     }
 }
 

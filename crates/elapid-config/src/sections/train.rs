@@ -22,6 +22,13 @@ options! {
         precision: Precision = "fp32";
         /// Steps as hardware graphs.
         graph: Graph = "auto";
+        /// Parameters that stay as they are.
+        freeze: Option<Frozen> = unset;
+        /// How long they do; left out, for the whole run.
+        unfreeze: Option<Interval> = unset, above(0.0);
+        /// What the learning rate is multiplied by for each layer further from the head, as in fine-tuning; left out, all
+        /// layers learn alike.
+        layer_decay: Option<f64> = unset, FRACTION;
         /// Decay of an exponential moving average of the weights, which is evaluated in their place; left out, there is
         /// none. Early steps decay faster.
         ema: Option<f64> = unset, FRACTION;
@@ -61,6 +68,18 @@ choice! {
         Auto = "auto",
         /// Every operation is launched for itself.
         Off = "off",
+    }
+}
+
+choice! {
+    /// Parameters that stay as they are.
+    pub enum Frozen {
+        /// All but the head.
+        Backbone = "backbone",
+        /// Embeddings, positions and class tokens.
+        Input = "input",
+        /// The dynamics of the state-space layers: `A_log`, `D` and the projections of the step size.
+        Ssm = "ssm",
     }
 }
 

@@ -23,6 +23,7 @@ pub use read::{Checkpoint, Damage, Found, Skipped, load_model};
 use crate::error::advice;
 use crate::files;
 use crate::interval::Observed;
+use crate::plateau::Descent;
 use crate::recovery::Recovery;
 
 const MODEL: &str = "model.bpk";
@@ -57,6 +58,9 @@ pub struct State {
     pub evaluated: Option<u64>,
     /// The steps since the last line of the log.
     pub interval: Vec<Observed>,
+    /// How far the learning rate has fallen, where that follows from validation.
+    #[serde(default)]
+    pub descent: Descent,
     /// Steps that were left out.
     #[serde(default)]
     pub recovery: Recovery,

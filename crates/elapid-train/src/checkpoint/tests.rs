@@ -37,6 +37,7 @@ fn state(step: u64) -> State {
         }),
         evaluated: None,
         recovery: Recovery::default(),
+        descent: Descent::default(),
         runners_up: Vec::new(),
         interval: vec![Observed {
             loss: 1.0 / 3.0,

@@ -31,6 +31,8 @@ pub struct ParamRule {
     pub decay: bool,
     /// What its learning rate is multiplied by.
     pub lr_scale: f64,
+    /// The first step, counted from 0, that trains it; `u64::MAX` for a parameter that is never trained.
+    pub trained_from: u64,
     /// Whether it is the matrix of a linear map between hidden states, which Muon orthogonalises.
     pub hidden_matrix: bool,
 }

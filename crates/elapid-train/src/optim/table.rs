@@ -24,6 +24,7 @@ pub(crate) struct Table {
 struct Group {
     weight_decay: f64,
     lr_scale: f64,
+    trained_from: u64,
 }
 
 impl Table {
@@ -32,6 +33,7 @@ impl Table {
         let plain = Group {
             weight_decay,
             lr_scale: 1.0,
+            trained_from: 0,
         };
         let mut groups = vec![plain];
         let mut of = BTreeMap::new();
@@ -39,6 +41,7 @@ impl Table {
             let group = Group {
                 weight_decay: if rule.decay { weight_decay } else { 0.0 },
                 lr_scale: rule.lr_scale,
+                trained_from: rule.trained_from,
             };
             let known = groups.iter().position(|other| *other == group);
             let index = known.unwrap_or_else(|| {
@@ -50,11 +53,19 @@ impl Table {
         Self { groups, of }
     }
 
-    /// The numbers of the `t`-th step, counted from 1.
-    pub(crate) fn numbers(&self, method: &Method, lr: f64, t: u64, keep: f64) -> Vec<f32> {
+    /// The numbers of step `step`, counted from 0; `made` says how many of the steps before one were made.
+    pub(crate) fn numbers(
+        &self,
+        method: &Method,
+        [lr, keep]: [f64; 2],
+        step: u64,
+        made: impl Fn(u64) -> u64,
+    ) -> Vec<f32> {
         let mut numbers = Vec::with_capacity(self.groups.len() * STRIDE + AVERAGE);
         for group in &self.groups {
             let lr = lr * group.lr_scale;
+            // Moments count from where they begin.
+            let t = 1 + made(step) - made(group.trained_from.min(step));
             numbers.extend(adamw::dials(lr, group.weight_decay, method.betas(), t));
             numbers.push(lr as f32);
         }

@@ -9,7 +9,7 @@ use crate::interval::{self, Interval, Observed};
 use crate::metrics_log::Moment;
 use crate::progress::TrainLine;
 use crate::step::Weights;
-use crate::{Evaluation, Measured, Task, TestWeights, TrainError};
+use crate::{Decay, Evaluation, Measured, Task, TestWeights, TrainError};
 
 impl<T: Task> Session<'_, T> {
     /// Logs the means of the interval and begins the next one.
@@ -61,6 +61,9 @@ impl<T: Task> Session<'_, T> {
         self.report();
         self.state.evaluated = Some(self.state.step);
         let measured = find(&trainer.config.best_metric, &evaluation.metrics)?;
+        if let Decay::Plateau(plateau) = trainer.config.schedule.decay {
+            plateau.observe(&mut self.state.descent, measured);
+        }
         Ok(self.rank(measured))
     }
 

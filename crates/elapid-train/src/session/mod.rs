@@ -13,13 +13,15 @@ use self::keep::Saving;
 use self::measure::find;
 use crate::average;
 use crate::checkpoint::{Checkpoint, Checkpoints, State};
+use crate::freezing::Freezing;
 use crate::interval::Interval;
 use crate::metrics_log::MetricsLog;
+use crate::plateau::Descent;
 use crate::progress::Progress;
 use crate::recovery::Recovery;
 use crate::step::{Machine, Numbers, Operands, Recipe, Weights};
 use crate::{
-    BoxError, Ending, Measured, Outcome, StepKey, Tally, Task, TrainError, Trainer, report,
+    BoxError, Decay, Ending, Measured, Outcome, StepKey, Tally, Task, TrainError, Trainer, report,
     timestamp,
 };
 
@@ -28,6 +30,7 @@ pub(crate) struct Session<'a, T: Task> {
     trainer: &'a Trainer<T>,
     device: Device,
     machine: Machine,
+    freezing: Freezing,
     /// Where the run is. Its interval is filled in when it is saved.
     state: State,
     interval: Interval,
@@ -52,8 +55,12 @@ impl<'a, T: Task> Session<'a, T> {
     ) -> Result<(Self, Weights<T>), TrainError> {
         let config = &trainer.config;
         let device = trainer.device.clone().autodiff();
-        let weights = restore(trainer, Module::train(task).fork(&device), from)?;
-        let recipe = Recipe::new(config, &(trainer.rules)(&weights.task));
+        let step = from.map_or(0, |from| from.state().step);
+        let mut weights = restore(trainer, Module::train(task).fork(&device), from)?;
+        let rules = (trainer.rules)(&weights.task);
+        let recipe = Recipe::new(config, &rules);
+        let freezing = Freezing::new(&rules);
+        weights.task = freezing.applied(weights.task, step);
         let machine = Machine::new(recipe, device.clone(), config.graphs);
         let weights = match machine.works_in_place() {
             true => weights.duplicated(),
@@ -66,6 +73,7 @@ impl<'a, T: Task> Session<'a, T> {
         let session = Self {
             device,
             machine,
+            freezing,
             interval,
             checkpoints: trainer.run.checkpoints(),
             saved: from.map(|_| state.step),
@@ -216,6 +224,7 @@ impl<'a, T: Task> Session<'a, T> {
             self.state.step += 1;
             return Ok(weights);
         }
+        let weights = self.thawed(weights);
         let samples = T::batch_len(&batch);
         let micro_batch = self.trainer.config.micro_batch;
         let operands = Operands::upload::<T>(batch, micro_batch, &self.numbers(), &self.device);
@@ -232,21 +241,37 @@ impl<'a, T: Task> Session<'a, T> {
         Ok(weights)
     }
 
+    /// The weights, of which the next step may train more than the one before.
+    fn thawed(&mut self, weights: Weights<T>) -> Weights<T> {
+        if !self.freezing.changes_at(self.state.step) {
+            return weights;
+        }
+        self.machine.forget();
+        let task = self.freezing.applied(weights.task, self.state.step);
+        Weights { task, ..weights }
+    }
+
     /// What the next step reads besides its batch.
     fn numbers(&self) -> Numbers {
         let (config, step) = (&self.trainer.config, self.state.step);
         let keep = config.ema.map_or(0.0, |decay| average::kept(decay, step));
-        let t = 1 + self.state.recovery.made(step);
+        let made = |step| self.state.recovery.made(step);
+        let recipe = self.machine.recipe();
         Numbers {
             key: StepKey::new(config.seed, step),
-            table: self.machine.recipe().numbers(self.lr(step), t, keep),
+            table: recipe.numbers([self.lr(step), keep], step, made),
         }
     }
 
     /// The learning rate of a step, counted from 0.
     fn lr(&self, step: u64) -> f64 {
         let config = &self.trainer.config;
-        config.schedule.at(step, config.total_steps) * self.state.recovery.lr_factor(step)
+        let lr = config.schedule.at(step, config.total_steps);
+        let lr = match config.schedule.decay {
+            Decay::Plateau(plateau) => plateau.lowered(self.state.descent, lr),
+            _ => lr,
+        };
+        lr * self.state.recovery.lr_factor(step)
     }
 
     /// Evaluates and saves where the schedule says so.
@@ -297,6 +322,7 @@ impl State {
             runners_up: Vec::new(),
             evaluated: None,
             interval: Vec::new(),
+            descent: Descent::default(),
             recovery: Recovery::default(),
         }
     }

@@ -69,6 +69,11 @@ impl Machine {
         self.recipe.is_in_place()
     }
 
+    /// Forgets what was recorded, since the steps to come are others.
+    pub(crate) fn forget(&mut self) {
+        self.forms.clear();
+    }
+
     /// Whether the next step of such a batch is recorded, which nothing else may disturb on the device.
     pub(crate) fn is_about_to_record(&self, operands: &Operands) -> bool {
         let form = self.find(operands);

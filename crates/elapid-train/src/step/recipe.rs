@@ -53,10 +53,15 @@ impl Recipe {
         self.in_place
     }
 
-    /// The optimiser's numbers for its `t`-th step, counted from 1, at learning rate `lr`; `keep` is how much of the
-    /// average is kept.
-    pub(crate) fn numbers(&self, lr: f64, t: u64, keep: f64) -> Vec<f32> {
-        self.table.numbers(&self.method, lr, t, keep)
+    /// The optimiser's numbers for step `step`, counted from 0, at learning rate `lr`; `keep` is how much of the average
+    /// is kept, and `made` says how many of the steps before one were made.
+    pub(crate) fn numbers(
+        &self,
+        [lr, keep]: [f64; 2],
+        step: u64,
+        made: impl Fn(u64) -> u64,
+    ) -> Vec<f32> {
+        self.table.numbers(&self.method, [lr, keep], step, made)
     }
 
     /// One step.

@@ -11,7 +11,8 @@ use super::toy::config;
 use crate::average::kept;
 use crate::step::{Numbers, Operands, Recipe, Weights};
 use crate::{
-    Decay, Inputs, Measured, Method, Noise, ParamRule, Schedule, StepKey, Tally, Task, TrainConfig,
+    Decay, Descent, Inputs, Measured, Method, Noise, ParamRule, Plateau, Schedule, StepKey, Tally,
+    Task, TrainConfig,
 };
 
 const BATCH: usize = 5;
@@ -169,6 +170,7 @@ fn follow(file: &str, method: impl Fn(&Trajectory) -> Method) {
         id,
         decay: matrix,
         lr_scale: 1.0,
+        trained_from: 0,
         hidden_matrix: matrix,
     };
     let rules = [rule(affine.weight.id, true), rule(affine.bias.id, false)];
@@ -179,7 +181,7 @@ fn follow(file: &str, method: impl Fn(&Trajectory) -> Method) {
         let lr = schedule.at(step, golden.total_steps);
         let numbers = Numbers {
             key: StepKey::new(0, step),
-            table: recipe.numbers(lr, step + 1, kept(golden.ema, step)),
+            table: recipe.numbers([lr, kept(golden.ema, step)], step, |step| step),
         };
         let operands = Operands::upload::<Affine>(step, None, &numbers, &device);
         let (new, made) = recipe.make(weights, &operands).unwrap();
@@ -223,6 +225,45 @@ fn steps_of_muon_equal_pytorchs() {
         betas: golden.betas,
         eps: golden.eps,
     });
+}
+
+#[derive(Deserialize)]
+struct Falls {
+    factor: f64,
+    patience: u64,
+    threshold: f64,
+    min_lr: f64,
+    max: Fall,
+    min: Fall,
+}
+
+#[derive(Deserialize)]
+struct Fall {
+    metric: Vec<f64>,
+    rates: Vec<f64>,
+}
+
+#[test]
+fn falls_on_plateaus_equal_pytorchs() {
+    let golden: Falls = golden("plateau.json");
+    let plateau = Plateau {
+        factor: golden.factor,
+        patience: golden.patience,
+        threshold: golden.threshold,
+        min_lr: golden.min_lr,
+    };
+    for (higher_is_better, fall) in [(true, golden.max), (false, golden.min)] {
+        let mut descent = Descent::default();
+        for (value, expected) in fall.metric.into_iter().zip(fall.rates) {
+            let measured = Measured {
+                name: "m",
+                value,
+                higher_is_better,
+            };
+            plateau.observe(&mut descent, measured);
+            assert_close(plateau.lowered(descent, 1.0), expected, 1e-12, "a rate");
+        }
+    }
 }
 
 #[test]

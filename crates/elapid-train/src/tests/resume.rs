@@ -7,7 +7,7 @@ use burn::module::Module;
 
 use super::toy::*;
 use crate::checkpoint::{Checkpoint, CheckpointError, Checkpoints};
-use crate::{Ending, Method, RunDir, TrainConfig, TrainError};
+use crate::{Decay, Ending, Method, Plateau, RunDir, TrainConfig, TrainError};
 
 const STEPS: u64 = 30;
 
@@ -164,6 +164,84 @@ fn every_optimiser_learns_and_resumes() {
             losses.last() < losses.first(),
             "{method:?} does not learn: {losses:?}"
         );
+    }
+}
+
+/// Weights of the last checkpoint, in the order of the toy's rules.
+fn trained(dir: &Path) -> Vec<Vec<u8>> {
+    let latest = checkpoints(dir).latest().unwrap().checkpoint;
+    let mut weights = Weights::default();
+    latest.load_trained(toy()).unwrap().visit(&mut weights);
+    weights.0
+}
+
+/// A run whose hidden layer is trained from step `from`; it stops before batch `at`, if it is told to, and is resumed.
+fn thawing(dir: &Path, steps: u64, from: u64, at: Option<usize>) {
+    let rules = move |toy: &Toy| {
+        let mut rules = toy.rules();
+        rules[0].trained_from = from;
+        rules[1].trained_from = from;
+        rules
+    };
+    let (sources, stop) = sources_stopping_at(at.unwrap_or(usize::MAX));
+    let trainer = new_trainer(dir, config(steps), sources);
+    trainer.with_rules(rules).stop_on(stop).fit(toy()).unwrap();
+    if at.is_some() {
+        let trainer = old_trainer(dir, config(steps));
+        trainer.with_rules(rules).resume(toy()).unwrap();
+    }
+}
+
+#[test]
+fn frozen_parameters_stay_until_they_are_trained() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = |name: &str| temp.path().join(name);
+    let initial = {
+        let mut weights = Weights::default();
+        toy().visit(&mut weights);
+        weights.0
+    };
+    thawing(&dir("never"), STEPS, u64::MAX, None);
+    let never = trained(&dir("never"));
+    assert_eq!(never[..2], initial[..2]);
+    assert_ne!(never[2], initial[2]);
+    thawing(&dir("late"), STEPS, 11, None);
+    assert_ne!(trained(&dir("late"))[0], initial[0]);
+    // Before it is trained, and behind.
+    for at in [7, 11, 19] {
+        let stopped = dir(&format!("stopped-{at}"));
+        thawing(&stopped, STEPS, 11, Some(at));
+        assert_same(&stopped, &dir("late"));
+    }
+}
+
+#[test]
+fn rate_that_falls_with_validation_is_resumed() {
+    let mut config = config(STEPS);
+    config.eval_every = 3;
+    config.schedule.decay = Decay::Plateau(Plateau {
+        factor: 0.5,
+        patience: 1,
+        threshold: 0.0,
+        min_lr: 1e-6,
+    });
+    let temp = tempfile::tempdir().unwrap();
+    let expected = temp.path().join("through");
+    let trainer = new_trainer(&expected, config.clone(), sources());
+    trainer.fit(toy()).unwrap();
+    let rates = lines(&expected);
+    assert!(
+        rates
+            .iter()
+            .any(|line| line.contains("\"lr\",\"value\":0.025"))
+    );
+    for at in [8, 14, 22] {
+        let dir = temp.path().join(format!("stopped-{at}"));
+        let (sources, stop) = sources_stopping_at(at);
+        let stopped = new_trainer(&dir, config.clone(), sources).stop_on(stop);
+        stopped.fit(toy()).unwrap();
+        old_trainer(&dir, config.clone()).resume(toy()).unwrap();
+        assert_same(&dir, &expected);
     }
 }
 

@@ -66,6 +66,7 @@ impl Toy {
                     id,
                     decay,
                     lr_scale,
+                    trained_from: 0,
                     hidden_matrix: decay,
                 });
             }

@@ -36,7 +36,7 @@ pub(crate) fn dry_run(plan: &Plan, built: Built, device: Device) -> Result<(), F
         format!("{}, {per_epoch} an epoch", config.total_steps),
     ]);
     rows.push(vec!["batch".into(), format!("{:?}", batch.shape)]);
-    let parameters = parameters(plan, &built.task);
+    let parameters = parameters(plan, &built.task, per_epoch as u64);
     rows.push(vec!["memory".into(), memory(&built.task, &config)]);
     let config = TrainConfig {
         total_steps: 1,
@@ -220,8 +220,8 @@ fn data(built: &Built) -> Vec<String> {
 }
 
 /// Parameters by role, with what the optimiser does with them.
-fn parameters(plan: &Plan, task: &ImageClassification) -> String {
-    let rules = registry::param_rules(plan, task);
+fn parameters(plan: &Plan, task: &ImageClassification, per_epoch: u64) -> String {
+    let rules = registry::param_rules(plan, task, per_epoch);
     let mut groups: BTreeMap<(String, bool), (usize, usize)> = BTreeMap::new();
     for (param, rule) in named_params(task).iter().zip(&rules) {
         let role = format!("{:?}", role_of(&param.path));

@@ -106,8 +106,9 @@ pub(crate) fn trainer_with(
     let stop = StopFlag::on_signals().map_err(Failure::run)?;
     let plan = plan.clone();
     let is_gpu = registry::is_gpu(&device);
+    let per_epoch = sources.train.batches_per_epoch() as u64;
     let trainer = Trainer::new(dir, config, device, sources)
-        .with_rules(move |task| registry::param_rules(&plan, task))
+        .with_rules(move |task| registry::param_rules(&plan, task, per_epoch))
         .stop_on(stop);
     Ok(if is_gpu {
         trainer.preparing(

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use burn::module::Module;
-use elapid_config::{Best, Graph, OptimSpec, Plan, ScheduleSpec, Weights};
+use elapid_config::{Best, Frozen, Graph, OptimSpec, Plan, ScheduleSpec, Weights};
 use elapid_models::named_params;
-use elapid_nn::{Role, role_of};
-use elapid_train::{Decay, Method, MirrorFormat, ParamRule, Schedule, TestWeights, TrainConfig};
+use elapid_nn::{Place, Role, place_of, role_of};
+use elapid_train::{
+    Decay, Method, MirrorFormat, ParamRule, Plateau, Schedule, TestWeights, TrainConfig,
+};
 
 /// The trainer's settings, with every interval in steps.
 pub fn train_config(plan: &Plan, steps_per_epoch: u64) -> TrainConfig {
@@ -100,6 +102,15 @@ fn schedule(
             let decay = Decay::Step { every, gamma };
             (Some((s.warmup, s.warmup_lr)), decay)
         }
+        ScheduleSpec::Plateau(s) => {
+            let decay = Decay::Plateau(Plateau {
+                factor: s.factor,
+                patience: s.patience,
+                threshold: s.threshold,
+                min_lr: s.min_lr,
+            });
+            (Some((s.warmup, s.warmup_lr)), decay)
+        }
         ScheduleSpec::OneCycle(s) => {
             let decay = Decay::OneCycle {
                 rise: s.rise,
@@ -117,22 +128,75 @@ fn schedule(
     }
 }
 
-/// Weight decay by role: see [`Role::decays`]; `A_log` too if the plan says so.
-pub fn param_rules<M: Module>(plan: &Plan, module: &M) -> Vec<ParamRule> {
-    let optim = plan.optim.common();
-    let rule = |param: elapid_models::NamedParam| {
-        let role = role_of(&param.path);
-        let decay = role.decays()
-            || (role == Role::SsmA && optim.decay_ssm_a)
-            // The step-size projection is a matrix with a bias: one decays, the other does not.
-            || (role == Role::Dt && param.shape.len() > 1);
-        ParamRule {
-            id: param.id,
-            decay,
-            lr_scale: 1.0,
-            // The head reads hidden states, but writes none.
-            hidden_matrix: role == Role::Matrix && !param.path.starts_with("model.head"),
-        }
+/// What the plan has the optimiser do with each parameter.
+///
+/// Weight decay is by role, see [`Role::decays`]; `A_log` too if the plan says so. Layers further from the head learn more
+/// slowly where there is a layer decay, and frozen parameters are trained from some step on, or never.
+pub fn param_rules<M: Module>(plan: &Plan, module: &M, steps_per_epoch: u64) -> Vec<ParamRule> {
+    let params = named_params(module);
+    let places = params.iter().map(|param| place_of(&param.path));
+    let blocks = places.filter_map(|place| match place {
+        Place::Block(block) => Some(block + 1),
+        _ => None,
+    });
+    let blocks = blocks.max().unwrap_or(0);
+    let thaw = plan.train.unfreeze;
+    let thaw = thaw.map_or(u64::MAX, |interval| interval.in_steps(steps_per_epoch));
+    let rule = |param: elapid_models::NamedParam| ParamRule {
+        id: param.id,
+        decay: decays(plan, &param),
+        lr_scale: lr_scale(plan.train.layer_decay, place_of(&param.path), blocks),
+        trained_from: if is_frozen(plan, &param.path) {
+            thaw
+        } else {
+            0
+        },
+        // The head reads hidden states, but writes none.
+        hidden_matrix: role_of(&param.path) == Role::Matrix && place_of(&param.path) != Place::Head,
     };
-    named_params(module).into_iter().map(rule).collect()
+    params.into_iter().map(rule).collect()
+}
+
+fn decays(plan: &Plan, param: &elapid_models::NamedParam) -> bool {
+    let role = role_of(&param.path);
+    role.decays()
+        || (role == Role::SsmA && plan.optim.common().decay_ssm_a)
+        // The step-size projection is a matrix with a bias: one decays, the other does not.
+        || (role == Role::Dt && param.shape.len() > 1)
+}
+
+/// The head learns at the full rate, each layer in front of it more slowly, as in BEiT's and MAE's fine-tuning.
+fn lr_scale(layer_decay: Option<f64>, place: Place, blocks: usize) -> f64 {
+    let from_head = match place {
+        Place::Input => blocks + 1,
+        Place::Block(block) => blocks - block,
+        Place::Output | Place::Head => 0,
+    };
+    layer_decay.map_or(1.0, |decay| decay.powi(from_head as i32))
+}
+
+fn is_frozen(plan: &Plan, path: &str) -> bool {
+    let (role, place) = (role_of(path), place_of(path));
+    match plan.train.freeze {
+        None => false,
+        Some(Frozen::Backbone) => place != Place::Head,
+        Some(Frozen::Input) => place == Place::Input,
+        Some(Frozen::Ssm) => matches!(role, Role::SsmA | Role::SsmD | Role::Dt),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layers_far_from_the_head_learn_slowly() {
+        let scale = |place| lr_scale(Some(0.5), place, 3);
+        assert_eq!(scale(Place::Head), 1.0);
+        assert_eq!(scale(Place::Output), 1.0);
+        assert_eq!(scale(Place::Block(2)), 0.5);
+        assert_eq!(scale(Place::Block(0)), 0.125);
+        assert_eq!(scale(Place::Input), 0.0625);
+        assert_eq!(lr_scale(None, Place::Input, 3), 1.0);
+    }
 }
