@@ -1,6 +1,7 @@
 //! Commands, messages and exit codes: 0 done, 1 failed, 2 the user's input was wrong and nothing was
 //! started, 128 + signal interrupted after a checkpoint was written.
 
+mod abort;
 mod bench;
 mod config;
 mod eval;

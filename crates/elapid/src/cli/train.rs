@@ -8,6 +8,7 @@ use elapid::config::{self, Plan};
 use elapid::registry;
 use elapid::train::{Ending, Measured, RunDir, StopFlag, TrainConfig, Trainer};
 
+use super::abort::abort_before;
 use super::failure::Failure;
 use super::run::{self, Built, OpenRun};
 use super::{print, rehearse, table};
@@ -35,6 +36,9 @@ pub(crate) struct TrainArgs {
     /// Train on the first batch alone, to see that the model can learn; keep nothing.
     #[arg(long, conflicts_with = "dry_run")]
     overfit_one_batch: bool,
+    /// End the process without warning in front of this step; `elapid verify-resume` does so.
+    #[arg(long, hide = true, value_name = "STEP")]
+    abort_before: Option<u64>,
 }
 
 /// Go on with an interrupted run from its newest complete checkpoint.
@@ -66,7 +70,10 @@ pub(crate) fn train(args: TrainArgs) -> Result<(), Failure> {
     let parameters = built.task.num_params();
     let classes = built.task.classes().to_vec();
     let manifest = run::manifest(&built.data, parameters, &classes, device_name);
-    let trainer_data = built.data.sources(&plan).map_err(Failure::input)?;
+    let mut trainer_data = built.data.sources(&plan).map_err(Failure::input)?;
+    if let Some(step) = args.abort_before {
+        trainer_data = abort_before(trainer_data, step);
+    }
     // Nothing has started yet: a directory that cannot be made is the wrong place to ask for.
     let dir = RunDir::create(&path, &plan.to_toml(), &text, manifest).map_err(Failure::input)?;
     let trainer = trainer(dir, &plan, device, trainer_data)?;
