@@ -33,6 +33,6 @@ pub use interval::Interval;
 pub use json_schema::json_schema;
 pub use load::{load, load_model, parse};
 pub use origin::{Origin, Place};
-pub use plan::Plan;
+pub use plan::{Plan, differences};
 pub use reference::reference;
 pub use sections::*;

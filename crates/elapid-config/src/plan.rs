@@ -51,22 +51,6 @@ impl Plan {
         self.lines().explain(&self.origins)
     }
 
-    /// What differs from `other`: name of the value as `section.key`, the value here and the one there, as TOML. A
-    /// value that is not set is absent.
-    pub fn differences(&self, other: &Self) -> Vec<(String, Option<String>, Option<String>)> {
-        let (here, there) = (self.lines().values(), other.lines().values());
-        let names = here.keys().chain(there.keys()).cloned();
-        let names: BTreeSet<String> = names.collect();
-        names
-            .into_iter()
-            .map(|name| {
-                let value = |of: &BTreeMap<String, String>| of.get(&name).cloned();
-                (name.clone(), value(&here), value(&there))
-            })
-            .filter(|(_, here, there)| here != there)
-            .collect()
-    }
-
     fn lines(&self) -> Lines {
         let mut lines = Lines::default();
         self.run.write(lines.section("run"));
@@ -82,4 +66,20 @@ impl Plan {
         self.log.write(lines.section("log"));
         lines
     }
+}
+
+/// What differs between plans, defaults included: name of the value as `section.key`, and the value in each plan as
+/// TOML, absent where it is not set.
+pub fn differences(plans: &[&Plan]) -> Vec<(String, Vec<Option<String>>)> {
+    let values: Vec<BTreeMap<String, String>> =
+        plans.iter().map(|plan| plan.lines().values()).collect();
+    let names: BTreeSet<&String> = values.iter().flat_map(BTreeMap::keys).collect();
+    names
+        .into_iter()
+        .map(|name| {
+            let of_each = values.iter().map(|values| values.get(name).cloned());
+            (name.clone(), of_each.collect::<Vec<_>>())
+        })
+        .filter(|(_, values)| values.iter().any(|value| *value != values[0]))
+        .collect()
 }

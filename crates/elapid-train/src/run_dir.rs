@@ -3,6 +3,8 @@
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
@@ -130,7 +132,12 @@ impl RunDir {
         let path = self.path.join("log.txt");
         let log = File::options().create(true).append(true).open(&path);
         let log = log.map_err(TrainError::write(&path))?;
-        match log.try_lock() {
+        // Whoever only looks at the run holds the lock for an instant.
+        let again = |_| {
+            sleep(Duration::from_millis(100));
+            log.try_lock()
+        };
+        match log.try_lock().or_else(again) {
             Err(TryLockError::WouldBlock) => Err(TrainError::Busy {
                 path: self.path.clone(),
             }),

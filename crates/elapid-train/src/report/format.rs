@@ -22,7 +22,7 @@ pub(super) fn count(value: u64) -> String {
 }
 
 /// A length of time: the two largest units of days, hours, minutes and seconds.
-pub(super) fn duration(seconds: u64) -> String {
+pub fn duration(seconds: u64) -> String {
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
     match (days, hours, minutes) {
         (0, 0, 0) => format!("{seconds} s"),

@@ -10,6 +10,7 @@ mod format;
 mod html;
 mod metric;
 mod metrics;
+mod overview;
 mod page;
 mod plot;
 mod read;
@@ -21,6 +22,10 @@ mod time;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+
+pub use format::duration;
+pub use overview::{Figure, Overview, Status, find_runs};
+pub use time::readable as readable_time;
 
 /// Writes `report.html` into a run directory and returns its path.
 ///

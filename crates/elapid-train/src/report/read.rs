@@ -26,6 +26,14 @@ pub(super) struct Run {
     pub(super) notes: Vec<String>,
 }
 
+impl Run {
+    /// The notes as plain text.
+    pub(super) fn problems(&self) -> Vec<String> {
+        let plain = |note: &String| note.replace("<code>", "`").replace("</code>", "`");
+        self.notes.iter().map(plain).collect()
+    }
+}
+
 /// Reads a run directory. Missing files and text that does not parse become notes.
 pub(super) fn run(dir: &Path) -> Result<Run, ReportError> {
     if !dir.is_dir() {

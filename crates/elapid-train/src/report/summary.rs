@@ -180,7 +180,7 @@ fn large(label: &str, value: &str, note: &str) -> String {
 }
 
 /// The middle one of the finite values.
-fn median(points: &[Point]) -> Option<f64> {
+pub(super) fn median(points: &[Point]) -> Option<f64> {
     let mut values: Vec<f64> = points.iter().filter_map(|point| point.value).collect();
     values.sort_unstable_by(f64::total_cmp);
     values.get(values.len() / 2).copied()

@@ -29,7 +29,7 @@ pub(super) fn unix_seconds(text: &str) -> Option<i64> {
 
 /// A timestamp as people read it: `2026-01-31 09:30 UTC`, or the text itself where it is none in
 /// UTC.
-pub(super) fn readable(text: &str) -> String {
+pub fn readable(text: &str) -> String {
     match (unix_seconds(text), text.get(..10), text.get(11..16)) {
         (Some(_), Some(date), Some(clock)) if text.ends_with(['Z', 'z']) => {
             format!("{date} {clock} UTC")

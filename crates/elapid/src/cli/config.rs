@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use elapid::config::Plan;
+
 use super::failure::Failure;
 use super::{print, table};
 
@@ -51,17 +53,23 @@ pub(crate) fn config(command: ConfigCommand) -> Result<(), Failure> {
 
 fn diff(a: &Path, b: &Path) -> Result<(), Failure> {
     let load = |path: &Path| elapid::config::load(path, &[]).map_err(Failure::input);
-    let differences = load(a)?.differences(&load(b)?);
+    let (first, second) = (load(a)?, load(b)?);
+    let names = [a, b].map(|path| path.display().to_string());
+    print(&differences(&names, &[&first, &second]))
+}
+
+/// A table of the values that are not the same in all plans, one column a plan.
+pub(crate) fn differences(names: &[String], plans: &[&Plan]) -> String {
+    let differences = elapid::config::differences(plans);
     if differences.is_empty() {
-        return print("no value differs");
+        return "no value differs".to_owned();
     }
-    let name = |path: &Path| path.display().to_string();
-    let mut rows = vec![vec!["value".to_owned(), name(a), name(b)]];
+    let head = std::iter::once("value".to_owned()).chain(names.iter().cloned());
+    let mut rows = vec![head.collect::<Vec<_>>()];
     let shown = |value: Option<String>| value.unwrap_or_else(|| "not set".to_owned());
-    rows.extend(
-        differences
-            .into_iter()
-            .map(|(value, a, b)| vec![value, shown(a), shown(b)]),
-    );
-    print(&table::align(rows))
+    rows.extend(differences.into_iter().map(|(name, values)| {
+        let values = values.into_iter().map(shown);
+        std::iter::once(name).chain(values).collect()
+    }));
+    table::align(rows)
 }

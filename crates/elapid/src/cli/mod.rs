@@ -13,6 +13,7 @@ mod params;
 mod predict;
 mod rehearse;
 mod run;
+mod runs;
 mod table;
 mod train;
 mod verify_resume;
@@ -42,6 +43,7 @@ enum Command {
     #[command(subcommand)]
     Config(config::ConfigCommand),
     Params(params::ParamsArgs),
+    Runs(runs::RunsArgs),
     List(list::ListArgs),
     #[command(subcommand)]
     Bench(bench::BenchCommand),
@@ -61,6 +63,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Forward(args) => forward::forward(args),
         Command::Config(command) => config::config(command),
         Command::Params(args) => params::params(args),
+        Command::Runs(args) => runs::runs(args),
         Command::List(args) => list::list(args),
         Command::Bench(command) => bench::bench(command),
         Command::VerifyResume(args) => verify_resume::verify_resume(args),

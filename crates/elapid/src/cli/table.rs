@@ -21,6 +21,19 @@ pub(crate) fn align(rows: Vec<Vec<String>>) -> String {
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
+/// The value of a metric: shares in per cent.
+pub(crate) fn metric(name: &str, value: f64) -> String {
+    match is_share(name) {
+        true => format!("{:.2} %", 100.0 * value),
+        false => format!("{value:.4}"),
+    }
+}
+
+/// Whether a metric is a share of one.
+pub(crate) fn is_share(name: &str) -> bool {
+    matches!(name, "accuracy" | "top5")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

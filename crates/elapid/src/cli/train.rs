@@ -148,10 +148,7 @@ fn finish(path: &std::path::Path, outcome: elapid::train::Outcome) -> Result<(),
 /// Metrics as a small table: shares in per cent.
 pub(crate) fn measured(metrics: &[Measured]) -> String {
     let rows = metrics.iter().map(|metric| {
-        let value = match metric.name {
-            "accuracy" | "top5" => format!("{:.2} %", 100.0 * metric.value),
-            _ => format!("{:.4}", metric.value),
-        };
+        let value = table::metric(metric.name, metric.value);
         vec![metric.name.to_owned(), value]
     });
     table::align(rows.collect())

@@ -4,5 +4,6 @@ mod bad_input;
 mod faults;
 mod rehearse;
 mod resume;
+mod runs;
 mod support;
 mod train;
