@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(train["properties"]["ema"]["exclusiveMaximum"], 1);
         assert_eq!(
             train["properties"]["precision"]["enum"],
-            json!(["fp32", "bf16"])
+            json!(["fp32", "bf16", "fp16"])
         );
         assert_eq!(train["properties"]["precision"]["default"], "fp32");
         let model = &schema["properties"]["model"]["anyOf"][0];

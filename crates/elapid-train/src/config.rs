@@ -44,6 +44,8 @@ pub struct TrainConfig {
     pub ema: Option<f64>,
     /// Samples that are processed at a time, at least 1; a step still takes a whole batch.
     pub micro_batch: Option<usize>,
+    /// Losses are multiplied by a number that gradients in 16 bits survive with; a step that overflows is not made.
+    pub loss_scaling: bool,
     /// Steps are recorded as hardware graphs where the device can.
     pub graphs: bool,
     /// How long one process trains before it stops with a checkpoint.

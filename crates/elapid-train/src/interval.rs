@@ -84,13 +84,21 @@ impl Interval {
     }
 }
 
-/// The mean loss and the mean norm; not a number for no steps.
+/// The mean loss, and the mean of the norms that are numbers; not a number for none.
+///
+/// Norms that are not belong to steps that were not made: with loss scaling an overflow is nothing to worry about, and
+/// without it the run goes back before it comes to this.
 pub(crate) fn mean(observed: &[Observed]) -> Observed {
-    let count = observed.len() as f64;
+    let norms = observed.iter().map(|step| step.grad_norm);
     Observed {
-        loss: observed.iter().map(|step| step.loss).sum::<f64>() / count,
-        grad_norm: observed.iter().map(|step| step.grad_norm).sum::<f64>() / count,
+        loss: mean_of(observed.iter().map(|step| step.loss)),
+        grad_norm: mean_of(norms.filter(|norm| norm.is_finite())),
     }
+}
+
+fn mean_of(values: impl Iterator<Item = f64>) -> f64 {
+    let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+    sum / count
 }
 
 #[cfg(test)]

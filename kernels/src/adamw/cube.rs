@@ -84,7 +84,7 @@ fn adamw_kernel<N: Size>(
     form: Form,
 ) {
     let at = ABSOLUTE_POS;
-    if at >= form.vectors {
+    if at >= form.vectors || grad_scale[0] < 0.0 {
         terminate!();
     }
     let row = at / form.columns;

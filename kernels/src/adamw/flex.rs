@@ -25,6 +25,9 @@ impl AdamWOps for Flex {
             size: table[at + 1],
             correction: table[at + 2],
         };
+        if scale < 0.0 {
+            return (input.parameter, input.first, input.second);
+        }
         let gradient = numbers(&input.gradient);
         let mut parameter = dense(input.parameter);
         let mut first = dense(input.first);

@@ -46,7 +46,8 @@ pub struct AdamWOptions {
 /// What changes from step to step, in device memory.
 #[derive(Clone, Copy, Debug)]
 pub struct Dials<'a> {
-    /// What gradients are multiplied by, s; shape `[1]`.
+    /// What gradients are multiplied by, s; shape `[1]`. Below 0, the step is not made: parameter and moments stay as
+    /// they are, whatever the gradient holds.
     pub grad_scale: &'a Tensor<1>,
     /// Numbers as [`dials`] gives them, for any number of groups; 32-bit, shape `[N]`.
     pub table: &'a Tensor<1>,

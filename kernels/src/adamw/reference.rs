@@ -19,11 +19,20 @@ pub fn adamw<const D: usize>(
         number.reshape([1; D]).cast(moment)
     };
     let scale = dials.grad_scale.clone().reshape([1; D]).cast(moment);
+    let is_made = scale.clone().lower_elem(0.0).bool_not();
+    let chosen = |old: Tensor<D>, new: Tensor<D>| {
+        let is_made = is_made.clone().expand(old.dims());
+        old.mask_where(is_made, new)
+    };
     let gradient = gradient.cast(moment) * scale;
     let mix = |old: Tensor<D>, new: Tensor<D>, beta: f32| old * beta + new * (1.0 - beta);
-    let first = mix(first, gradient.clone(), options.beta_1);
-    let second = mix(second, gradient.square(), options.beta_2);
-    let root = second.clone().sqrt() / dial(2) + options.epsilon;
-    let parameter = parameter.cast(moment) * dial(0) - first.clone() / root * dial(1);
-    (parameter.cast(dtype), [first, second])
+    let new_first = mix(first.clone(), gradient.clone(), options.beta_1);
+    let new_second = mix(second.clone(), gradient.square(), options.beta_2);
+    let root = new_second.clone().sqrt() / dial(2) + options.epsilon;
+    let stepped = parameter.clone().cast(moment) * dial(0) - new_first.clone() / root * dial(1);
+    let parameter = chosen(parameter, stepped.cast(dtype));
+    (
+        parameter,
+        [chosen(first, new_first), chosen(second, new_second)],
+    )
 }

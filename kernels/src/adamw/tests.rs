@@ -85,6 +85,28 @@ fn equals_the_reference() {
 }
 
 #[test]
+fn negative_scale_leaves_everything_as_it_is() {
+    let (table, _) = table();
+    let scale = Tensor::<1>::from_floats([-1.0], &device());
+    let dials = Dials {
+        grad_scale: &scale,
+        table: &table,
+        first: 5,
+    };
+    let (p, g, moments) = operands([30, 7]);
+    let g = g.full_like(f32::INFINITY);
+    for (found, found_moments) in [
+        adamw(p.clone(), g.clone(), moments.clone(), dials, options(false)),
+        reference::adamw(p.clone(), g, moments.clone(), dials, options(false)),
+    ] {
+        assert_eq!(found.into_data(), p.clone().into_data());
+        for (found, moment) in found_moments.into_iter().zip(&moments) {
+            assert_eq!(found.into_data(), moment.clone().into_data());
+        }
+    }
+}
+
+#[test]
 fn steps_in_place_are_seen_by_all() {
     if !crate::native::has_cube_kernels(&device(), DType::F32) {
         return;

@@ -57,6 +57,9 @@ choice! {
         /// bf16 matrix products and stored activations; parameters, statistics of norms, states of scans, the
         /// residual stream, loss and optimiser stay in 32 bits. Needs a device with bf16.
         Bf16 = "bf16",
+        /// As `bf16`, in fp16, with dynamic loss scaling: a step whose gradients overflow is not made, and the scale
+        /// halved. For devices without bf16.
+        Fp16 = "fp16",
     }
 }
 

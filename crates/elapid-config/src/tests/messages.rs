@@ -57,7 +57,7 @@ fn messages_are_pinned() {
             train("precision = \"fp8\""),
             UnknownName,
             "configs/x.toml:14:13: unknown value `fp8` for `precision` in [train]; valid values: \
-             `fp32`, `bf16`",
+             `fp32`, `bf16`, `fp16`",
         ),
         (
             model("patch_size = 4.0"),

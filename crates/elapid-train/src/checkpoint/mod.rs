@@ -58,6 +58,9 @@ pub struct State {
     pub evaluated: Option<u64>,
     /// The steps since the last line of the log.
     pub interval: Vec<Observed>,
+    /// The scale of losses and the good steps since it changed, where losses are scaled.
+    #[serde(default)]
+    pub scaler: Option<[f32; 2]>,
     /// How far the learning rate has fallen, where that follows from validation.
     #[serde(default)]
     pub descent: Descent,

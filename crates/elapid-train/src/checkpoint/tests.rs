@@ -37,6 +37,7 @@ fn state(step: u64) -> State {
         }),
         evaluated: None,
         recovery: Recovery::default(),
+        scaler: None,
         descent: Descent::default(),
         runners_up: Vec::new(),
         interval: vec![Observed {

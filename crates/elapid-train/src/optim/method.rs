@@ -50,7 +50,7 @@ pub(super) struct Operands<const D: usize> {
 /// What a step reads besides.
 pub(super) struct Step<'a> {
     pub(super) method: Method,
-    /// Factor of the gradient, `[1]`.
+    /// Factor of the gradient, `[1]`; below 0, no step is made.
     pub(super) grad_scale: &'a Tensor<1>,
     /// The table in device memory.
     pub(super) numbers: &'a Tensor<1>,
@@ -179,6 +179,8 @@ impl Step<'_> {
     }
 
     fn written<const D: usize>(&self, old: &Tensor<D>, new: Tensor<D>) -> Tensor<D> {
+        let is_off = self.grad_scale.clone().lower_elem(0.0).reshape([1; D]);
+        let new = new.mask_where(is_off.expand(old.dims()), old.clone());
         match self.in_place {
             true => overwrite(old, new),
             false => new,

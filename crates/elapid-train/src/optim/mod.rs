@@ -5,6 +5,7 @@
 //! | `method.rs` | AdamW, Lion and Muon: one step of one parameter |
 //! | `table.rs` | what changes from step to step, as numbers in device memory |
 //! | `update.rs` | the step of all parameters of a module |
+//! | `scaler.rs` | loss scaling for 16-bit floats |
 //! | `pool.rs` | tensors of any rank, by parameter |
 //!
 //! Burn's optimisers take the learning rate as a number of the host, which a recorded step would repeat for ever. These
@@ -12,6 +13,7 @@
 
 mod method;
 mod pool;
+mod scaler;
 mod table;
 mod update;
 
@@ -19,6 +21,7 @@ use burn::module::ParamId;
 
 pub use method::Method;
 pub(crate) use pool::{Pool, filled, taken};
+pub(crate) use scaler::{Scaler, unless_overflown};
 pub(crate) use table::Table;
 pub(crate) use update::{Update, update};
 

@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::Session;
 use crate::checkpoint::{CheckpointError, State, after_save};
 use crate::interval::Observed;
+use crate::optim::Scaler;
 use crate::step::Weights;
 use crate::{Task, TrainError};
 use burn::module::Module;
@@ -36,6 +37,7 @@ impl<T: Task> Session<'_, T> {
         self.log.sync()?;
         let state = State {
             interval: self.interval.read()?.to_vec(),
+            scaler: weights.scaler.as_ref().and_then(Scaler::numbers),
             ..self.state.clone()
         };
         let best = state.best_ones().iter().map(|best| best.step).collect();
@@ -79,9 +81,12 @@ impl<T: Task> Session<'_, T> {
             .state
             .recovery
             .made_before(self.state.step, observed.len());
+        // Where losses are scaled, no number stands for a step that was not made, and the next has a smaller scale.
+        let is_scaled = self.trainer.config.loss_scaling;
         let bad = made.into_iter().zip(observed).find_map(|(step, observed)| {
             let quantity = match observed {
                 Observed { loss, .. } if !loss.is_finite() => "loss",
+                Observed { grad_norm, .. } if grad_norm.is_nan() && is_scaled => return None,
                 Observed { grad_norm, .. } if !grad_norm.is_finite() => "gradient norm",
                 _ => return None,
             };

@@ -16,6 +16,7 @@ use crate::checkpoint::{Checkpoint, Checkpoints, State};
 use crate::freezing::Freezing;
 use crate::interval::Interval;
 use crate::metrics_log::MetricsLog;
+use crate::optim::Scaler;
 use crate::plateau::Descent;
 use crate::progress::Progress;
 use crate::recovery::Recovery;
@@ -56,7 +57,7 @@ impl<'a, T: Task> Session<'a, T> {
         let config = &trainer.config;
         let device = trainer.device.clone().autodiff();
         let step = from.map_or(0, |from| from.state().step);
-        let mut weights = restore(trainer, Module::train(task).fork(&device), from)?;
+        let mut weights = restore(trainer, Module::train(task).fork(&device), &device, from)?;
         let rules = (trainer.rules)(&weights.task);
         let recipe = Recipe::new(config, &rules);
         let freezing = Freezing::new(&rules);
@@ -322,6 +323,7 @@ impl State {
             runners_up: Vec::new(),
             evaluated: None,
             interval: Vec::new(),
+            scaler: None,
             descent: Descent::default(),
             recovery: Recovery::default(),
         }
@@ -332,6 +334,7 @@ impl State {
 fn restore<T: Task>(
     trainer: &Trainer<T>,
     mut task: T,
+    device: &Device,
     from: Option<&Checkpoint>,
 ) -> Result<Weights<T>, TrainError> {
     let config = &trainer.config;
@@ -343,9 +346,12 @@ fn restore<T: Task>(
     if let Some(checkpoint) = from {
         task = checkpoint.load_trained(task)?;
     }
-    let mut weights = Weights::new(task, config.method.moments(), config.ema.is_some());
+    let mut weights = Weights::new(task, config, device);
     if let Some(checkpoint) = from {
         weights.moments = checkpoint.load_moments(weights.moments)?;
+        if let (Some(scaler), Some(_)) = (checkpoint.state().scaler, &weights.scaler) {
+            weights.scaler = Some(Scaler::restored(scaler, &device.clone().inner()));
+        }
         if let (Some(average), Some(_)) = (
             checkpoint.load_average(weights.task.clone())?,
             &weights.average,

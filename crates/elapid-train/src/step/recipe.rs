@@ -6,10 +6,11 @@ use burn::module::{ModuleMapper, Param, ParamId};
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::Tensor;
 use elapid_kernels::blend::blend;
+use elapid_kernels::buffers::overwrite;
 
 use super::{Operands, Weights};
 use crate::clip::global_norm;
-use crate::optim::{Method, Pool, Table, Update, update};
+use crate::optim::{Method, Pool, Scaler, Table, Update, unless_overflown, update};
 use crate::{Noise, ParamRule, Task, TrainConfig, TrainError};
 
 /// How steps are made. Every number that may change from one step to the next is among the operands.
@@ -78,11 +79,21 @@ impl Recipe {
             task,
             moments,
             average,
+            scaler,
         } = weights;
-        let (loss, gradients) = gradients(&task, operands)?;
+        let loss_scale = scaler.as_ref().map(Scaler::scale);
+        let (loss, gradients) = gradients(&task, operands, loss_scale.as_ref())?;
         let plain = operands.numbers.device();
-        let grad_norm = global_norm(&task, &gradients, &plain);
+        let scaled_norm = global_norm(&task, &gradients, &plain);
+        let grad_norm = match &scaler {
+            Some(scaler) => scaler.unscaled(&scaled_norm),
+            None => scaled_norm.clone(),
+        };
         let grad_scale = crate::clip::scale(&grad_norm, self.grad_clip);
+        let grad_scale = match loss_scale {
+            Some(scale) => unless_overflown(&scaled_norm, grad_scale / scale),
+            None => grad_scale,
+        };
         let with = Update {
             method: self.method,
             table: &self.table,
@@ -97,8 +108,17 @@ impl Recipe {
             task,
             moments,
             average,
+            scaler: scaler.map(|scaler| self.rescaled(&scaler, &scaled_norm)),
         };
         Ok((weights, Made { loss, grad_norm }))
+    }
+
+    fn rescaled(&self, scaler: &Scaler, scaled_norm: &Tensor<1>) -> Scaler {
+        let new = scaler.after(scaled_norm);
+        Scaler(match self.in_place {
+            true => overwrite(&scaler.0, new),
+            false => new,
+        })
     }
 
     /// The averaged weights after a step: `d · average + (1 − d) · weights`.
@@ -131,7 +151,8 @@ impl ModuleMapper for Blend<'_> {
     }
 }
 
-/// The mean loss over a batch, shape `[1]` and outside autodiff, and its gradients.
+/// The mean loss over a batch, shape `[1]` and outside autodiff, and its gradients, those times `loss_scale`, `[1]`, if
+/// there is one.
 ///
 /// Each part's mean counts by its share of the samples, so the gradients are those of the whole batch, up to rounding,
 /// whatever the sizes of the parts.
@@ -142,6 +163,7 @@ impl ModuleMapper for Blend<'_> {
 pub(crate) fn gradients<T: Task>(
     task: &T,
     operands: &Operands,
+    loss_scale: Option<&Tensor<1>>,
 ) -> Result<(Tensor<1>, GradientsParams), TrainError> {
     let noise = Noise::from_key(operands.key.clone());
     let parts = operands.parts.iter();
@@ -154,7 +176,11 @@ pub(crate) fn gradients<T: Task>(
             1.0 => loss,
             share => loss * share,
         };
-        let gradients = GradientsParams::from_grads(loss.backward(), task);
+        let scaled = match loss_scale {
+            Some(scale) => loss.clone() * Tensor::from_inner(scale.clone()),
+            None => loss.clone(),
+        };
+        let gradients = GradientsParams::from_grads(scaled.backward(), task);
         Ok((loss.inner(), gradients))
     });
     let first = parts.next().ok_or(TrainError::NothingToTrain)??;

@@ -1,11 +1,11 @@
 //! What a step changes.
 
 use burn::module::{ModuleMapper, Param};
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use elapid_kernels::buffers::{duplicate, overwrite};
 
-use crate::Task;
-use crate::optim::{Pool, taken};
+use crate::optim::{Pool, Scaler, taken};
+use crate::{Task, TrainConfig};
 
 /// The weights, and what follows them from step to step.
 #[derive(Clone, Debug)]
@@ -16,17 +16,21 @@ pub(crate) struct Weights<T> {
     pub(crate) moments: Vec<T>,
     /// The averaged weights, where the settings ask for them, outside autodiff.
     pub(crate) average: Option<T>,
+    /// What losses are multiplied by, where the settings ask for it.
+    pub(crate) scaler: Option<Scaler>,
 }
 
 impl<T: Task> Weights<T> {
-    /// Weights before their first step, with as many moments of zeros.
-    pub(crate) fn new(task: T, moments: usize, has_average: bool) -> Self {
+    /// Weights before their first step, with moments of zeros.
+    pub(crate) fn new(task: T, config: &TrainConfig, device: &Device) -> Self {
         let plain = task.clone().valid();
+        let device = device.clone().inner();
         Self {
-            moments: (0..moments)
+            scaler: config.loss_scaling.then(|| Scaler::new(&device)),
+            moments: (0..config.method.moments())
                 .map(|_| plain.clone().map(&mut Zeros))
                 .collect(),
-            average: has_average.then_some(plain),
+            average: config.ema.map(|_| plain),
             task,
         }
     }
@@ -43,6 +47,7 @@ impl<T: Task> Weights<T> {
             task: copy(self.task),
             moments: self.moments.into_iter().map(copy).collect(),
             average: self.average.map(copy),
+            scaler: self.scaler.map(|scaler| Scaler(duplicate(scaler.0))),
         }
     }
 
@@ -54,12 +59,14 @@ impl<T: Task> Weights<T> {
         };
         let moments = self.moments.into_iter().zip(others.moments);
         let average = self.average.zip(others.average);
+        let scaler = self.scaler.zip(others.scaler);
         Self {
             task: write(self.task, others.task),
             moments: moments
                 .map(|(target, other)| write(target, other))
                 .collect(),
             average: average.map(|(target, other)| write(target, other)),
+            scaler: scaler.map(|(target, other)| Scaler(overwrite(&target.0, other.0))),
         }
     }
 }

@@ -3,4 +3,5 @@
 mod pytorch;
 mod resume;
 mod run;
+mod scaling;
 mod toy;

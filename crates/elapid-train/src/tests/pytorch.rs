@@ -154,6 +154,7 @@ fn follow(file: &str, method: impl Fn(&Trajectory) -> Method) {
         method: method(&golden),
         weight_decay: golden.weight_decay,
         grad_clip: Some(golden.clip),
+        ema: Some(golden.ema),
         ..config(golden.total_steps)
     };
     let schedule = Schedule {
@@ -175,7 +176,7 @@ fn follow(file: &str, method: impl Fn(&Trajectory) -> Method) {
     };
     let rules = [rule(affine.weight.id, true), rule(affine.bias.id, false)];
     let recipe = Recipe::new(&settings, &rules);
-    let mut weights = Weights::new(affine, settings.method.moments(), true);
+    let mut weights = Weights::new(affine, &settings, &device);
     for (step, expected) in (0..).zip(&golden.steps) {
         let at = |what: &str| format!("{what} of step {step} in {file}");
         let lr = schedule.at(step, golden.total_steps);

@@ -16,7 +16,7 @@ fn checkpoints(dir: &Path) -> Checkpoints {
 }
 
 /// The lines of a run, without those that tell the time.
-fn lines(dir: &Path) -> Vec<String> {
+pub(super) fn lines(dir: &Path) -> Vec<String> {
     let text = fs::read_to_string(dir.join("metrics.jsonl")).unwrap();
     text.lines()
         .filter(|line| !line.contains("step_ms") && !line.contains("samples_per_s"))

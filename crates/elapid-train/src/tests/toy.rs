@@ -30,7 +30,7 @@ pub(super) struct Toy {
 /// Points, `[BATCH, 2]`, and the quadrant of each.
 #[derive(Clone, Debug)]
 pub(super) struct Points {
-    inputs: Vec<f32>,
+    pub(super) inputs: Vec<f32>,
     targets: Vec<i32>,
 }
 
@@ -253,6 +253,7 @@ pub(crate) fn config(total_steps: u64) -> TrainConfig {
         copies: Vec::new(),
         ema: None,
         micro_batch: None,
+        loss_scaling: false,
         graphs: true,
         max_duration: None,
     }

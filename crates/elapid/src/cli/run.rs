@@ -37,13 +37,19 @@ fn storage(plan: &Plan) -> DType {
     match plan.train.precision {
         Precision::Fp32 => DType::F32,
         Precision::Bf16 => DType::BF16,
+        Precision::Fp16 => DType::F16,
     }
 }
 
 /// Refuses a precision that the device does not have.
 fn check_precision(plan: &Plan, device: &Device) -> Result<(), Failure> {
     let precision = plan.train.precision;
-    if precision == Precision::Bf16 && !device.supports_dtype(FloatDType::BF16) {
+    let dtype = match precision {
+        Precision::Fp32 => FloatDType::F32,
+        Precision::Bf16 => FloatDType::BF16,
+        Precision::Fp16 => FloatDType::F16,
+    };
+    if !device.supports_dtype(dtype) {
         return Err(Failure::wrong(format!(
             "`precision` in [train] is `{precision}`, which this device does not compute in; use `fp32`, or another `--device`"
         )));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use burn::module::Module;
-use elapid_config::{Best, Frozen, Graph, OptimSpec, Plan, ScheduleSpec, Weights};
+use elapid_config::{Best, Frozen, Graph, OptimSpec, Plan, Precision, ScheduleSpec, Weights};
 use elapid_models::named_params;
 use elapid_nn::{Place, Role, place_of, role_of};
 use elapid_train::{
@@ -45,6 +45,7 @@ pub fn train_config(plan: &Plan, steps_per_epoch: u64) -> TrainConfig {
         max_skips: plan.train.max_skips,
         ema: plan.train.ema,
         micro_batch: plan.train.micro_batch,
+        loss_scaling: plan.train.precision == Precision::Fp16,
         graphs: plan.train.graph == Graph::Auto,
         max_duration: plan
             .train
