@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::affine::Affine;
 use super::elastic::Elastic;
-use super::{channels, flip, normalise, resize};
+use super::{Interpolation, channels, flip, normalise, resize};
 use crate::error::DataError;
 use crate::random::unit;
 use crate::vision::PixelImage;
@@ -57,7 +57,7 @@ impl ImagePipeline {
     #[must_use]
     pub fn apply(&self, image: &PixelImage, rng: Option<&mut ChaCha8Rng>) -> Vec<f32> {
         let image = channels::convert(image, self.channels);
-        let mut image = resize::resize(&image, self.size);
+        let mut image = resize::resize(&image, self.size, self.size, Interpolation::Bicubic);
         if let (Some(augment), Some(rng)) = (&self.augment, rng) {
             image = augment.apply(image, rng);
         }
