@@ -10,6 +10,7 @@ mod card;
 mod error;
 mod fingerprint;
 mod loader;
+mod mixing;
 pub mod order;
 mod prefetch;
 pub mod random;
@@ -19,9 +20,10 @@ mod vision;
 
 pub use card::{Card, FileEntry, Normalisation, SplitCount, card, cards};
 pub use error::DataError;
-pub use loader::{Batches, EvalLoader, ImageBatch, TrainLoader};
+pub use loader::{Batches, Batching, EvalLoader, ImageBatch, Partners, TrainLoader};
+pub use mixing::{Mixing, Mixture};
 pub use readable::check_readable;
-pub use transform::{Augment, ImagePipeline};
+pub use transform::{Augment, ImagePipeline, Interpolation, RandAugment, RandomCrop};
 pub use vision::{
     ImageDataset, ImageSample, PixelImage, Splits, cifar, digits, image_folder, mnist,
 };

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use rand_chacha::ChaCha8Rng;
 
 use crate::error::DataError;
+use crate::mixing::Mixing;
 use crate::order::permuted;
 use crate::prefetch::in_order;
 use crate::random::{purpose, stream};
-use crate::transform::ImagePipeline;
+use crate::transform::{ImagePipeline, require};
 use crate::vision::ImageDataset;
 
 /// Images and labels, ready to be uploaded.
@@ -19,8 +20,19 @@ pub struct ImageBatch {
     pub pixels: Vec<f32>,
     /// Class of each image, `[B]`.
     pub labels: Vec<usize>,
+    /// What each image was mixed with; `None` where images are never mixed.
+    pub partners: Option<Partners>,
     /// B, C, H and W.
     pub shape: [usize; 4],
+}
+
+/// The targets of mixed images: an image keeps `share` of the target of its label, and has the rest of its partner's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Partners {
+    /// Class of each image's partner, `[B]`.
+    pub labels: Vec<usize>,
+    /// From 0 to 1.
+    pub share: f32,
 }
 
 impl ImageBatch {
@@ -28,11 +40,18 @@ impl ImageBatch {
     pub fn split(self, images: usize) -> Vec<Self> {
         let [_, c, h, w] = self.shape;
         let pixels = self.pixels.chunks(images * c * h * w);
-        let parts = pixels.zip(self.labels.chunks(images));
+        let parts = pixels.zip(self.labels.chunks(images)).enumerate();
+        let partners = |at: usize, len: usize| {
+            self.partners.as_ref().map(|partners| Partners {
+                labels: partners.labels[at * images..][..len].to_vec(),
+                share: partners.share,
+            })
+        };
         parts
-            .map(|(pixels, labels)| Self {
+            .map(|(at, (pixels, labels))| Self {
                 pixels: pixels.to_vec(),
                 labels: labels.to_vec(),
+                partners: partners(at, labels.len()),
                 shape: [labels.len(), c, h, w],
             })
             .collect()
@@ -42,12 +61,39 @@ impl ImageBatch {
 /// Batches in order; ends after the first error.
 pub type Batches = Box<dyn Iterator<Item = Result<ImageBatch, DataError>> + Send>;
 
+/// How training batches are put together.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Batching {
+    /// Images in a batch.
+    pub batch_size: usize,
+    /// Seed of order and augmentation.
+    pub seed: u64,
+    /// Times that an image follows itself, each time with other draws, when its turn comes (repeated augmentation, Hoffer
+    /// et al., arXiv:1901.09335). An epoch has as many samples as without, and so fewer images.
+    pub repeats: usize,
+    /// How batches are mixed, if they are.
+    pub mixing: Option<Mixing>,
+}
+
+impl Batching {
+    /// Every image once an epoch, and none mixed.
+    #[must_use]
+    pub fn plain(batch_size: usize, seed: u64) -> Self {
+        Self {
+            batch_size,
+            seed,
+            repeats: 1,
+            mixing: None,
+        }
+    }
+}
+
 /// Endless batches of shuffled and augmented images.
 ///
-/// Batch `k` is a pure function of the data, the pipeline, the batch size, the seed and `k`.
+/// Batch `k` is a pure function of the data, the pipeline, the [`Batching`] and `k`.
 pub struct TrainLoader {
     assembly: Arc<Assembly>,
-    seed: u64,
+    batching: Batching,
     workers: usize,
 }
 
@@ -56,18 +102,21 @@ impl TrainLoader {
     ///
     /// # Errors
     ///
-    /// If the data set is empty, `batch_size` is 0, or the pipeline's settings are not legal.
+    /// If the data set is empty, the batch size or the number of repeats is 0, or the settings of the pipeline or the
+    /// mixing are not legal.
     pub fn new(
         dataset: Arc<dyn ImageDataset>,
         pipeline: ImagePipeline,
-        batch_size: usize,
-        seed: u64,
+        batching: Batching,
         workers: usize,
     ) -> Result<Self, DataError> {
-        let assembly = Arc::new(Assembly::new(dataset, pipeline, batch_size)?);
+        let assembly = Arc::new(Assembly::new(dataset, pipeline, batching.batch_size)?);
+        let repeats = batching.repeats;
+        require(repeats > 0, "augment.repeats", repeats, "at least 1")?;
+        batching.mixing.map_or(Ok(()), |mixing| mixing.check())?;
         Ok(Self {
             assembly,
-            seed,
+            batching,
             workers,
         })
     }
@@ -86,12 +135,31 @@ impl TrainLoader {
     /// iterator ends its threads.
     #[must_use]
     pub fn iter_from(&self, first: usize) -> Batches {
-        let (assembly, seed) = (Arc::clone(&self.assembly), self.seed);
+        let (assembly, batching) = (Arc::clone(&self.assembly), self.batching);
         let per_epoch = self.batches_per_epoch();
         in_order(first..usize::MAX, self.workers, move |number| {
-            assembly.shuffled(seed, (number / per_epoch) as u64, number % per_epoch)
+            let (epoch, number) = ((number / per_epoch) as u64, number % per_epoch);
+            let mut batch = assembly.shuffled(&batching, epoch, number)?;
+            if let Some(mixing) = batching.mixing {
+                mix(
+                    &mut batch,
+                    &mixing,
+                    &mut stream(batching.seed, &[purpose::MIX, epoch, number as u64]),
+                );
+            }
+            Ok(batch)
         })
     }
+}
+
+/// Mixes a batch with itself in reverse order.
+fn mix(batch: &mut ImageBatch, mixing: &Mixing, rng: &mut ChaCha8Rng) {
+    let [_, _, height, width] = batch.shape;
+    let mixture = mixing.draw(width, height, rng);
+    batch.partners = Some(Partners {
+        labels: batch.labels.iter().rev().copied().collect(),
+        share: mixture.apply(&mut batch.pixels, batch.shape),
+    });
 }
 
 /// Every image once, in the order of the data set, without augmentation.
@@ -180,17 +248,27 @@ impl Assembly {
 
     /// Batch `number` of `epoch`, shuffled and augmented. The augmentation is keyed by the sample
     /// and not by its place, so a sample's draw does not depend on the batch size.
-    fn shuffled(&self, seed: u64, epoch: u64, number: usize) -> Result<ImageBatch, DataError> {
-        let len = self.dataset.len();
+    fn shuffled(
+        &self,
+        batching: &Batching,
+        epoch: u64,
+        number: usize,
+    ) -> Result<ImageBatch, DataError> {
+        let (seed, repeats, len) = (batching.seed, batching.repeats, self.dataset.len());
         let places = self.places(number);
         self.assemble(
             places.len(),
             places.map(|place| {
-                let index = permuted(seed, epoch, len, place);
-                (
-                    index,
-                    Some(stream(seed, &[purpose::AUGMENT, epoch, index as u64])),
-                )
+                let index = permuted(seed, epoch, len, place / repeats);
+                let key = [
+                    purpose::AUGMENT,
+                    epoch,
+                    index as u64,
+                    (place % repeats) as u64,
+                ];
+                // The first of the repeats draws what the only one would.
+                let key = if key[3] == 0 { &key[..3] } else { &key };
+                (index, Some(stream(seed, key)))
             }),
         )
     }
@@ -215,16 +293,17 @@ impl Assembly {
         let ImagePipeline { size, channels, .. } = self.pipeline;
         let mut pixels = Vec::with_capacity(len * self.pipeline.values());
         let mut labels = Vec::with_capacity(len);
-        for (index, mut rng) in picks {
+        for (index, rng) in picks {
             let sample = self.dataset.get(index).map_err(|error| {
                 DataError::from_dataset(&error, || self.dataset.describe(index))
             })?;
-            pixels.extend(self.pipeline.apply(&sample.image, rng.as_mut()));
+            pixels.extend(self.pipeline.apply(&sample.image, rng.as_ref()));
             labels.push(sample.label);
         }
         Ok(ImageBatch {
             pixels,
             labels,
+            partners: None,
             shape: [len, channels, size, size],
         })
     }
@@ -237,7 +316,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::transform::Augment;
+    use crate::transform::{Augment, Interpolation, RandAugment, RandomCrop};
     use crate::{digits, image_folder};
 
     fn pipeline() -> ImagePipeline {
@@ -246,13 +325,26 @@ mod tests {
             rotate: 10.0,
             scale: 0.1,
             elastic: 0.5,
-            hflip: false,
+            crop: Some(RandomCrop {
+                area: [0.3, 1.0],
+                aspect: [0.75, 1.25],
+            }),
+            rand_augment: Some(RandAugment {
+                operations: 2,
+                level: 9.0,
+                deviation: 0.5,
+            }),
+            colour_jitter: 0.3,
+            erase: 0.25,
+            ..Augment::default()
         };
         ImagePipeline {
             size: 8,
             channels: 1,
             mean: vec![0.3],
             std: vec![0.4],
+            crop_ratio: 1.0,
+            interpolation: Interpolation::Bicubic,
             augment: Some(augment),
         }
     }
@@ -261,8 +353,29 @@ mod tests {
         digits::splits(0.0, 0).unwrap().train
     }
 
+    fn official(batch_size: usize, seed: u64) -> Batching {
+        let mixing = Mixing {
+            mixup: 0.8,
+            cutmix: 1.0,
+            probability: 1.0,
+            switch: 0.5,
+        };
+        Batching {
+            repeats: 3,
+            mixing: Some(mixing),
+            ..Batching::plain(batch_size, seed)
+        }
+    }
+
+    /// A loader with everything that is random.
     fn loader(batch_size: usize, seed: u64, workers: usize) -> TrainLoader {
-        TrainLoader::new(train_digits(), pipeline(), batch_size, seed, workers).unwrap()
+        TrainLoader::new(
+            train_digits(),
+            pipeline(),
+            official(batch_size, seed),
+            workers,
+        )
+        .unwrap()
     }
 
     fn take(loader: &TrainLoader, first: usize, count: usize) -> Vec<ImageBatch> {
@@ -321,7 +434,7 @@ mod tests {
             ..pipeline()
         };
         let all = take(
-            &TrainLoader::new(train_digits(), unaugmented, 479, 3, 0).unwrap(),
+            &TrainLoader::new(train_digits(), unaugmented, Batching::plain(479, 3), 0).unwrap(),
             0,
             3,
         );
@@ -333,6 +446,59 @@ mod tests {
         assert_eq!(loader(479, 0, 0).batches_per_epoch(), 3);
         assert_eq!(loader(480, 0, 0).batches_per_epoch(), 2);
         assert_eq!(loader(1437, 0, 0).batches_per_epoch(), 1);
+    }
+
+    #[test]
+    fn repeats_follow_each_other_with_other_draws() {
+        let repeated = Batching {
+            repeats: 3,
+            ..Batching::plain(8, 1)
+        };
+        let with = |batching| TrainLoader::new(train_digits(), pipeline(), batching, 0).unwrap();
+        let (thrice, once) = (with(repeated), with(Batching::plain(8, 1)));
+        assert_eq!(thrice.batches_per_epoch(), once.batches_per_epoch());
+        let [thrice, once] = [thrice, once].map(|loader| take(&loader, 0, 3));
+        let labels = |batches: &[ImageBatch]| -> Vec<usize> {
+            batches
+                .iter()
+                .flat_map(|batch| batch.labels.clone())
+                .collect()
+        };
+        // 24 samples: the first eight images of the order, three times each, over three batches.
+        let expected: Vec<usize> = labels(&once)[..8]
+            .iter()
+            .flat_map(|&label| [label; 3])
+            .collect();
+        assert_eq!(labels(&thrice), expected);
+        let image = |batch: &ImageBatch, at: usize| batch.pixels[at * 64..][..64].to_vec();
+        assert_eq!(image(&thrice[0], 0), image(&once[0], 0));
+        assert_eq!(image(&thrice[0], 3), image(&once[0], 1));
+        assert_ne!(image(&thrice[0], 0), image(&thrice[0], 1));
+        assert_ne!(image(&thrice[0], 1), image(&thrice[0], 2));
+    }
+
+    #[test]
+    fn mixed_batches_say_with_what() {
+        let mixed = loader(6, 2, 0);
+        let plain = Batching {
+            mixing: None,
+            ..official(6, 2)
+        };
+        let plain = TrainLoader::new(train_digits(), pipeline(), plain, 0).unwrap();
+        for (mixed, plain) in take(&mixed, 0, 4).into_iter().zip(take(&plain, 0, 4)) {
+            assert_eq!(plain.partners, None);
+            let partners = mixed.partners.clone().unwrap();
+            assert!(partners.labels.iter().eq(plain.labels.iter().rev()));
+            let sum = |batch: &ImageBatch| batch.pixels.iter().map(|&x| f64::from(x)).sum::<f64>();
+            assert!((sum(&mixed) - sum(&plain)).abs() < 1e-3);
+            let parts = mixed.split(4);
+            assert_eq!(parts[1].labels, plain.labels[4..]);
+            let rest = parts[1].partners.as_ref().unwrap();
+            assert_eq!(
+                (&rest.labels[..], rest.share),
+                (&partners.labels[4..], partners.share)
+            );
+        }
     }
 
     #[test]
@@ -367,20 +533,21 @@ mod tests {
     #[test]
     fn illegal_settings_are_refused() {
         let error = |result: Result<TrainLoader, DataError>| result.err().unwrap().to_string();
-        let zero = TrainLoader::new(train_digits(), pipeline(), 0, 0, 0);
+        let zero = TrainLoader::new(train_digits(), pipeline(), Batching::plain(0, 0), 0);
         assert_eq!(error(zero), "batch_size is 0, expected at least 1");
         let sizeless = ImagePipeline {
             size: 0,
             ..pipeline()
         };
-        let result = TrainLoader::new(train_digits(), sizeless, 8, 0, 0);
+        let result = TrainLoader::new(train_digits(), sizeless, Batching::plain(8, 0), 0);
         assert_eq!(error(result), "size is 0, expected at least 1");
     }
 
     #[test]
     fn dropping_the_iterator_lets_go_of_the_data() {
         let dataset = train_digits();
-        let loader = TrainLoader::new(Arc::clone(&dataset), pipeline(), 10, 0, 3).unwrap();
+        let loader =
+            TrainLoader::new(Arc::clone(&dataset), pipeline(), Batching::plain(10, 0), 3).unwrap();
         let mut batches = loader.iter_from(0);
         batches.next().unwrap().unwrap();
         drop((batches, loader));
@@ -400,7 +567,13 @@ mod tests {
             .unwrap()
             .train;
         for workers in [0, 2] {
-            let loader = TrainLoader::new(Arc::clone(&train), pipeline(), 2, 0, workers).unwrap();
+            let loader = TrainLoader::new(
+                Arc::clone(&train),
+                pipeline(),
+                Batching::plain(2, 0),
+                workers,
+            )
+            .unwrap();
             let results: Vec<_> = loader.iter_from(0).collect();
             assert_eq!(results.len(), 1);
             let error = results[0].as_ref().unwrap_err().to_string();

@@ -24,6 +24,7 @@ pub(crate) mod purpose {
     pub(crate) const HOLD_OUT: u64 = 1;
     pub(crate) const TEST_SPLIT: u64 = 2;
     pub(crate) const AUGMENT: u64 = 3;
+    pub(crate) const MIX: u64 = 4;
 }
 
 /// A seed for [`permuted`](crate::order::permuted) that belongs to `seed` and `labels`.
@@ -35,6 +36,54 @@ pub(crate) fn derived_seed(seed: u64, labels: &[u64]) -> u64 {
 pub(crate) fn unit(rng: &mut ChaCha8Rng) -> f32 {
     const STEP: f32 = 1.0 / (1 << 24) as f32;
     (rng.next_u32() >> 8) as f32 * STEP
+}
+
+/// A number in `[0, 1)` with 53 random bits.
+pub(crate) fn unit64(rng: &mut ChaCha8Rng) -> f64 {
+    const STEP: f64 = 1.0 / (1_u64 << 53) as f64;
+    (rng.next_u64() >> 11) as f64 * STEP
+}
+
+/// True with probability one half.
+pub(crate) fn is_heads(rng: &mut ChaCha8Rng) -> bool {
+    rng.next_u32() >> 31 == 1
+}
+
+/// A whole number below `choices`, which is above 0.
+pub(crate) fn below(rng: &mut ChaCha8Rng, choices: usize) -> usize {
+    ((u128::from(rng.next_u64()) * choices as u128) >> 64) as usize
+}
+
+/// A standard normal number (Box and Muller 1958).
+pub(crate) fn normal(rng: &mut ChaCha8Rng) -> f64 {
+    let radius = (-2.0 * (1.0 - unit64(rng)).ln()).sqrt();
+    radius * (std::f64::consts::TAU * unit64(rng)).cos()
+}
+
+/// A number of the beta distribution with both parameters `alpha`, which is above 0.
+pub(crate) fn symmetric_beta(rng: &mut ChaCha8Rng, alpha: f64) -> f64 {
+    let (one, other) = (gamma(rng, alpha), gamma(rng, alpha));
+    // With a tiny `alpha` both can be 0 in 64 bits; the distribution is then as good as a coin.
+    match one + other > 0.0 {
+        true => one / (one + other),
+        false => f64::from(is_heads(rng)),
+    }
+}
+
+/// A number of the gamma distribution with scale 1 (Marsaglia and Tsang 2000).
+fn gamma(rng: &mut ChaCha8Rng, shape: f64) -> f64 {
+    if shape < 1.0 {
+        let larger = gamma(rng, shape + 1.0);
+        return larger * (1.0 - unit64(rng)).powf(1.0 / shape);
+    }
+    let d = shape - 1.0 / 3.0;
+    loop {
+        let x = normal(rng);
+        let v = (1.0 + x / (9.0 * d).sqrt()).powi(3);
+        if v > 0.0 && (1.0 - unit64(rng)).ln() < x * x / 2.0 + d * (1.0 - v + v.ln()) {
+            return d * v;
+        }
+    }
 }
 
 /// A number in `[-bound, bound)`, and 0 where `bound` is 0.
@@ -60,6 +109,13 @@ pub(crate) fn mix(word: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const BETA: [(f64, f64, f64); 4] = [
+        (0.2, 0.336690, 0.433204),
+        (0.8, 0.131806, 0.324061),
+        (1.0, 0.100000, 0.300000),
+        (3.5, 0.004814, 0.143053),
+    ];
 
     #[test]
     fn equal_labels_give_equal_streams_and_others_do_not() {
@@ -98,6 +154,39 @@ mod tests {
         assert!(seen.iter().all(|&count| count > 150), "{seen:?}");
         assert_eq!(whole_symmetric(&mut rng, 0), 0);
         assert_eq!(symmetric(&mut rng, 0.0).abs(), 0.0);
+    }
+
+    #[test]
+    fn whole_numbers_and_coins_are_fair() {
+        let mut rng = stream(2, &[]);
+        let (mut seen, mut heads) = ([0; 7], 0_usize);
+        for _ in 0..7000 {
+            seen[below(&mut rng, 7)] += 1;
+            heads += usize::from(is_heads(&mut rng));
+        }
+        // Five standard deviations: 146 of a thousand, 209 of 3,500.
+        assert!(seen.iter().all(|&count: &usize| count.abs_diff(1000) < 146));
+        assert!(heads.abs_diff(3500) < 209, "{heads}");
+    }
+
+    #[test]
+    fn beta_numbers_have_their_distribution() {
+        let mut rng = stream(3, &[]);
+        // Shares below 0.1 and 0.3, by numerical integration of the density.
+        for (alpha, tenth, third) in BETA {
+            let draws: Vec<f64> = (0..20_000)
+                .map(|_| symmetric_beta(&mut rng, alpha))
+                .collect();
+            assert!(draws.iter().all(|x| (0.0..=1.0).contains(x)));
+            for (bound, share) in [(0.1, tenth), (0.3, third), (0.5, 0.5)] {
+                let below = draws.iter().filter(|&&x| x < bound).count() as f64 / 20_000.0;
+                let deviation = (share * (1.0 - share) / 20_000.0_f64).sqrt();
+                assert!(
+                    (below - share).abs() < 5.0 * deviation,
+                    "{alpha}: {below} below {bound}"
+                );
+            }
+        }
     }
 
     #[test]

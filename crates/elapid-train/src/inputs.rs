@@ -36,6 +36,11 @@ impl Inputs {
         Self(data.into_iter().map(upload).collect())
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// Input number `index`.
     ///
     /// # Panics

@@ -4,15 +4,13 @@ use std::borrow::Cow;
 
 use rand_chacha::ChaCha8Rng;
 
-use super::affine::Affine;
-use super::elastic::Elastic;
-use super::{Interpolation, channels, flip, normalise, resize};
+use super::augment::Draws;
+use super::{Augment, Interpolation, channels, normalise, resample, resize};
 use crate::error::DataError;
-use crate::random::unit;
 use crate::vision::PixelImage;
 
 /// Everything between a stored image and the network's input: channels, size, augmentation,
-/// normalisation, in this order.
+/// normalisation, erasing, in this order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ImagePipeline {
     /// Pixels along each side of the network's input.
@@ -23,23 +21,12 @@ pub struct ImagePipeline {
     pub mean: Vec<f32>,
     /// Standard deviation of each channel, in units where white is 1.
     pub std: Vec<f32>,
+    /// Share of the shorter side that is kept when an image is cut to a square in its middle, above 0.
+    pub crop_ratio: f64,
+    /// How images are brought to size.
+    pub interpolation: Interpolation,
     /// Random changes to training images.
     pub augment: Option<Augment>,
-}
-
-/// Ranges of the random changes to training images, each drawn uniformly.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Augment {
-    /// Largest translation along each axis, in whole pixels of the network's input.
-    pub shift: u32,
-    /// Largest rotation either way, in degrees.
-    pub rotate: f32,
-    /// Largest zoom: the factor lies in `1 ± scale`.
-    pub scale: f32,
-    /// Largest local displacement along each axis, in pixels of the network's input.
-    pub elastic: f32,
-    /// Mirror half of the images left to right.
-    pub hflip: bool,
 }
 
 impl ImagePipeline {
@@ -55,13 +42,39 @@ impl ImagePipeline {
     ///
     /// If [`check`](Self::check) would fail.
     #[must_use]
-    pub fn apply(&self, image: &PixelImage, rng: Option<&mut ChaCha8Rng>) -> Vec<f32> {
+    pub fn apply(&self, image: &PixelImage, rng: Option<&ChaCha8Rng>) -> Vec<f32> {
         let image = channels::convert(image, self.channels);
-        let mut image = resize::resize(&image, self.size, self.size, Interpolation::Bicubic);
-        if let (Some(augment), Some(rng)) = (&self.augment, rng) {
-            image = augment.apply(image, rng);
-        }
-        normalise::normalise(&image, &self.mean, &self.std)
+        let (Some(augment), Some(rng)) = (&self.augment, rng) else {
+            return normalise::normalise(&self.resized(&image), &self.mean, &self.std);
+        };
+        let mut draws = Draws::new(rng);
+        let resized = match augment.region(&image, &mut draws) {
+            None => self.resized(&image),
+            Some(part) => Cow::Owned(resample(
+                &image,
+                part,
+                self.size,
+                self.size,
+                self.interpolation,
+            )),
+        };
+        let augmented = augment.apply(resized, &self.fill(), &mut draws);
+        let mut values = normalise::normalise(&augmented, &self.mean, &self.std);
+        augment.finish(&mut values, self.size, &mut draws);
+        values
+    }
+
+    /// The middle of an image, at the network's size.
+    fn resized<'a>(&self, image: &'a PixelImage) -> Cow<'a, PixelImage> {
+        // 224 / 0.875 is 256 in binary fractions, too.
+        let shorter = (self.size as f64 / self.crop_ratio) as usize;
+        resize::resize(image, shorter, self.size, self.interpolation)
+    }
+
+    /// The mean as levels.
+    fn fill(&self) -> Vec<u8> {
+        let means = self.mean.iter();
+        means.map(|mean| (255.0 * mean).round() as u8).collect()
     }
 
     /// Number of values that [`apply`](Self::apply) returns.
@@ -75,7 +88,8 @@ impl ImagePipeline {
     /// # Errors
     ///
     /// If the size is 0, the channels are neither 1 nor 3, the mean or deviation has not one value
-    /// for each channel, a deviation is not above 0, or a range of [`Augment`] is not legal.
+    /// for each channel, a deviation is not above 0, the crop ratio is not above 0 and at most 1, or a range of
+    /// [`Augment`] is not legal.
     pub fn check(&self) -> Result<(), DataError> {
         let channels = self.channels;
         let counts = format!("one value for each of {channels} channels");
@@ -101,47 +115,14 @@ impl ImagePipeline {
         )?;
         let lowest = self.std.iter().copied().fold(f32::INFINITY, f32::min);
         require(lowest > 0.0, "std", lowest, "above 0")?;
-        self.augment.as_ref().map_or(Ok(()), Augment::check)
-    }
-}
-
-impl Augment {
-    /// Always draws the same number of values, so that one setting does not change what another
-    /// draws.
-    fn apply<'a>(&self, image: Cow<'a, PixelImage>, rng: &mut ChaCha8Rng) -> Cow<'a, PixelImage> {
-        let affine = Affine::draw(self, rng);
-        let is_flipped = unit(rng) < 0.5 && self.hflip;
-        let elastic = Elastic::draw(self.elastic, rng);
-        let mut image = image;
-        if affine != Affine::IDENTITY {
-            image = Cow::Owned(affine.apply(&image));
-        }
-        if self.elastic > 0.0 {
-            image = Cow::Owned(elastic.apply(&image));
-        }
-        if is_flipped {
-            image = Cow::Owned(flip::horizontal(&image));
-        }
-        image
-    }
-
-    fn check(&self) -> Result<(), DataError> {
-        let is_angle = (0.0..=180.0).contains(&self.rotate);
-        require(is_angle, "augment.rotate", self.rotate, "0 to 180 degrees")?;
-        let is_distance = self.elastic >= 0.0 && self.elastic.is_finite();
+        let is_ratio = 0.0 < self.crop_ratio && self.crop_ratio <= 1.0;
         require(
-            is_distance,
-            "augment.elastic",
-            self.elastic,
-            "at least 0 pixels",
+            is_ratio,
+            "crop_ratio",
+            self.crop_ratio,
+            "above 0 and at most 1",
         )?;
-        let is_scale = (0.0..1.0).contains(&self.scale);
-        require(
-            is_scale,
-            "augment.scale",
-            self.scale,
-            "at least 0 and below 1",
-        )
+        self.augment.as_ref().map_or(Ok(()), Augment::check)
     }
 }
 
@@ -149,7 +130,7 @@ fn all_finite(values: &[f32]) -> bool {
     values.iter().all(|value| value.is_finite())
 }
 
-fn require(
+pub(crate) fn require(
     is_legal: bool,
     setting: &'static str,
     value: impl ToString,
@@ -178,6 +159,8 @@ mod tests {
             channels,
             mean,
             std,
+            crop_ratio: 1.0,
+            interpolation: Interpolation::Bicubic,
             augment: None,
         }
     }
@@ -210,7 +193,7 @@ mod tests {
         let untouched: Vec<i32> = (1..10).collect();
         assert_eq!(rounded(&augmented.apply(&numbered(), None)), untouched);
         let drawn = |pipeline: &ImagePipeline, seed| {
-            rounded(&pipeline.apply(&numbered(), Some(&mut stream(seed, &[]))))
+            rounded(&pipeline.apply(&numbered(), Some(&stream(seed, &[]))))
         };
         assert_eq!(drawn(&plain(3, 1), 0), untouched);
         assert_eq!(drawn(&augmented, 0), drawn(&augmented, 0));
@@ -228,7 +211,7 @@ mod tests {
             ..plain(3, 1)
         };
         let mirrored = (0..400).filter(|&seed| {
-            let values = pipeline.apply(&numbered(), Some(&mut stream(seed, &[])));
+            let values = pipeline.apply(&numbered(), Some(&stream(seed, &[])));
             rounded(&values)[..3] == [3, 2, 1]
         });
         // 200 expected; five standard deviations are 50.

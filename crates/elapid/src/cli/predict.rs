@@ -94,6 +94,7 @@ fn load(files: &[PathBuf], pipeline: &ImagePipeline) -> Result<ImageBatch, Failu
     Ok(ImageBatch {
         pixels,
         labels: vec![0; files.len()],
+        partners: None,
         shape,
     })
 }

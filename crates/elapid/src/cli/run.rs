@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::{DType, Device, FloatDType};
 use elapid::config::{self, Plan, Precision, TaskSpec};
-use elapid::data::ImagePipeline;
+use elapid::data::{ImagePipeline, Interpolation};
 use elapid::nn::Init;
 use elapid::registry::{self, ImageClassification, ImageData};
 use elapid::train::{RunDir, TrainError};
@@ -183,6 +183,8 @@ impl OpenRun {
             channels,
             mean,
             std,
+            crop_ratio: 1.0,
+            interpolation: Interpolation::Bicubic,
             augment: None,
         })
     }

@@ -57,14 +57,23 @@ impl Task for ImageClassification {
     type Tally = ClassificationTally;
 
     fn inputs(batch: ImageBatch) -> Vec<TensorData> {
-        let labels = label_data(&batch);
-        vec![TensorData::new(batch.pixels, batch.shape), labels]
+        let mut inputs = vec![label_data(&batch.labels)];
+        if let Some(partners) = &batch.partners {
+            inputs.push(label_data(&partners.labels));
+            inputs.push(TensorData::new(vec![partners.share], [1]));
+        }
+        inputs.insert(0, TensorData::new(batch.pixels, batch.shape));
+        inputs
     }
 
     fn loss(&self, inputs: &Inputs, noise: &Noise) -> Tensor<1> {
         let mut noise = elapid_nn::Noise::new(noise.key(), noise.first_draw());
         let scores = self.scores(inputs.float(0), Some(&mut noise));
-        cross_entropy(scores, inputs.int(1), self.label_smoothing).mean()
+        let targets = Targets {
+            labels: inputs.int(1),
+            partners: (inputs.count() > 2).then(|| (inputs.int(2), inputs.float(3))),
+        };
+        cross_entropy(scores, targets, self.label_smoothing).mean()
     }
 
     fn tally(&self) -> ClassificationTally {
@@ -73,7 +82,12 @@ impl Task for ImageClassification {
 
     fn observe(&self, batch: &ImageBatch, device: &Device, tally: &mut ClassificationTally) {
         let scores = self.scores(images(batch, device), None);
-        let losses = cross_entropy(scores.clone(), labels(batch, device), 0.0);
+        let labels = Tensor::from_data(label_data(&batch.labels), device);
+        let targets = Targets {
+            labels,
+            partners: None,
+        };
+        let losses = cross_entropy(scores.clone(), targets, 0.0);
         let losses = losses.into_data().iter::<f64>().collect::<Vec<_>>();
         let scores = scores.into_data().iter::<f64>().collect::<Vec<_>>();
         let rows = scores.chunks(self.model.classes());
@@ -91,14 +105,27 @@ impl Task for ImageClassification {
     }
 }
 
+/// What the scores should say.
+struct Targets {
+    /// Class of each image, `[B]`.
+    labels: Tensor<1, Int>,
+    /// Class of what each image was mixed with, `[B]`, and the share of its own, `[1]`.
+    partners: Option<(Tensor<1, Int>, Tensor<1>)>,
+}
+
 /// Cross-entropy of every sample, `[B]`, with the target `(1 − s) · one-hot + s / classes`, as
-/// PyTorch's `cross_entropy(label_smoothing = s)`.
-fn cross_entropy(scores: Tensor<2>, labels: Tensor<1, Int>, smoothing: f64) -> Tensor<1> {
+/// PyTorch's `cross_entropy(label_smoothing = s)`. The one-hot vectors of mixed images are mixed, as in timm's `Mixup`.
+fn cross_entropy(scores: Tensor<2>, targets: Targets, smoothing: f64) -> Tensor<1> {
     let log_p = activation::log_softmax(scores, 1);
-    let picked = log_p
-        .clone()
-        .gather(1, labels.unsqueeze_dim(1))
-        .squeeze_dim::<1>(1);
+    let of = |labels: Tensor<1, Int>| {
+        let picked = log_p.clone().gather(1, labels.unsqueeze_dim(1));
+        picked.squeeze_dim::<1>(1)
+    };
+    let mut picked = of(targets.labels);
+    if let Some((partners, share)) = targets.partners {
+        let rest = share.clone().neg() + 1.0;
+        picked = picked * share + of(partners) * rest;
+    }
     match smoothing {
         0.0 => -picked,
         s => -(picked * (1.0 - s) + log_p.mean_dim(1).squeeze_dim::<1>(1) * s),
@@ -109,13 +136,10 @@ fn images(batch: &ImageBatch, device: &Device) -> Tensor<4> {
     Tensor::from_data(TensorData::new(batch.pixels.clone(), batch.shape), device)
 }
 
-fn labels(batch: &ImageBatch, device: &Device) -> Tensor<1, Int> {
-    Tensor::from_data(label_data(batch), device)
-}
-
-fn label_data(batch: &ImageBatch) -> TensorData {
-    let labels: Vec<i64> = batch.labels.iter().map(|&label| label as i64).collect();
-    TensorData::new(labels, [batch.labels.len()])
+fn label_data(labels: &[usize]) -> TensorData {
+    let labels: Vec<i64> = labels.iter().map(|&label| label as i64).collect();
+    let count = labels.len();
+    TensorData::new(labels, [count])
 }
 
 /// Exact sums over an evaluation.
@@ -198,10 +222,56 @@ mod tests {
         let device = Device::flex();
         let scores = Tensor::<2>::from_data([[2.0_f32, 0.0, 1.0]], &device);
         let label = Tensor::<1, Int>::from_data([1], &device);
-        let loss = cross_entropy(scores, label, 0.3).into_scalar::<f32>();
+        let targets = Targets {
+            labels: label,
+            partners: None,
+        };
+        let loss = cross_entropy(scores, targets, 0.3).into_scalar::<f32>();
         let log_sum = (2.0_f64.exp() + 1.0 + 1.0_f64.exp()).ln();
         let expected = -(0.7 * (0.0 - log_sum) + 0.3 * (1.0 - log_sum));
         assert!((f64::from(loss) - expected).abs() < 1e-6);
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Recorded {
+        shape: [usize; 4],
+        classes: usize,
+        smoothing: f64,
+        labels: Vec<i64>,
+        scores: Vec<f32>,
+        cases: Vec<Case>,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Case {
+        targets: Vec<Vec<f64>>,
+        loss: f64,
+    }
+
+    #[test]
+    fn losses_of_mixed_images_are_those_of_timm() {
+        let record = include_str!("../../../../tests/golden/transforms/mixing.json");
+        let recorded: Recorded = serde_json::from_str(record).unwrap();
+        let device = Device::flex();
+        let [images, ..] = recorded.shape;
+        let ints =
+            |labels: &[i64]| Tensor::from_data(TensorData::new(labels.to_vec(), [images]), &device);
+        let partners: Vec<i64> = recorded.labels.iter().rev().copied().collect();
+        for case in recorded.cases {
+            let scores = TensorData::new(recorded.scores.clone(), [images, recorded.classes]);
+            // What timm left of the first image's own class, less what smoothing put there.
+            let own = case.targets[0][recorded.labels[0] as usize];
+            let spread = recorded.smoothing / recorded.classes as f64;
+            let share = ((own - spread) / (1.0 - recorded.smoothing)) as f32;
+            let targets = Targets {
+                labels: ints(&recorded.labels),
+                partners: Some((ints(&partners), Tensor::from_floats([share], &device))),
+            };
+            let scores = Tensor::from_data(scores, &device);
+            let loss = cross_entropy(scores, targets, recorded.smoothing).mean();
+            let loss = f64::from(loss.into_scalar::<f32>());
+            assert!((loss - case.loss).abs() < 2e-6, "{loss} {}", case.loss);
+        }
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use elapid_config::{DataSpec, Plan, Source};
 use elapid_data::{
-    Augment, DataError, EvalLoader, ImageBatch, ImageDataset, ImagePipeline, Splits, TrainLoader,
-    check_readable, cifar, digits, image_folder, mnist,
+    Augment, Batching, DataError, EvalLoader, ImageBatch, ImageDataset, ImagePipeline,
+    Interpolation, Splits, TrainLoader, check_readable, cifar, digits, image_folder, mnist,
 };
 use elapid_train::{BoxError, EvalSource, Sources, TrainSource};
 use serde_json::{Value, json};
@@ -42,6 +42,8 @@ impl ImageData {
             channels,
             mean: given(&common.mean, &card.mean),
             std: given(&common.std, &card.std),
+            crop_ratio: 1.0,
+            interpolation: Interpolation::Bicubic,
             augment: None,
         };
         pipeline.check()?;
@@ -52,6 +54,7 @@ impl ImageData {
             scale: augment.scale as f32,
             elastic: augment.elastic as f32,
             hflip: augment.hflip,
+            ..Augment::default()
         };
         Ok(Self {
             splits,
@@ -112,8 +115,7 @@ impl ImageData {
                 augment,
                 ..self.pipeline.clone()
             },
-            plan.train.batch_size,
-            plan.run.seed,
+            Batching::plain(plan.train.batch_size, plan.run.seed),
             self.workers,
         )?;
         let batch = plan.eval.batch_size;

@@ -1,0 +1,182 @@
+//! Shear, translation and rotation, equal to Pillow's `Image.transform` and `Image.rotate`, bicubic.
+
+use pulp::{Arch, NullaryFnOnce};
+
+use crate::vision::PixelImage;
+
+/// Where each pixel of the result comes from: `x' = a x + b y + c`, `y' = d x + e y + f` for centres of
+/// pixels, the first of which is at (1/2, 1/2).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Warp([f64; 6]);
+
+impl Warp {
+    /// Moves each row by `slope` times its distance from the top, to the left where that is above 0.
+    #[must_use]
+    pub fn shear_x(slope: f64) -> Self {
+        Self([1.0, slope, 0.0, 0.0, 1.0, 0.0])
+    }
+
+    /// Moves each column by `slope` times its distance from the left, up where that is above 0.
+    #[must_use]
+    pub fn shear_y(slope: f64) -> Self {
+        Self([1.0, 0.0, 0.0, slope, 1.0, 0.0])
+    }
+
+    /// Moves all pixels, left and up where the numbers are above 0.
+    #[must_use]
+    pub fn translate(x: f64, y: f64) -> Self {
+        Self([1.0, 0.0, x, 0.0, 1.0, y])
+    }
+
+    /// Turns an image of this size counter-clockwise about its centre.
+    #[must_use]
+    pub fn rotate(degrees: f64, width: usize, height: usize) -> Self {
+        // Pillow rounds the matrix to 15 decimals and reduces the angle to a full turn first.
+        let rounded = |x: f64| (x * 1e15).round_ties_even() / 1e15;
+        let angle = -degrees.rem_euclid(360.0).to_radians();
+        let (cos, sin) = (rounded(angle.cos()), rounded(angle.sin()));
+        let (x, y) = (width as f64 / 2.0, height as f64 / 2.0);
+        let shifted_x = cos * -x + sin * -y + 0.0 + x;
+        let shifted_y = rounded(-angle.sin()) * -x + cos * -y + 0.0 + y;
+        Self([cos, sin, shifted_x, rounded(-angle.sin()), cos, shifted_y])
+    }
+
+    /// The warped image, of the same size; `fill` has the levels, one a channel, of what comes from outside.
+    ///
+    /// # Panics
+    ///
+    /// If `fill` has fewer values than the image channels.
+    #[must_use]
+    pub fn apply(&self, image: &PixelImage, fill: &[u8]) -> PixelImage {
+        let mut data = vec![0; image.data().len()];
+        let warp = self.0;
+        match image.channels() {
+            1 => Arch::new().dispatch(Rows::<1> {
+                warp,
+                image,
+                fill,
+                out: &mut data,
+            }),
+            _ => Arch::new().dispatch(Rows::<3> {
+                warp,
+                image,
+                fill,
+                out: &mut data,
+            }),
+        }
+        PixelImage::new(image.width(), image.height(), image.channels(), data)
+    }
+}
+
+/// All rows of the result.
+struct Rows<'a, const C: usize> {
+    warp: [f64; 6],
+    image: &'a PixelImage,
+    fill: &'a [u8],
+    out: &'a mut [u8],
+}
+
+impl<const C: usize> NullaryFnOnce for Rows<'_, C> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let [a, b, c, d, e, f] = self.warp;
+        let (width, height) = (self.image.width(), self.image.height());
+        let pixels = self.image.data().as_chunks::<C>().0;
+        let mut fill = [0; C];
+        fill.copy_from_slice(&self.fill[..C]);
+        for (y, row) in self
+            .out
+            .as_chunks_mut::<C>()
+            .0
+            .chunks_exact_mut(width)
+            .enumerate()
+        {
+            let y = y as f64 + 0.5;
+            for (x, out) in row.iter_mut().enumerate() {
+                let x = x as f64 + 0.5;
+                let (from_x, from_y) = (a * x + b * y + c, d * x + e * y + f);
+                let is_inside =
+                    (0.0..width as f64).contains(&from_x) && (0.0..height as f64).contains(&from_y);
+                *out = match is_inside {
+                    true => sample(pixels, width, height, from_x - 0.5, from_y - 0.5),
+                    false => fill,
+                };
+            }
+        }
+    }
+}
+
+/// A pixel between pixels, where the image is continued by its border.
+#[inline(always)]
+fn sample<const C: usize>(
+    pixels: &[[u8; C]],
+    width: usize,
+    height: usize,
+    x: f64,
+    y: f64,
+) -> [u8; C] {
+    let (left, top) = (x.floor(), y.floor());
+    let (dx, dy) = (x - left, y - top);
+    let clamped = |at: f64, len: usize| (at.max(0.0) as usize).min(len - 1);
+    let columns = [-1.0, 0.0, 1.0, 2.0].map(|step| clamped(left + step, width));
+    let across = |step: f64| {
+        let row = &pixels[clamped(top + step, height) * width..][..width];
+        let neighbours = columns.map(|column| row[column].map(f64::from));
+        cubic(neighbours, dx)
+    };
+    // On a row the cubic is the row itself.
+    let values = match dy == 0.0 {
+        true => across(0.0),
+        false => cubic([across(-1.0), across(0.0), across(1.0), across(2.0)], dy),
+    };
+    values.map(|value| value as u8)
+}
+
+/// The cubic (a = -1) through the second and third value, at `t` between them, in the order of operations of
+/// Pillow: whole results must stay whole, because they are rounded down.
+#[inline(always)]
+fn cubic<const C: usize>([v1, v2, v3, v4]: [[f64; C]; 4], t: f64) -> [f64; C] {
+    let mut values = [0.0; C];
+    for (at, value) in values.iter_mut().enumerate() {
+        let (v1, v2, v3, v4) = (v1[at], v2[at], v3[at], v4[at]);
+        let linear = -v1 + v3;
+        let square = 2.0 * (v1 - v2) + v3 - v4;
+        let cube = -v1 + v2 - v3 + v4;
+        *value = v2 + t * (linear + t * (square + t * cube));
+    }
+    values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbered() -> PixelImage {
+        PixelImage::new(3, 3, 1, (1..10).collect())
+    }
+
+    #[test]
+    fn whole_translations_are_exact_and_fill() {
+        let moved = Warp::translate(1.0, -1.0).apply(&numbered(), &[77]);
+        assert_eq!(moved.data(), [77, 77, 77, 2, 3, 77, 5, 6, 77]);
+    }
+
+    #[test]
+    fn no_change_is_exact() {
+        for warp in [
+            Warp::shear_x(0.0),
+            Warp::shear_y(0.0),
+            Warp::rotate(0.0, 3, 3),
+        ] {
+            assert_eq!(warp.apply(&numbered(), &[0]), numbered());
+        }
+    }
+
+    #[test]
+    fn quarter_turns_are_counter_clockwise() {
+        let turned = Warp::rotate(90.0, 3, 3).apply(&numbered(), &[0]);
+        assert_eq!(turned.data(), [3, 6, 9, 2, 5, 8, 1, 4, 7]);
+    }
+}
