@@ -27,6 +27,12 @@ pub(crate) const FRACTION: Range = Range {
     high: Bound::Excluded(1.0),
 };
 
+/// A share of a whole that must not be nothing.
+pub(crate) const SHARE: Range = Range {
+    low: Bound::Excluded(0.0),
+    high: Bound::Included(1.0),
+};
+
 pub(crate) const fn at_least(low: f64) -> Range {
     Range {
         low: Bound::Included(low),

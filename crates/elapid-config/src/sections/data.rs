@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::error::{ConfigError, ErrorKind};
-use crate::options::{options, tagged};
-use crate::range::{FRACTION, above, at_least, within};
+use crate::options::{choice, options, tagged};
+use crate::range::{FRACTION, SHARE, above, at_least, within};
 use crate::reader::SectionReader;
 
 /// `[data]`
@@ -68,6 +68,11 @@ options! {
         valid_fraction: f64 = 0.1, FRACTION;
         /// Threads that load and augment; 0 does it in the training thread.
         workers: usize = 2, within(0.0, 256.0);
+        /// Share of the shorter side that is kept when an image is cut to a square in its middle, before it is scaled to the
+        /// network's input; 0.875 for ImageNet.
+        crop_ratio: f64 = 1.0, SHARE;
+        /// How images are scaled.
+        interpolation: Interpolation = "bicubic";
         /// Mean of each channel, subtracted from pixels in 0..1; left out, the data set's own.
         mean: Option<Vec<f64>> = unset;
         /// Standard deviation of each channel, divided by; left out, the data set's own.
@@ -75,9 +80,24 @@ options! {
     }
 }
 
+choice! {
+    /// How images are scaled.
+    pub enum Interpolation {
+        /// Keys' cubic, two pixels wide each way, as Pillow's.
+        Bicubic = "bicubic",
+        /// A triangle one pixel wide each way, as Pillow's.
+        Bilinear = "bilinear",
+    }
+}
+
 options! {
     /// Random changes to training images.
-    pub struct Augment {
+    pub struct Augment, checked by ranges_ascend {
+        /// Smallest and largest share of an image's area that is cut out and scaled to the network's input (random resized
+        /// crop); left out, the middle is taken.
+        crop_area: Option<[f64; 2]> = unset, SHARE;
+        /// Smallest and largest width divided by height of what `crop_area` cuts out.
+        crop_aspect: [f64; 2] = [0.75, 1.3333333333333333], above(0.0);
         /// Largest translation along each axis, in pixels of the network's input.
         shift: usize = 0, at_least(0.0);
         /// Largest rotation either way, in degrees.
@@ -88,7 +108,44 @@ options! {
         elastic: f64 = 0.0, at_least(0.0);
         /// Mirror half of the images left to right.
         hflip: bool = false;
+        /// Magnitude of RandAugment, on timm's scale of 0 to 10 with increasing severity; left out, there is none.
+        rand_augment: Option<f64> = unset, within(0.0, 10.0);
+        /// Operations of RandAugment that are drawn for an image; each is then left out with probability 0.5.
+        rand_augment_ops: usize = 2, at_least(1.0);
+        /// Standard deviation of its magnitude.
+        rand_augment_std: f64 = 0.5, at_least(0.0);
+        /// Strength of random brightness, contrast and saturation: their factors lie in 1 ± color_jitter.
+        color_jitter: f64 = 0.0, at_least(0.0);
+        /// Probability that a rectangle is replaced by noise (random erasing).
+        erase: f64 = 0.0, within(0.0, 1.0);
+        /// Times that an image follows itself in a batch, with other draws each time (repeated augmentation). An epoch has as
+        /// many samples as without, and so fewer images.
+        repeats: usize = 1, at_least(1.0);
+        /// Parameter of the beta distribution that mixup draws its share from; 0 turns it off.
+        mixup: f64 = 0.0, at_least(0.0);
+        /// The same of cutmix.
+        cutmix: f64 = 0.0, at_least(0.0);
+        /// Share of the batches that are mixed, where `mixup` or `cutmix` is on.
+        mix_probability: f64 = 1.0, within(0.0, 1.0);
+        /// Share of the mixed batches that use cutmix, where both are on.
+        cutmix_share: f64 = 0.5, within(0.0, 1.0);
     }
+}
+
+fn ranges_ascend(augment: &Augment, section: &SectionReader<'_>) -> Result<(), ConfigError> {
+    let aspect = Some(augment.crop_aspect);
+    let ranges = [("crop_area", augment.crop_area), ("crop_aspect", aspect)];
+    for (key, range) in ranges {
+        let Some([low, high]) = range.filter(|[low, high]| low > high) else {
+            continue;
+        };
+        let message = format!("`{key}` goes from {low} down to {high}");
+        let error = section.error(ErrorKind::Conflict, &[key], message);
+        return Err(error.hint(format!(
+            "write the smaller number first: `{key} = [{high}, {low}]`"
+        )));
+    }
+    Ok(())
 }
 
 fn channels_agree(data: &DataCommon, section: &SectionReader<'_>) -> Result<(), ConfigError> {

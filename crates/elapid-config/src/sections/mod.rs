@@ -11,7 +11,7 @@ mod task;
 mod train;
 mod vim;
 
-pub use data::{Augment, DataCommon, DataSpec, Digits, Folder, ImageFolder, Source};
+pub use data::{Augment, DataCommon, DataSpec, Digits, Folder, ImageFolder, Interpolation, Source};
 pub use eval::{Best, Eval, Weights};
 pub use log::Log;
 pub use model::ModelSpec;

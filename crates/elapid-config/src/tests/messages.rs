@@ -107,6 +107,12 @@ fn messages_are_pinned() {
              would be lost; leave `stride` out for patches side by side",
         ),
         (
+            train("[data.augment]\ncrop_area = [1, 0.08]"),
+            Conflict,
+            "configs/x.toml:15:13: `crop_area` goes from 1 down to 0.08; write the smaller number first: \
+             `crop_area = [0.08, 1]`",
+        ),
+        (
             train("batch_size = 3"),
             DuplicateKey,
             "configs/x.toml:14:1: `batch_size` is written twice; keep one of the two; a section \
@@ -192,6 +198,12 @@ fn illegal_values_outside_the_model_are_refused() {
         "[run]\nname = \"..\"",
         "[run]\nname = \"a/b\"",
         "[data.augment]\nscale = 1",
+        "[data.augment]\ncrop_area = [0, 1]",
+        "[data.augment]\ncrop_area = [0.1, 1.1]",
+        "[data.augment]\nrand_augment = 11",
+        "[data.augment]\nerase = 1.5",
+        "[data.augment]\nrepeats = 0",
+        "[data.augment]\nmixup = -0.2",
     ] {
         let (kind, message) = refusal(&train(lines));
         assert_eq!(kind, OutOfRange, "{message}");
@@ -201,6 +213,8 @@ fn illegal_values_outside_the_model_are_refused() {
         "std = [0]",
         "workers = 257",
         "valid_fraction = 1",
+        "crop_ratio = 0",
+        "crop_ratio = 1.1",
     ] {
         let text = edited("\"digits\"", &format!("\"digits\"\n{lines}"));
         assert_eq!(refusal(&text).0, OutOfRange);

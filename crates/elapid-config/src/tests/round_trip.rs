@@ -14,6 +14,8 @@ fn cases() -> Vec<String> {
             "name = \"cifar100\"\npath = \"p\"\nworkers = 0\naugment = { shift = 2, hflip = true }",
         ),
         data("name = \"image_folder\"\npath = \"p\"\ntest_fraction = 0"),
+        data("name = \"digits\"\ncrop_ratio = 0.875\ninterpolation = \"bilinear\""),
+        below("[data.augment]\ncrop_area = [0.08, 1]\nrand_augment = 9\nmixup = 0.8\nrepeats = 3"),
         edited(
             "\"vim\"",
             "\"vim\"\nsize = \"small\"\ndt_rank = 5\ninit_layer_scale = 1e-6",

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::{DType, Device, FloatDType};
 use elapid::config::{self, Plan, Precision, TaskSpec};
-use elapid::data::{ImagePipeline, Interpolation};
+use elapid::data::ImagePipeline;
 use elapid::nn::Init;
 use elapid::registry::{self, ImageClassification, ImageData};
 use elapid::train::{RunDir, TrainError};
@@ -183,8 +183,8 @@ impl OpenRun {
             channels,
             mean,
             std,
-            crop_ratio: 1.0,
-            interpolation: Interpolation::Bicubic,
+            crop_ratio: self.plan.data.common.crop_ratio,
+            interpolation: registry::interpolation(&self.plan),
             augment: None,
         })
     }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use elapid_config::{DataSpec, Plan, Source};
 use elapid_data::{
-    Augment, Batching, DataError, EvalLoader, ImageBatch, ImageDataset, ImagePipeline,
-    Interpolation, Splits, TrainLoader, check_readable, cifar, digits, image_folder, mnist,
+    Augment, DataError, EvalLoader, ImageBatch, ImageDataset, ImagePipeline, Splits, TrainLoader,
+    check_readable, cifar, digits, image_folder, mnist,
 };
 use elapid_train::{BoxError, EvalSource, Sources, TrainSource};
 use serde_json::{Value, json};
+
+use super::augment::{augment, batching, interpolation};
 
 /// Folders with more images than this are not opened image by image before a run.
 const CHECKED_IMAGES: usize = 5_000;
@@ -42,24 +44,15 @@ impl ImageData {
             channels,
             mean: given(&common.mean, &card.mean),
             std: given(&common.std, &card.std),
-            crop_ratio: 1.0,
-            interpolation: Interpolation::Bicubic,
+            crop_ratio: common.crop_ratio,
+            interpolation: interpolation(plan),
             augment: None,
         };
         pipeline.check()?;
-        let augment = &plan.data.augment;
-        let augment = Augment {
-            shift: u32::try_from(augment.shift).unwrap_or(u32::MAX),
-            rotate: augment.rotate as f32,
-            scale: augment.scale as f32,
-            elastic: augment.elastic as f32,
-            hflip: augment.hflip,
-            ..Augment::default()
-        };
         Ok(Self {
             splits,
             pipeline,
-            augment,
+            augment: augment(&plan.data.augment),
             workers: common.workers,
         })
     }
@@ -115,7 +108,7 @@ impl ImageData {
                 augment,
                 ..self.pipeline.clone()
             },
-            Batching::plain(plan.train.batch_size, plan.run.seed),
+            batching(plan),
             self.workers,
         )?;
         let batch = plan.eval.batch_size;

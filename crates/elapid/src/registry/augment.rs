@@ -1,0 +1,53 @@
+//! `[data.augment]`: specification to random draws.
+
+use elapid_config::{Augment as Spec, Interpolation as Kernel, Plan};
+use elapid_data::{Augment, Batching, Interpolation, Mixing, RandAugment, RandomCrop};
+
+/// What is done to each training image.
+pub(super) fn augment(spec: &Spec) -> Augment {
+    let crop = spec.crop_area.map(|area| RandomCrop {
+        area,
+        aspect: spec.crop_aspect,
+    });
+    let rand_augment = spec.rand_augment.map(|level| RandAugment {
+        operations: spec.rand_augment_ops,
+        level,
+        deviation: spec.rand_augment_std,
+    });
+    Augment {
+        crop,
+        shift: u32::try_from(spec.shift).unwrap_or(u32::MAX),
+        rotate: spec.rotate as f32,
+        scale: spec.scale as f32,
+        elastic: spec.elastic as f32,
+        hflip: spec.hflip,
+        rand_augment,
+        colour_jitter: spec.color_jitter as f32,
+        erase: spec.erase,
+    }
+}
+
+/// How training batches are put together.
+pub(super) fn batching(plan: &Plan) -> Batching {
+    let spec = &plan.data.augment;
+    let mixing = Mixing {
+        mixup: spec.mixup,
+        cutmix: spec.cutmix,
+        probability: spec.mix_probability,
+        switch: spec.cutmix_share,
+    };
+    let is_mixed = (spec.mixup > 0.0 || spec.cutmix > 0.0) && spec.mix_probability > 0.0;
+    Batching {
+        repeats: spec.repeats,
+        mixing: is_mixed.then_some(mixing),
+        ..Batching::plain(plan.train.batch_size, plan.run.seed)
+    }
+}
+
+/// How images are brought to size.
+pub fn interpolation(plan: &Plan) -> Interpolation {
+    match plan.data.common.interpolation {
+        Kernel::Bicubic => Interpolation::Bicubic,
+        Kernel::Bilinear => Interpolation::Bilinear,
+    }
+}
