@@ -7,6 +7,7 @@
 //! from can change it.
 
 mod card;
+mod corrupt;
 mod error;
 mod fingerprint;
 mod loader;
@@ -19,6 +20,7 @@ pub mod transform;
 mod vision;
 
 pub use card::{Card, FileEntry, Normalisation, SplitCount, card, cards};
+pub use corrupt::Corrupt;
 pub use error::DataError;
 pub use loader::{Batches, Batching, EvalLoader, ImageBatch, Partners, TrainLoader};
 pub use mixing::{Mixing, Mixture};

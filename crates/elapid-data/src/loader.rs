@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use rand_chacha::ChaCha8Rng;
 
+use crate::corrupt::{Corrupt, Reader};
 use crate::error::DataError;
 use crate::mixing::Mixing;
 use crate::order::permuted;
 use crate::prefetch::in_order;
 use crate::random::{purpose, stream};
 use crate::transform::{ImagePipeline, require};
-use crate::vision::ImageDataset;
+use crate::vision::{ImageDataset, ImageSample};
 
 /// Images and labels, ready to be uploaded.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,6 +74,8 @@ pub struct Batching {
     pub repeats: usize,
     /// How batches are mixed, if they are.
     pub mixing: Option<Mixing>,
+    /// What happens to images that cannot be decoded.
+    pub corrupt: Corrupt,
 }
 
 impl Batching {
@@ -84,6 +87,7 @@ impl Batching {
             seed,
             repeats: 1,
             mixing: None,
+            corrupt: Corrupt::Error,
         }
     }
 }
@@ -110,7 +114,12 @@ impl TrainLoader {
         batching: Batching,
         workers: usize,
     ) -> Result<Self, DataError> {
-        let assembly = Arc::new(Assembly::new(dataset, pipeline, batching.batch_size)?);
+        let assembly = Arc::new(Assembly::new(
+            dataset,
+            pipeline,
+            batching.batch_size,
+            batching.corrupt,
+        )?);
         let repeats = batching.repeats;
         require(repeats > 0, "augment.repeats", repeats, "at least 1")?;
         batching.mixing.map_or(Ok(()), |mixing| mixing.check())?;
@@ -150,6 +159,11 @@ impl TrainLoader {
             Ok(batch)
         })
     }
+
+    /// A message for each image that was passed over for the first time since the last call.
+    pub fn warnings(&self) -> Vec<String> {
+        self.assembly.reader.warnings()
+    }
 }
 
 /// Mixes a batch with itself in reverse order.
@@ -178,9 +192,10 @@ impl EvalLoader {
         dataset: Arc<dyn ImageDataset>,
         pipeline: ImagePipeline,
         batch_size: usize,
+        corrupt: Corrupt,
         workers: usize,
     ) -> Result<Self, DataError> {
-        let assembly = Arc::new(Assembly::new(dataset, pipeline, batch_size)?);
+        let assembly = Arc::new(Assembly::new(dataset, pipeline, batch_size, corrupt)?);
         Ok(Self { assembly, workers })
     }
 
@@ -193,13 +208,21 @@ impl EvalLoader {
             .div_ceil(self.assembly.batch_size)
     }
 
-    /// All batches, once. Errors and dropping are as in [`TrainLoader::iter_from`].
+    /// All batches, once; those that nothing is left of are left out. Errors and dropping are as in
+    /// [`TrainLoader::iter_from`].
     #[must_use]
     pub fn iter(&self) -> Batches {
         let assembly = Arc::clone(&self.assembly);
-        in_order(0..self.batches(), self.workers, move |number| {
+        let batches = in_order(0..self.batches(), self.workers, move |number| {
             assembly.consecutive(number)
-        })
+        });
+        let is_empty = |batch: &ImageBatch| batch.labels.is_empty();
+        Box::new(batches.filter(move |batch| !batch.as_ref().is_ok_and(is_empty)))
+    }
+
+    /// As [`TrainLoader::warnings`].
+    pub fn warnings(&self) -> Vec<String> {
+        self.assembly.reader.warnings()
     }
 }
 
@@ -208,6 +231,7 @@ struct Assembly {
     dataset: Arc<dyn ImageDataset>,
     pipeline: ImagePipeline,
     batch_size: usize,
+    reader: Reader,
 }
 
 impl Assembly {
@@ -215,6 +239,7 @@ impl Assembly {
         dataset: Arc<dyn ImageDataset>,
         pipeline: ImagePipeline,
         batch_size: usize,
+        corrupt: Corrupt,
     ) -> Result<Self, DataError> {
         pipeline.check()?;
         if batch_size == 0 {
@@ -239,6 +264,7 @@ impl Assembly {
             dataset,
             pipeline,
             batch_size,
+            reader: Reader::new(corrupt),
         })
     }
 
@@ -255,28 +281,32 @@ impl Assembly {
         number: usize,
     ) -> Result<ImageBatch, DataError> {
         let (seed, repeats, len) = (batching.seed, batching.repeats, self.dataset.len());
-        let places = self.places(number);
-        self.assemble(
-            places.len(),
-            places.map(|place| {
-                let index = permuted(seed, epoch, len, place / repeats);
-                let key = [
-                    purpose::AUGMENT,
-                    epoch,
-                    index as u64,
-                    (place % repeats) as u64,
-                ];
-                // The first of the repeats draws what the only one would.
-                let key = if key[3] == 0 { &key[..3] } else { &key };
-                (index, Some(stream(seed, key)))
-            }),
-        )
+        let mut batch = self.empty();
+        for place in self.places(number) {
+            let index = permuted(seed, epoch, len, place / repeats);
+            let key = [
+                purpose::AUGMENT,
+                epoch,
+                index as u64,
+                (place % repeats) as u64,
+            ];
+            // The first of the repeats draws what the only one would.
+            let key = if key[3] == 0 { &key[..3] } else { &key };
+            let sample = self.reader.get_or_next(&*self.dataset, index)?;
+            self.add(&mut batch, &sample, Some(&stream(seed, key)));
+        }
+        Ok(batch)
     }
 
     /// Batch `number` in the order of the data set, as it is.
     fn consecutive(&self, number: usize) -> Result<ImageBatch, DataError> {
-        let places = self.places(number);
-        self.assemble(places.len(), places.map(|place| (place, None)))
+        let mut batch = self.empty();
+        for index in self.places(number) {
+            if let Some(sample) = self.reader.get(&*self.dataset, index)? {
+                self.add(&mut batch, &sample, None);
+            }
+        }
+        Ok(batch)
     }
 
     /// Places of batch `number`, fewer than the batch size at the end of the data set.
@@ -285,27 +315,20 @@ impl Assembly {
         first..(first + self.batch_size).min(self.dataset.len())
     }
 
-    fn assemble(
-        &self,
-        len: usize,
-        picks: impl Iterator<Item = (usize, Option<ChaCha8Rng>)>,
-    ) -> Result<ImageBatch, DataError> {
+    fn empty(&self) -> ImageBatch {
         let ImagePipeline { size, channels, .. } = self.pipeline;
-        let mut pixels = Vec::with_capacity(len * self.pipeline.values());
-        let mut labels = Vec::with_capacity(len);
-        for (index, rng) in picks {
-            let sample = self.dataset.get(index).map_err(|error| {
-                DataError::from_dataset(&error, || self.dataset.describe(index))
-            })?;
-            pixels.extend(self.pipeline.apply(&sample.image, rng.as_ref()));
-            labels.push(sample.label);
-        }
-        Ok(ImageBatch {
-            pixels,
-            labels,
+        ImageBatch {
+            pixels: Vec::with_capacity(self.batch_size * self.pipeline.values()),
+            labels: Vec::with_capacity(self.batch_size),
             partners: None,
-            shape: [len, channels, size, size],
-        })
+            shape: [0, channels, size, size],
+        }
+    }
+
+    fn add(&self, batch: &mut ImageBatch, sample: &ImageSample, rng: Option<&ChaCha8Rng>) {
+        batch.pixels.extend(self.pipeline.apply(&sample.image, rng));
+        batch.labels.push(sample.label);
+        batch.shape[0] += 1;
     }
 }
 
@@ -514,7 +537,9 @@ mod tests {
     fn evaluation_is_in_order_and_keeps_the_last_batch() {
         let test = digits::splits(0.0, 0).unwrap().test;
         for workers in [0, 2] {
-            let loader = EvalLoader::new(Arc::clone(&test), pipeline(), 100, workers).unwrap();
+            let loader =
+                EvalLoader::new(Arc::clone(&test), pipeline(), 100, Corrupt::Error, workers)
+                    .unwrap();
             let batches: Vec<_> = loader.iter().collect::<Result<_, _>>().unwrap();
             assert_eq!(loader.batches(), 4);
             assert_eq!(
@@ -554,26 +579,35 @@ mod tests {
         assert_eq!(Arc::strong_count(&dataset), 1);
     }
 
+    /// Two classes of three images for training and one for the test, where `broken` are no images.
+    fn folder(broken: &[&str]) -> TempDir {
+        let root = TempDir::new().unwrap();
+        for split in ["train", "test"] {
+            for class in ["a", "b"] {
+                for number in 0..3 {
+                    let name = format!("{split}/{class}/{number}.png");
+                    let path = root.path().join(&name);
+                    fs::create_dir_all(path.parent().unwrap()).unwrap();
+                    image::RgbImage::new(8, 8).save(&path).unwrap();
+                    if broken.contains(&name.as_str()) {
+                        fs::write(path, "not an image").unwrap();
+                    }
+                }
+            }
+        }
+        root
+    }
+
     #[test]
     fn an_unreadable_file_ends_the_iterator_and_is_named() {
-        let root = TempDir::new().unwrap();
-        for name in ["train/a/0.png", "train/b/1.png", "test/a/2.png"] {
-            let path = root.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            image::RgbImage::new(8, 8).save(path).unwrap();
-        }
-        fs::write(root.path().join("train/b/1.png"), "not an image").unwrap();
+        let root = folder(&["train/b/1.png"]);
         let train = image_folder::splits(root.path(), 0.0, 0.0, 0)
             .unwrap()
             .train;
         for workers in [0, 2] {
-            let loader = TrainLoader::new(
-                Arc::clone(&train),
-                pipeline(),
-                Batching::plain(2, 0),
-                workers,
-            )
-            .unwrap();
+            let batching = Batching::plain(6, 0);
+            let loader =
+                TrainLoader::new(Arc::clone(&train), pipeline(), batching, workers).unwrap();
             let results: Vec<_> = loader.iter_from(0).collect();
             assert_eq!(results.len(), 1);
             let error = results[0].as_ref().unwrap_err().to_string();
@@ -582,5 +616,76 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn what_is_passed_over_is_replaced_in_training_and_named_once() {
+        let skipping = Batching {
+            corrupt: Corrupt::Skip,
+            ..Batching::plain(6, 0)
+        };
+        let root = folder(&["train/a/2.png", "train/b/0.png"]);
+        let train = image_folder::splits(root.path(), 0.0, 0.0, 0)
+            .unwrap()
+            .train;
+        for workers in [0, 2] {
+            let loader =
+                TrainLoader::new(Arc::clone(&train), pipeline(), skipping, workers).unwrap();
+            for batch in take(&loader, 0, 3) {
+                // The last of class a and the first of class b give way to the second of class b.
+                assert_eq!(batch.labels.iter().filter(|&&label| label == 1).count(), 4);
+            }
+            let mut warnings = loader.warnings();
+            warnings.sort();
+            assert_eq!(warnings.len(), 2, "{warnings:?}");
+            assert!(
+                warnings[0].contains("train/a/2.png` cannot be loaded: "),
+                "{warnings:?}"
+            );
+            assert!(warnings[1].ends_with("; it is passed over"), "{warnings:?}");
+            assert_eq!(loader.warnings(), [""; 0]);
+        }
+        let root = folder(&[
+            "train/a/0.png",
+            "train/a/1.png",
+            "train/a/2.png",
+            "train/b/0.png",
+            "train/b/1.png",
+            "train/b/2.png",
+        ]);
+        let train = image_folder::splits(root.path(), 0.0, 0.0, 0)
+            .unwrap()
+            .train;
+        let loader = TrainLoader::new(train, pipeline(), skipping, 0).unwrap();
+        let error = loader.iter_from(0).next().unwrap().unwrap_err().to_string();
+        assert!(
+            error.contains("nor can any of the 100 images after it"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn what_is_passed_over_is_left_out_of_evaluation() {
+        let root = folder(&["test/a/2.png", "test/b/0.png", "test/b/1.png"]);
+        let test = image_folder::splits(root.path(), 0.0, 0.0, 0).unwrap().test;
+        let shapes = |corrupt| {
+            let loader = EvalLoader::new(Arc::clone(&test), pipeline(), 2, corrupt, 2).unwrap();
+            let batches: Result<Vec<ImageBatch>, _> = loader.iter().collect();
+            batches.map(|batches| {
+                batches
+                    .iter()
+                    .map(|batch| batch.shape[0])
+                    .collect::<Vec<_>>()
+            })
+        };
+        assert_eq!(shapes(Corrupt::Skip), Ok(vec![2, 1]));
+        assert!(shapes(Corrupt::Error).is_err());
+        // A file that is gone is not a damaged image.
+        fs::remove_file(root.path().join("test/a/0.png")).unwrap();
+        let error = shapes(Corrupt::Skip).unwrap_err().to_string();
+        assert!(
+            error.contains("cannot read `") && error.contains("test/a/0.png"),
+            "{error}"
+        );
     }
 }

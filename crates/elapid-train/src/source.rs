@@ -12,12 +12,22 @@ pub trait TrainSource<B>: Send + Sync {
 
     /// The batches `first`, `first + 1`, and so on.
     fn iter_from(&self, first: usize) -> Batches<B>;
+
+    /// What a person should know that did not keep a batch from being made, each time since the last call.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// The batches of a fixed split, in a fixed order.
 pub trait EvalSource<B>: Send + Sync {
     /// All batches, each sample once.
     fn iter(&self) -> Batches<B>;
+
+    /// As [`TrainSource::warnings`].
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// The splits of a data set.
@@ -28,4 +38,14 @@ pub struct Sources<B> {
     pub valid: Option<Box<dyn EvalSource<B>>>,
     /// What is evaluated once, at the end.
     pub test: Option<Box<dyn EvalSource<B>>>,
+}
+
+impl<B> Sources<B> {
+    /// The warnings of all of them.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let evaluated = [&self.valid, &self.test].into_iter().flatten();
+        let mut warnings = self.train.warnings();
+        warnings.extend(evaluated.flat_map(|source| source.warnings()));
+        warnings
+    }
 }

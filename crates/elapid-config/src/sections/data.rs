@@ -58,6 +58,18 @@ options! {
         path: String = required;
         /// Share of the images held out for the test when the folder has no test split.
         test_fraction: f64 = 0.2, FRACTION;
+        /// What happens to images that cannot be decoded.
+        corrupt: Corrupt = "error";
+    }
+}
+
+choice! {
+    /// What happens to images that cannot be decoded.
+    pub enum Corrupt {
+        /// The first one ends the run with its name. Folders of up to 5,000 images are checked before a run.
+        Error = "error",
+        /// They are named and passed over: training takes the next image in their place, evaluation leaves them out.
+        Skip = "skip",
     }
 }
 

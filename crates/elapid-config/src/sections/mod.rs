@@ -11,7 +11,9 @@ mod task;
 mod train;
 mod vim;
 
-pub use data::{Augment, DataCommon, DataSpec, Digits, Folder, ImageFolder, Interpolation, Source};
+pub use data::{
+    Augment, Corrupt, DataCommon, DataSpec, Digits, Folder, ImageFolder, Interpolation, Source,
+};
 pub use eval::{Best, Eval, Weights};
 pub use log::Log;
 pub use model::ModelSpec;

@@ -291,7 +291,23 @@ mod tests {
         let whole = fs::read(root.path().join("train/a/1.png")).unwrap();
         fs::write(root.path().join("train/a/1.png"), &whole[..whole.len() / 2]).unwrap();
         fs::write(root.path().join("train/b/2.png"), "text").unwrap();
+        let photo = root.path().join("train/b/3.jpg");
+        RgbImage::new(40, 40).save(&photo).unwrap();
+        let whole = fs::read(&photo).unwrap();
+        // What follows the end of the picture does not matter.
+        fs::write(
+            root.path().join("train/b/4.jpg"),
+            [&whole[..], &[0; 9]].concat(),
+        )
+        .unwrap();
+        fs::write(&photo, &whole[..whole.len() - 8]).unwrap();
         let train = splits(root.path(), 0.0, 0.0, 0).unwrap().train;
+        let cut = train.get(2).unwrap_err().to_string();
+        assert!(
+            cut.contains("b/3.jpg` cannot be loaded: the file is cut off"),
+            "{cut}"
+        );
+        assert!(train.get(3).is_ok());
         let truncated = train.get(0).unwrap_err().to_string();
         assert!(
             truncated.contains("a/1.png` cannot be loaded: "),

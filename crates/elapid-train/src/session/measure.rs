@@ -137,8 +137,11 @@ impl<T: Task> Session<'_, T> {
         self.metrics.clone_from(&evaluation.metrics);
     }
 
-    /// Lines that cannot be written now are kept for the next attempt.
+    /// Lines that cannot be written now are kept for the next attempt. What the data have to say comes with the numbers.
     fn flush(&mut self) {
+        for warning in self.trainer.sources.warnings() {
+            self.progress.warn(&warning);
+        }
         if let Err(error) = self.log.flush() {
             self.progress.warn(&error.to_string());
         }

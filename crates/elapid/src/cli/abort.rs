@@ -36,4 +36,8 @@ impl TrainSource<ImageBatch> for Aborting {
             batch
         }))
     }
+
+    fn warnings(&self) -> Vec<String> {
+        self.inner.warnings()
+    }
 }

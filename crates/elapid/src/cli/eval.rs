@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use elapid::registry;
-use elapid::train::evaluate;
+use elapid::train::{EvalSource, evaluate};
 use serde_json::json;
 
-use super::failure::Failure;
+use super::failure::{Failure, warn};
 use super::run::{Built, Checkpoint, OpenRun, build};
 use super::{print, train};
 
@@ -54,6 +54,7 @@ pub(crate) fn eval(args: EvalArgs) -> Result<(), Failure> {
         .batches(split, open.plan.eval.batch_size)
         .map_err(Failure::input)?;
     let evaluation = evaluate(&task, &batches, &device)?;
+    warn(&batches.warnings());
     if args.json {
         let metrics: serde_json::Map<_, _> = evaluation
             .metrics

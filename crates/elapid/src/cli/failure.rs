@@ -54,6 +54,13 @@ impl Failure {
     }
 }
 
+/// Shows what did not keep a command from being done.
+pub(crate) fn warn(warnings: &[String]) {
+    for warning in warnings {
+        let _ = writeln!(std::io::stderr(), "warning: {warning}");
+    }
+}
+
 /// An error followed by its causes, those left out whose words it has used already.
 fn explain(error: &anyhow::Error) -> String {
     let mut text = error.to_string();

@@ -1,7 +1,9 @@
-//! `[data.augment]`: specification to random draws.
+//! `[data]` and `[data.augment]`: specification to what is done with images.
 
-use elapid_config::{Augment as Spec, Interpolation as Kernel, Plan};
-use elapid_data::{Augment, Batching, Interpolation, Mixing, RandAugment, RandomCrop};
+use elapid_config::{
+    Augment as Spec, Corrupt as Policy, DataSpec, Interpolation as Kernel, Plan, Source,
+};
+use elapid_data::{Augment, Batching, Corrupt, Interpolation, Mixing, RandAugment, RandomCrop};
 
 /// What is done to each training image.
 pub(super) fn augment(spec: &Spec) -> Augment {
@@ -40,7 +42,16 @@ pub(super) fn batching(plan: &Plan) -> Batching {
     Batching {
         repeats: spec.repeats,
         mixing: is_mixed.then_some(mixing),
+        corrupt: corrupt(&plan.data),
         ..Batching::plain(plan.train.batch_size, plan.run.seed)
+    }
+}
+
+/// What happens to images that cannot be decoded.
+pub(super) fn corrupt(spec: &DataSpec) -> Corrupt {
+    match &spec.source {
+        Source::ImageFolder(folder) if folder.corrupt == Policy::Skip => Corrupt::Skip,
+        _ => Corrupt::Error,
     }
 }
 

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use elapid_config::{DataSpec, Plan, Source};
 use elapid_data::{
-    Augment, DataError, EvalLoader, ImageBatch, ImageDataset, ImagePipeline, Splits, TrainLoader,
-    check_readable, cifar, digits, image_folder, mnist,
+    Augment, Corrupt, DataError, EvalLoader, ImageBatch, ImageDataset, ImagePipeline, Splits,
+    TrainLoader, check_readable, cifar, digits, image_folder, mnist,
 };
 use elapid_train::{BoxError, EvalSource, Sources, TrainSource};
 use serde_json::{Value, json};
 
-use super::augment::{augment, batching, interpolation};
+use super::augment::{augment, batching, corrupt, interpolation};
 
 /// Folders with more images than this are not opened image by image before a run.
 const CHECKED_IMAGES: usize = 5_000;
@@ -22,6 +22,7 @@ pub struct ImageData {
     /// How evaluation images are prepared; training adds `augment`.
     pub pipeline: ImagePipeline,
     augment: Augment,
+    corrupt: Corrupt,
     workers: usize,
 }
 
@@ -53,12 +54,13 @@ impl ImageData {
             splits,
             pipeline,
             augment: augment(&plan.data.augment),
+            corrupt: corrupt(&plan.data),
             workers: common.workers,
         })
     }
 
     /// Opens every image of a folder of moderate size once, so that a broken file stops a run
-    /// before it starts. Larger folders, and formats that were read whole already, are trusted.
+    /// before it starts. Larger folders, those with `corrupt = "skip"`, and formats that were read whole already, are trusted.
     ///
     /// # Errors
     ///
@@ -71,7 +73,8 @@ impl ImageData {
         ];
         let splits: Vec<_> = splits.into_iter().flatten().collect();
         let images: usize = splits.iter().map(|split| split.len()).sum();
-        if matches!(spec.source, Source::ImageFolder(_)) && images <= CHECKED_IMAGES {
+        let is_folder = matches!(spec.source, Source::ImageFolder(_));
+        if is_folder && self.corrupt == Corrupt::Error && images <= CHECKED_IMAGES {
             return splits
                 .into_iter()
                 .try_for_each(|split| check_readable(split.as_ref()));
@@ -153,6 +156,7 @@ impl ImageData {
             Arc::clone(dataset),
             self.pipeline.clone(),
             batch_size,
+            self.corrupt,
             self.workers,
         )?;
         Ok(EvalBatches(loader))
@@ -204,6 +208,10 @@ impl TrainSource<ImageBatch> for TrainBatches {
                 .map(|batch| batch.map_err(BoxError::from)),
         )
     }
+
+    fn warnings(&self) -> Vec<String> {
+        self.0.warnings()
+    }
 }
 
 /// Evaluation batches.
@@ -212,5 +220,9 @@ pub struct EvalBatches(EvalLoader);
 impl EvalSource<ImageBatch> for EvalBatches {
     fn iter(&self) -> Box<dyn Iterator<Item = Result<ImageBatch, BoxError>> + Send> {
         Box::new(self.0.iter().map(|batch| batch.map_err(BoxError::from)))
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.0.warnings()
     }
 }

@@ -43,6 +43,35 @@ fn train_on(images: &Path, run: &Path, steps: u64) -> Command {
 }
 
 #[test]
+fn damaged_images_end_a_run_or_are_passed_over() {
+    let folder = tempdir().unwrap();
+    let (images, run) = (images(folder.path()), folder.path().join("run"));
+    for broken in ["dark/3.png", "light/0.png", "light/7.png"] {
+        fs::write(images.join(broken), "not an image").unwrap();
+    }
+    let (code, message) = fail(&mut train_on(&images, &run, 12));
+    assert_eq!(code, Some(2), "{message}");
+    assert!(message.contains("cannot be loaded: "), "{message}");
+
+    let skip = |run: &Path| {
+        let mut command = train_on(&images, run, 12);
+        command.arg("--set").arg("data.corrupt=skip");
+        command
+    };
+    succeed(&mut skip(&run));
+    let log = fs::read_to_string(run.join("log.txt")).unwrap();
+    for broken in ["dark/3.png", "light/0.png", "light/7.png"] {
+        let named = log.lines().filter(|line| line.contains(broken)).count();
+        assert_eq!(named, 1, "{broken} in\n{log}");
+    }
+    // The same is passed over every time.
+    let again = folder.path().join("again");
+    succeed(&mut skip(&again));
+    assert_eq!(timeless(&again), timeless(&run));
+    succeed(elapid(["eval"]).arg(&run).args(["--split", "train"]));
+}
+
+#[test]
 fn data_file_that_vanishes_in_mid_epoch() {
     let folder = tempdir().unwrap();
     let (images, run) = (images(folder.path()), folder.path().join("run"));

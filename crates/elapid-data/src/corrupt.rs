@@ -1,0 +1,101 @@
+//! What happens to images that cannot be decoded.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+use crate::error::DataError;
+use crate::vision::{ImageDataset, ImageSample};
+
+/// Neighbours that are tried in place of an image before its data set is given up.
+const TRIES: usize = 100;
+
+/// What happens to images that cannot be decoded. Files that cannot be read at all are always an error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Corrupt {
+    /// The first of them ends the run.
+    #[default]
+    Error,
+    /// Training takes the next image of the data set in its place, evaluation leaves it out.
+    Skip,
+}
+
+/// Reads samples by a policy and remembers what was passed over.
+pub(crate) struct Reader {
+    policy: Corrupt,
+    passed: Mutex<Passed>,
+}
+
+#[derive(Default)]
+struct Passed {
+    indices: BTreeSet<usize>,
+    /// Messages that nobody has seen.
+    fresh: Vec<String>,
+}
+
+impl Reader {
+    pub(crate) fn new(policy: Corrupt) -> Self {
+        Self {
+            policy,
+            passed: Mutex::default(),
+        }
+    }
+
+    /// Sample `index`, or `None` if it is passed over.
+    pub(crate) fn get(
+        &self,
+        dataset: &dyn ImageDataset,
+        index: usize,
+    ) -> Result<Option<ImageSample>, DataError> {
+        let error = match dataset.get(index) {
+            Ok(sample) => return Ok(Some(sample)),
+            Err(error) => DataError::from_dataset(&error, || dataset.describe(index)),
+        };
+        match (&error, self.policy) {
+            (DataError::Sample { sample, reason }, Corrupt::Skip) => {
+                self.pass(
+                    index,
+                    format!("{sample} cannot be loaded: {reason}; it is passed over"),
+                );
+                Ok(None)
+            }
+            _ => Err(error),
+        }
+    }
+
+    /// Sample `index`, or the next one that is not passed over.
+    pub(crate) fn get_or_next(
+        &self,
+        dataset: &dyn ImageDataset,
+        index: usize,
+    ) -> Result<ImageSample, DataError> {
+        for step in 0..TRIES.min(dataset.len()) {
+            if let Some(sample) = self.get(dataset, (index + step) % dataset.len())? {
+                return Ok(sample);
+            }
+        }
+        let reason = format!("nor can any of the {TRIES} images after it");
+        Err(DataError::Sample {
+            sample: dataset.describe(index),
+            reason,
+        })
+    }
+
+    /// What was passed over for the first time since the last call.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let mut passed = self
+            .passed
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        std::mem::take(&mut passed.fresh)
+    }
+
+    fn pass(&self, index: usize, message: String) {
+        let mut passed = self
+            .passed
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        if passed.indices.insert(index) {
+            passed.fresh.push(message);
+        }
+    }
+}

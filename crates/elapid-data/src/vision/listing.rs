@@ -1,0 +1,192 @@
+//! Which images a folder of class folders has, in an order that does not depend on the file system.
+
+use std::ffi::OsString;
+use std::fs::{self, DirEntry};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::UNIX_EPOCH;
+
+use crate::error::DataError;
+
+const EXTENSIONS: [&str; 3] = ["png", "jpg", "jpeg"];
+
+/// Threads that list classes side by side: on a network file system most of the time is waiting.
+const THREADS: usize = 16;
+
+/// All images below a folder of class folders.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listing {
+    /// Names of the class folders and where their files end, in the order of the bytes of the names.
+    pub(crate) classes: Vec<ClassFolder>,
+    /// All folders that were read, relative to the folder itself, which is the first.
+    pub(crate) folders: Vec<Folder>,
+    /// All images, sorted by class and then by path.
+    pub(crate) files: Vec<ImageFile>,
+}
+
+/// A class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ClassFolder {
+    pub(crate) name: String,
+    /// Number of files up to and including its own.
+    pub(crate) end: usize,
+}
+
+/// A folder that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Folder {
+    pub(crate) path: PathBuf,
+    /// When an entry was last added, removed or renamed, in nanoseconds since 1970; 0 if that cannot be told.
+    pub(crate) modified: u128,
+}
+
+/// An image file and its size on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ImageFile {
+    /// Number of the folder it is in.
+    pub(crate) folder: u32,
+    pub(crate) name: OsString,
+    pub(crate) bytes: u64,
+}
+
+impl Listing {
+    /// Reads a folder and everything below it.
+    ///
+    /// Links to files are followed. Links to folders are followed where they stand for a class, but not below that, because
+    /// they can lead in circles. Hidden entries are left out.
+    pub(crate) fn read(root: &Path) -> Result<Self, DataError> {
+        let modified = modified(root);
+        let mut names = Vec::new();
+        for entry in visible_entries(root).map_err(|e| DataError::unreadable(root, e))? {
+            if entry.path().is_dir() {
+                names.push(entry.file_name());
+            }
+        }
+        let mut listing = Self {
+            classes: Vec::with_capacity(names.len()),
+            folders: vec![Folder {
+                path: PathBuf::new(),
+                modified,
+            }],
+            files: Vec::new(),
+        };
+        for (name, class) in names.iter().zip(read_classes(root, &names)) {
+            listing.append(name.to_string_lossy().into_owned(), class?);
+        }
+        Ok(listing)
+    }
+
+    /// Path of file number `index`, relative to the folder.
+    pub(crate) fn path(&self, index: usize) -> PathBuf {
+        let file = &self.files[index];
+        self.folders[file.folder as usize].path.join(&file.name)
+    }
+
+    /// Number of the class that file number `index` is of.
+    pub(crate) fn class(&self, index: usize) -> usize {
+        self.classes.partition_point(|class| class.end <= index)
+    }
+
+    fn append(&mut self, name: String, class: Below) {
+        let first = self.folders.len() as u32;
+        self.folders.extend(class.folders);
+        self.files
+            .extend(class.files.into_iter().map(|file| ImageFile {
+                folder: first + file.folder,
+                ..file
+            }));
+        let end = self.files.len();
+        self.classes.push(ClassFolder { name, end });
+    }
+}
+
+/// What is below one class folder.
+#[derive(Default)]
+struct Below {
+    folders: Vec<Folder>,
+    files: Vec<ImageFile>,
+}
+
+/// The classes of these names, in their order, read by several threads.
+fn read_classes(root: &Path, names: &[OsString]) -> Vec<Result<Below, DataError>> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(name) = names.get(at) else {
+                return done;
+            };
+            let mut below = Below::default();
+            let read = below.read(root, Path::new(name));
+            done.push((at, read.map(|()| below)));
+        }
+    };
+    let mut classes: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS.min(names.len()))
+            .map(|_| scope.spawn(work))
+            .collect();
+        let done = threads.into_iter().filter_map(|thread| thread.join().ok());
+        done.flatten().collect()
+    });
+    classes.sort_by_key(|(at, _)| *at);
+    classes.into_iter().map(|(_, class)| class).collect()
+}
+
+impl Below {
+    fn read(&mut self, root: &Path, path: &Path) -> Result<(), DataError> {
+        let whole = root.join(path);
+        let unreadable = |error| DataError::unreadable(&whole, error);
+        let folder = self.folders.len() as u32;
+        // Before the entries: what is added while they are read makes the folder newer than this.
+        let modified = modified(&whole);
+        self.folders.push(Folder {
+            path: path.to_owned(),
+            modified,
+        });
+        for entry in visible_entries(&whole).map_err(unreadable)? {
+            let (name, kind) = (entry.file_name(), entry.file_type().map_err(unreadable)?);
+            if kind.is_dir() {
+                self.read(root, &path.join(name))?;
+            } else if is_image(Path::new(&name)) {
+                let metadata = fs::metadata(entry.path());
+                let metadata = metadata.map_err(|e| DataError::unreadable(&entry.path(), e))?;
+                if metadata.is_file() {
+                    let bytes = metadata.len();
+                    self.files.push(ImageFile {
+                        folder,
+                        name,
+                        bytes,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// When an entry of a folder was last added, removed or renamed.
+pub(crate) fn modified(folder: &Path) -> u128 {
+    let time = fs::metadata(folder).and_then(|metadata| metadata.modified());
+    let since = time
+        .ok()
+        .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    since.map_or(0, |since| since.as_nanos())
+}
+
+/// Entries that are not hidden, sorted by the bytes of their names.
+fn visible_entries(folder: &Path) -> io::Result<Vec<DirEntry>> {
+    let mut entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
+    entries.retain(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."));
+    entries.sort_by_cached_key(DirEntry::file_name);
+    Ok(entries)
+}
+
+fn is_image(path: &Path) -> bool {
+    let extension = path.extension().unwrap_or_default();
+    EXTENSIONS
+        .iter()
+        .any(|known| extension.eq_ignore_ascii_case(known))
+}
