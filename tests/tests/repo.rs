@@ -19,7 +19,14 @@ fn read(path: &Path) -> String {
 fn every_config_resolves_and_its_model_builds() {
     let configs = files_below(&root().join("configs"), ".toml");
     assert!(configs.len() > 1);
-    for path in configs {
+    let is_sweep = |path: &Path| path.starts_with(root().join("configs/sweeps"));
+    let (sweeps, experiments): (Vec<_>, Vec<_>) =
+        configs.into_iter().partition(|path| is_sweep(path));
+    for path in sweeps {
+        let sweep = elapid_config::load_sweep(&path).unwrap_or_else(|error| panic!("{error}"));
+        assert!(sweep.trials.len() > 1, "{}", path.display());
+    }
+    for path in experiments {
         let plan = elapid_config::load(&path, &[]).unwrap_or_else(|error| panic!("{error}"));
         let again = elapid_config::parse(&plan.to_toml(), &path).unwrap();
         assert_eq!(plan, again, "{}", path.display());
@@ -27,6 +34,21 @@ fn every_config_resolves_and_its_model_builds() {
         let model = registry::image_classifier(&mut init, &plan.model, 2);
         assert!(model.num_params() > 0);
     }
+}
+
+/// The sweeps that the guide shows.
+#[test]
+fn sweeps_of_the_guide_resolve() {
+    let guide = read(&root().join("docs/guide/sweep.md"));
+    let blocks = guide.split("```toml\n").skip(1);
+    let blocks: Vec<&str> = blocks.filter_map(|rest| rest.split("```").next()).collect();
+    let place = root().join("docs/rates.toml");
+    let runs: Vec<usize> = blocks
+        .into_iter()
+        .map(|text| elapid_config::parse_sweep(text, &place))
+        .map(|sweep| sweep.unwrap_or_else(|error| panic!("{error}")).trials.len())
+        .collect();
+    assert_eq!(runs, [12, 40]);
 }
 
 #[test]

@@ -24,6 +24,7 @@ mod reader;
 mod reference;
 mod schema;
 mod sections;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -36,3 +37,4 @@ pub use origin::{Origin, Place};
 pub use plan::{Plan, differences};
 pub use reference::reference;
 pub use sections::*;
+pub use sweep::{SEED, Sweep, SweepKind, Trial, load_sweep, parse_sweep};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::check::check_names;
-use crate::document::Raw;
+use crate::document::{Raw, Table};
 use crate::error::ConfigError;
 use crate::extends::{extend, parse_chain, read_text};
 use crate::options::{Options, Tagged};
@@ -25,7 +25,7 @@ use crate::sections::{
 /// The first mistake found, in a file or in an override.
 pub fn load(path: &Path, overrides: &[String]) -> Result<Plan, ConfigError> {
     let text = read_text(path, Place::File(path.into()))?;
-    resolve(&text, path, overrides)
+    resolve_over(&text, path, parse_overrides(overrides)?)
 }
 
 /// Reads an experiment from `text`. `name` stands for the file in messages, gives the default run
@@ -35,7 +35,7 @@ pub fn load(path: &Path, overrides: &[String]) -> Result<Plan, ConfigError> {
 ///
 /// The first mistake found.
 pub fn parse(text: &str, name: &Path) -> Result<Plan, ConfigError> {
-    resolve(text, name, &[])
+    resolve_over(text, name, Table::new())
 }
 
 /// Reads `[model]`, and `[task]` when there is one, from a file that needs nothing else.
@@ -47,7 +47,7 @@ pub fn parse(text: &str, name: &Path) -> Result<Plan, ConfigError> {
 /// The first mistake found.
 pub fn load_model(path: &Path) -> Result<(ModelSpec, Option<TaskSpec>), ConfigError> {
     let text = read_text(path, Place::File(path.into()))?;
-    let mut reader = checked(&text, path, &[])?;
+    let mut reader = checked(&text, path, Table::new())?;
     let model = ModelSpec::read(&mut reader.section("model"))?;
     let task = match reader.has_section("task") {
         true => Some(TaskSpec::read(&mut reader.section("task"))?),
@@ -56,8 +56,9 @@ pub fn load_model(path: &Path) -> Result<(ModelSpec, Option<TaskSpec>), ConfigEr
     Ok((model, task))
 }
 
-fn resolve(text: &str, path: &Path, overrides: &[String]) -> Result<Plan, ConfigError> {
-    let mut reader = checked(text, path, overrides)?;
+/// The plan of an experiment with `over` laid over it.
+pub(crate) fn resolve_over(text: &str, path: &Path, over: Table) -> Result<Plan, ConfigError> {
+    let mut reader = checked(text, path, over)?;
     let stem = path
         .file_stem()
         .unwrap_or_default()
@@ -93,8 +94,8 @@ fn resolve(text: &str, path: &Path, overrides: &[String]) -> Result<Plan, Config
 }
 
 /// The merged document, all of whose names are known.
-fn checked(text: &str, path: &Path, overrides: &[String]) -> Result<Reader, ConfigError> {
-    let root = extend(parse_chain(text, path)?, parse_overrides(overrides)?);
+fn checked(text: &str, path: &Path, over: Table) -> Result<Reader, ConfigError> {
+    let root = extend(parse_chain(text, path)?, over);
     check_names(&root)?;
     Ok(Reader::new(root, Place::File(path.into())))
 }

@@ -7,6 +7,7 @@ mod mutations;
 mod names;
 mod overrides;
 mod round_trip;
+mod sweep;
 
 use std::path::Path;
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::ConfigError;
 
-/// The experiments that come with elapid.
+/// The experiments that come with elapid. Sweeps have keys and tests of their own.
 fn shipped() -> Vec<(PathBuf, String)> {
     let folder = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs the tests");
     let mut files = Vec::new();
@@ -15,6 +15,7 @@ fn shipped() -> Vec<(PathBuf, String)> {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             match path.extension() {
+                None if path.ends_with("sweeps") => {}
                 None => open.push(path),
                 Some(extension) if extension == "toml" => {
                     let text = fs::read_to_string(&path).unwrap();

@@ -14,6 +14,7 @@ mod predict;
 mod rehearse;
 mod run;
 mod runs;
+mod sweep;
 mod table;
 mod train;
 mod verify_resume;
@@ -43,6 +44,7 @@ enum Command {
     #[command(subcommand)]
     Config(config::ConfigCommand),
     Params(params::ParamsArgs),
+    Sweep(sweep::SweepArgs),
     Runs(runs::RunsArgs),
     List(list::ListArgs),
     #[command(subcommand)]
@@ -63,6 +65,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Forward(args) => forward::forward(args),
         Command::Config(command) => config::config(command),
         Command::Params(args) => params::params(args),
+        Command::Sweep(args) => sweep::sweep(args),
         Command::Runs(args) => runs::runs(args),
         Command::List(args) => list::list(args),
         Command::Bench(command) => bench::bench(command),

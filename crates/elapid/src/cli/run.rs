@@ -24,12 +24,18 @@ pub(crate) struct Built {
 /// Opens the data and builds the task of a plan.
 pub(crate) fn build(plan: &Plan, device: &Device) -> Result<Built, Failure> {
     check_precision(plan, device)?;
-    let data = ImageData::open(plan, registry::input_shape(&plan.model)).map_err(Failure::input)?;
-    let classes = classes(plan, data.classes())?;
+    let (data, classes) = open_data(plan)?;
     Ok(Built {
         task: task(plan, classes, device),
         data,
     })
+}
+
+/// Opens the data of a plan, with the names of the classes.
+pub(crate) fn open_data(plan: &Plan) -> Result<(ImageData, Vec<String>), Failure> {
+    let data = ImageData::open(plan, registry::input_shape(&plan.model)).map_err(Failure::input)?;
+    let classes = classes(plan, data.classes())?;
+    Ok((data, classes))
 }
 
 /// Type of stored activations and matrix products.

@@ -6,4 +6,5 @@ mod rehearse;
 mod resume;
 mod runs;
 mod support;
+mod sweep;
 mod train;
