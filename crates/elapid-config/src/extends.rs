@@ -13,6 +13,19 @@ pub(crate) fn parse_chain(text: &str, path: &Path) -> Result<Table, ConfigError>
     resolve(text, path, &mut Vec::new())
 }
 
+/// The file that the experiment at `path` extends, if it extends one.
+///
+/// # Errors
+///
+/// If the experiment cannot be read, or its `extends` is not a path.
+pub fn parent(path: &Path) -> Result<Option<PathBuf>, ConfigError> {
+    let text = read_text(path, Place::File(path.into()))?;
+    match parse_file(&text, path)?.remove("extends") {
+        None => Ok(None),
+        Some(entry) => Ok(Some(parent_path(path, &entry)?)),
+    }
+}
+
 /// Reads a config file; `place` is where it was asked for.
 pub(crate) fn read_text(path: &Path, place: Place) -> Result<String, ConfigError> {
     std::fs::read_to_string(path).map_err(|error| {
@@ -55,16 +68,8 @@ fn resolve(text: &str, path: &Path, visited: &mut Vec<PathBuf>) -> Result<Table,
     let Some(entry) = table.remove("extends") else {
         return Ok(table);
     };
-    let Raw::String(parent) = &entry.value else {
-        let message = format!(
-            "expected a path for `extends`, got {}",
-            entry.value.describe()
-        );
-        return Err(ConfigError::new(ErrorKind::WrongType, entry.place, message)
-            .hint("write for example `extends = \"base.toml\"`"));
-    };
+    let parent = parent_path(path, &entry)?;
     visited.push(path.to_owned());
-    let parent = path.parent().unwrap_or(Path::new("")).join(parent);
     if visited.iter().any(|seen| same_file(seen, &parent)) {
         return Err(cycle(visited, &parent, entry.place));
     }
@@ -72,6 +77,19 @@ fn resolve(text: &str, path: &Path, visited: &mut Vec<PathBuf>) -> Result<Table,
         error.hint("`extends` takes a path from the folder of the file that it stands in")
     })?;
     Ok(extend(resolve(&text, &parent, visited)?, table))
+}
+
+/// The path in `extends`, which is relative to the folder of the file that it stands in.
+fn parent_path(path: &Path, entry: &Entry) -> Result<PathBuf, ConfigError> {
+    let Raw::String(parent) = &entry.value else {
+        let message = format!(
+            "expected a path for `extends`, got {}",
+            entry.value.describe()
+        );
+        let error = ConfigError::new(ErrorKind::WrongType, entry.place.clone(), message);
+        return Err(error.hint("write for example `extends = \"base.toml\"`"));
+    };
+    Ok(path.parent().unwrap_or(Path::new("")).join(parent))
 }
 
 fn same_file(a: &Path, b: &Path) -> bool {

@@ -30,6 +30,7 @@ mod tests;
 mod value;
 
 pub use error::{ConfigError, ErrorKind};
+pub use extends::parent;
 pub use interval::Interval;
 pub use json_schema::json_schema;
 pub use load::{load, load_model, parse};

@@ -1,3 +1,4 @@
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -33,6 +34,19 @@ impl Files {
         let error = self.load(name, overrides).unwrap_err().to_string();
         error.replace(&format!("{}/", self.0.path().display()), "")
     }
+}
+
+#[test]
+fn the_parent_of_a_file_is_found_from_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let child = folder.path().join("child.toml");
+    fs::write(&child, "extends = \"../base.toml\"").unwrap();
+    let parent = crate::parent(&child).unwrap();
+    assert_eq!(parent, Some(folder.path().join("../base.toml")));
+    fs::write(&child, "[run]\nseed = 1").unwrap();
+    assert_eq!(crate::parent(&child).unwrap(), None);
+    fs::write(&child, "extends = 1").unwrap();
+    assert!(crate::parent(&child).is_err());
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 mod confusion;
 mod curves;
+mod environment;
 mod format;
 mod html;
 mod metric;
@@ -15,6 +16,7 @@ mod page;
 mod plot;
 mod read;
 mod record;
+mod settings;
 mod summary;
 mod table;
 mod time;

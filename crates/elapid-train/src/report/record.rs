@@ -1,4 +1,4 @@
-//! How the run was made and how to go on with it: commands, resolved plan, manifest.
+//! How the run was made and how to go on with it: commands, settings, environment, manifest.
 
 use std::path::Path;
 
@@ -6,10 +6,14 @@ use serde_json::Value;
 
 use super::html::Escaped;
 use super::read::Run;
+use super::{environment, settings};
 
 /// The sections at the end of the page.
 pub(super) fn render(run: &Run) -> String {
-    commands(&run.dir) + &plan(run) + &manifest(run)
+    commands(&run.dir)
+        + &settings::render(run)
+        + &environment::render(&run.manifest)
+        + &manifest(run)
 }
 
 /// A value of the manifest as text: strings without quotes, lists and the rest as JSON.
@@ -33,20 +37,10 @@ fn commands(dir: &Path) -> String {
     format!("<section>\n<h2>Commands</h2>\n<dl class=\"record\">{rows}</dl>\n</section>\n")
 }
 
-fn plan(run: &Run) -> String {
-    let Some(plan) = &run.plan else {
-        return String::new();
-    };
-    format!(
-        "<section>\n<details>\n<summary><h2>Resolved plan</h2></summary>\n\
-         <pre tabindex=\"0\">{}</pre>\n</details>\n</section>\n",
-        Escaped(plan.trim())
-    )
-}
-
 fn manifest(run: &Run) -> String {
     let mut entries = Vec::new();
-    for (key, value) in &run.manifest {
+    let is_shown = |key: &str| key == settings::MEMBER || environment::MEMBERS.contains(&key);
+    for (key, value) in run.manifest.iter().filter(|(key, _)| !is_shown(key)) {
         flatten(key.clone(), value, &mut entries);
     }
     if entries.is_empty() {

@@ -4,6 +4,7 @@
 mod abort;
 mod bench;
 mod config;
+mod environment;
 mod eval;
 mod failure;
 mod forward;

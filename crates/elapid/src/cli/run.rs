@@ -10,10 +10,8 @@ use elapid::registry::{self, ImageClassification, ImageData};
 use elapid::train::{RunDir, TrainError};
 use serde_json::{Map, Value, json};
 
+use super::environment::environment;
 use super::failure::Failure;
-
-/// The version of burn that this build stands on; equal to the pin in the workspace manifest.
-const BURN_VERSION: &str = "0.22.1";
 
 /// A plan turned into objects.
 pub(crate) struct Built {
@@ -94,23 +92,37 @@ pub(crate) fn manifest(
     parameters: usize,
     classes: &[String],
     device: &str,
+    base: Option<Value>,
 ) -> Map<String, Value> {
     let pipeline = &data.pipeline;
-    let value = json!({
-        "command": std::env::args().collect::<Vec<_>>().join(" "),
-        "elapid_version": env!("CARGO_PKG_VERSION"),
-        "burn_version": BURN_VERSION,
-        "device": device,
-        "threads": std::thread::available_parallelism().map_or(1, usize::from),
-        "parameters": parameters,
-        "data": data.manifest(),
-        "classes": classes,
-        "normalisation": {"mean": pipeline.mean, "std": pipeline.std},
-    });
-    match value {
-        Value::Object(map) => map,
-        _ => Map::new(),
-    }
+    let mut manifest = environment(device);
+    let command: Vec<String> = std::env::args().collect();
+    manifest.insert("command".into(), command.join(" ").into());
+    manifest.insert("parameters".into(), parameters.into());
+    manifest.insert("data".into(), data.manifest());
+    manifest.insert("classes".into(), classes.into());
+    let normalisation = json!({"mean": pipeline.mean, "std": pipeline.std});
+    manifest.insert("normalisation".into(), normalisation);
+    manifest.extend(base.map(|base| ("base".to_owned(), base)));
+    manifest
+}
+
+/// The experiment that a run is based on, with what differs: the one that its config extends, or else the config itself
+/// where `--set` changed it. `None` where there is neither, or where the base alone is no whole experiment.
+pub(crate) fn base(config: &Path, overrides: &[String], plan: &Plan) -> Option<Value> {
+    let path = match config::parent(config).ok()? {
+        Some(parent) => parent,
+        None if !overrides.is_empty() => config.to_owned(),
+        None => return None,
+    };
+    let base = config::load(&path, &[]).ok()?;
+    let differences = config::differences(&[&base, plan]).into_iter();
+    // A run is called after its file, so the name says nothing about what was tried.
+    let differences = differences.filter(|(name, _)| name != "run.name");
+    let differences: Vec<Value> = differences
+        .map(|(name, values)| json!({"value": name, "base": values[0], "run": values[1]}))
+        .collect();
+    Some(json!({"experiment": path, "differences": differences}))
 }
 
 /// A run that was started before: its directory, plan and manifest.

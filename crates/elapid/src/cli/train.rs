@@ -69,7 +69,8 @@ pub(crate) fn train(args: TrainArgs) -> Result<(), Failure> {
     let text = fs::read_to_string(&args.config).map_err(Failure::input)?;
     let parameters = built.task.num_params();
     let classes = built.task.classes().to_vec();
-    let manifest = run::manifest(&built.data, parameters, &classes, device_name);
+    let base = run::base(&args.config, &args.set, &plan);
+    let manifest = run::manifest(&built.data, parameters, &classes, device_name, base);
     let mut trainer_data = built.data.sources(&plan).map_err(Failure::input)?;
     if let Some(step) = args.abort_before {
         trainer_data = abort_before(trainer_data, step);

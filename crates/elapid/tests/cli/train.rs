@@ -48,6 +48,41 @@ fn a_run_directory_is_complete() {
 }
 
 #[test]
+fn the_report_shows_environment_and_changed_settings() {
+    let folder = tempdir().unwrap();
+    let run = folder.path().join("run");
+    succeed(&mut train(&run, &["train.steps=1", "optim.lr=0.125"]));
+    let manifest = fs::read_to_string(run.join("manifest.json")).unwrap();
+    let manifest: Value = serde_json::from_str(&manifest).unwrap();
+    for member in ["elapid_version", "burn_version", "device", "os", "threads"] {
+        assert!(!manifest[member].is_null(), "{member}: {manifest}");
+    }
+    // The smoke experiment extends the long one; `--set` comes on top.
+    let base = &manifest["base"];
+    let experiment = base["experiment"].as_str().unwrap();
+    assert!(experiment.ends_with("vision/vim_digits.toml"), "{base}");
+    let differences = base["differences"].as_array().unwrap();
+    let of = |name: &str| differences.iter().find(|entry| entry["value"] == name);
+    let lr = of("optim.lr").unwrap();
+    assert_eq!(
+        (&lr["base"], &lr["run"]),
+        (&"0.002".into(), &"0.125".into())
+    );
+    let epochs = of("train.epochs").unwrap();
+    assert_eq!(
+        (&epochs["base"], &epochs["run"]),
+        (&"80".into(), &Value::Null)
+    );
+    assert!(of("run.name").is_none() && of("run.seed").is_none());
+
+    let report = fs::read_to_string(run.join("report.html")).unwrap();
+    assert!(report.contains("<h2>Environment</h2>"));
+    let row =
+        "<th scope=\"row\">optim.lr</th><td><code>0.002</code></td><td><code>0.125</code></td>";
+    assert!(report.contains(row));
+}
+
+#[test]
 fn the_seed_decides_everything() {
     let folder = tempdir().unwrap();
     let run = |name: &str, seed: &str| {
