@@ -40,6 +40,8 @@ pub fn files_below(folder: &Path, suffix: &str) -> Vec<PathBuf> {
             let is_ours = !name.starts_with('.') && !PRODUCED.contains(&&*name);
             match path.is_dir() {
                 true if is_ours => folders.push(path),
+                // A file in a linked work tree, with the path of the repository.
+                false if name == ".git" => {}
                 false if name.ends_with(suffix) => files.push(path),
                 _ => {}
             }

@@ -90,7 +90,8 @@ fn a_killed_run_resumes_bit_for_bit() {
     for step in [8, 28, 56] {
         let run = folder.path().join(format!("killed-{step}"));
         let mut child = start(&run, &SHORT);
-        wait_until(|| has_logged(&run, step));
+        // Checkpoints are written beside training: the first may come after the first lines.
+        wait_until(|| has_logged(&run, step) && !checkpoints(&run).is_empty());
         child.kill().unwrap(); // SIGKILL
         killed += u32::from(!child.wait().unwrap().success());
         succeed(elapid(["resume"]).arg(&run));
