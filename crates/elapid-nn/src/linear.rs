@@ -37,7 +37,15 @@ impl Linear {
     ///
     /// Panics if the last axis of the input is not `in`.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        let y = linear(x, self.weight.val());
+        self.biased(linear(x, self.weight.val()))
+    }
+
+    /// `(factor · x) Wᵀ + b`, without a pass over x: the weights are few.
+    pub fn forward_scaled<const D: usize>(&self, x: Tensor<D>, factor: f64) -> Tensor<D> {
+        self.biased(linear(x, self.weight.val().mul_scalar(factor)))
+    }
+
+    fn biased<const D: usize>(&self, y: Tensor<D>) -> Tensor<D> {
         match &self.bias {
             Some(bias) => y.clone() + bias.val().cast(y.dtype()).unsqueeze(),
             None => y,

@@ -1,6 +1,6 @@
 //! A batch in device memory.
 
-use burn::tensor::{Device, Int, Shape, Tensor, TensorData};
+use burn::tensor::{DType, Device, Int, Shape, Tensor, TensorData};
 use elapid_kernels::buffers;
 
 /// What a task computes its loss from: tensors, in the order in which [`Task::inputs`](crate::Task::inputs) lists them.
@@ -21,15 +21,16 @@ enum Values {
 }
 
 impl Inputs {
-    /// Copies data to a device. Floats and integers become the device's default types.
+    /// Copies data to a device. Integers become the device's default type, and floats of 32 or 64 bits as well.
     pub fn upload(data: Vec<TensorData>, device: &Device) -> Self {
         let upload = |data: TensorData| {
             let shape = data.shape().clone();
-            let is_float = data.dtype().is_float();
+            let dtype = data.dtype();
             let flat = flat(data);
-            let values = match is_float {
-                true => Values::Float(Tensor::from_data(flat, device)),
-                false => Values::Int(Tensor::from_data(flat, device)),
+            let values = match dtype {
+                DType::BF16 | DType::F16 => Values::Float(Tensor::from_data(flat, (device, dtype))),
+                _ if dtype.is_float() => Values::Float(Tensor::from_data(flat, device)),
+                _ => Values::Int(Tensor::from_data(flat, device)),
             };
             Input { shape, values }
         };

@@ -13,8 +13,9 @@ pub trait Task: Module + Clone + 'static {
     /// Running sums of an evaluation.
     type Tally: Tally;
 
-    /// What the device needs of a batch, in the order in which [`loss`](Self::loss) takes it.
-    fn inputs(batch: Self::Batch) -> Vec<TensorData>;
+    /// What the device needs of a batch, in the order in which [`loss`](Self::loss) takes it, and in the types in which it should
+    /// travel.
+    fn inputs(&self, batch: Self::Batch) -> Vec<TensorData>;
 
     /// The mean loss over a batch, shape `[1]`.
     ///

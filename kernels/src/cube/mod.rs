@@ -2,6 +2,7 @@
 
 mod hardware;
 pub(crate) mod math;
+pub(crate) mod narrow;
 pub(crate) mod product;
 mod sum;
 mod tensors;

@@ -104,8 +104,10 @@ impl BidirectionalMamba {
 
     /// The output from the sum of both directions.
     fn leave(&self, y: Tensor<3>) -> Tensor<3> {
-        self.projections
-            .leave(if self.divide_out { y * 0.5 } else { y })
+        match self.divide_out {
+            true => self.projections.leave_halved(y),
+            false => self.projections.leave(y),
+        }
     }
 
     /// v1: both scans read the same convolution and projections.

@@ -133,7 +133,15 @@ impl Projections {
 
     /// The mixer's output from the gated scan output `[B, L, E]`.
     pub(super) fn leave(&self, y: Tensor<3>) -> Tensor<3> {
-        let out = self.out_proj.forward(y);
+        self.gained(self.out_proj.forward(y))
+    }
+
+    /// [`leave`](Self::leave) from half of `y`.
+    pub(super) fn leave_halved(&self, y: Tensor<3>) -> Tensor<3> {
+        self.gained(self.out_proj.forward_scaled(y, 0.5))
+    }
+
+    fn gained(&self, out: Tensor<3>) -> Tensor<3> {
         match &self.gamma {
             Some(gamma) => out * gamma.val().unsqueeze(),
             None => out,

@@ -228,7 +228,8 @@ impl<'a, T: Task> Session<'a, T> {
         let weights = self.thawed(weights);
         let samples = T::batch_len(&batch);
         let micro_batch = self.trainer.config.micro_batch;
-        let operands = Operands::upload::<T>(batch, micro_batch, &self.numbers(), &self.device);
+        let numbers = self.numbers();
+        let operands = Operands::upload(&weights.task, batch, micro_batch, &numbers, &self.device);
         if self.machine.is_about_to_record(&operands) {
             // Its thread reads from the device.
             self.wait();

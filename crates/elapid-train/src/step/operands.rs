@@ -39,6 +39,7 @@ pub(crate) struct Numbers {
 impl Operands {
     /// Copies a batch and numbers to the autodiff device `device`; the batch in parts of at most `micro_batch` samples.
     pub(crate) fn upload<T: Task>(
+        task: &T,
         batch: T::Batch,
         micro_batch: Option<usize>,
         numbers: &Numbers,
@@ -51,7 +52,7 @@ impl Operands {
         };
         let upload = |part: T::Batch| Part {
             share: T::batch_len(&part) as f64 / samples as f64,
-            inputs: Inputs::upload(T::inputs(part), device),
+            inputs: Inputs::upload(task.inputs(part), device),
         };
         let plain = device.clone().inner();
         Self {

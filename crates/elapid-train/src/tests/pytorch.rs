@@ -87,7 +87,7 @@ impl Task for Affine {
     type Batch = u64;
     type Tally = Nothing;
 
-    fn inputs(step: u64) -> Vec<TensorData> {
+    fn inputs(&self, step: u64) -> Vec<TensorData> {
         let (x, y) = (2 * step, 2 * step + 1);
         vec![matrix::<BATCH, 4>(x, 1.0), matrix::<BATCH, 3>(y, 3.0)]
     }
@@ -184,7 +184,7 @@ fn follow(file: &str, method: impl Fn(&Trajectory) -> Method) {
             key: StepKey::new(0, step),
             table: recipe.numbers([lr, kept(golden.ema, step)], step, |step| step),
         };
-        let operands = Operands::upload::<Affine>(step, None, &numbers, &device);
+        let operands = Operands::upload(&weights.task, step, None, &numbers, &device);
         let (new, made) = recipe.make(weights, &operands).unwrap();
         weights = new;
         assert_close(lr, expected.lr, 1e-12, &at("rate"));

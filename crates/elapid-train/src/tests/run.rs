@@ -317,7 +317,7 @@ fn parts_of_a_batch_give_the_step_of_the_whole() {
             key: StepKey::new(1, 2),
             table: Vec::new(),
         };
-        let operands = Operands::upload::<Toy>(batch, micro_batch, &numbers, &device);
+        let operands = Operands::upload(&toy, batch, micro_batch, &numbers, &device);
         let (loss, gradients) = gradients(&toy, &operands, None).unwrap();
         let numbers = gradients.get::<2>(weight).unwrap();
         (

@@ -91,7 +91,7 @@ impl Task for Toy {
     type Batch = Points;
     type Tally = Hits;
 
-    fn inputs(batch: Points) -> Vec<TensorData> {
+    fn inputs(&self, batch: Points) -> Vec<TensorData> {
         let points = batch.targets.len();
         let inputs = TensorData::new(batch.inputs, [points, 2]);
         vec![inputs, TensorData::new(batch.targets, [points])]

@@ -8,6 +8,7 @@ use burn_cubecl::tensor::CubeTensor;
 use super::join::{Source, join};
 use super::problem::Problem;
 use crate::causal_conv1d::ops::ConvGrads;
+use crate::cube::narrow::narrow_product;
 use crate::cube::product::{product, product_over_rows, transposed};
 use crate::cube::{Rows, part};
 use crate::mamba_inner::ops::{BranchTensors, InnerGrads, OptionalBranch};
@@ -30,8 +31,8 @@ impl Problem {
         let d_dt_proj = product_over_rows(&d_delta, &low);
         let d_projected = self.joined_projections(&scan, d_low);
         let d_x_proj = product_over_rows(&d_projected, &self.as_rows(&c));
-        let through = product(&d_projected, &self.packed.x_proj);
-        let d_c = CubeBackend::float_add(through, self.activation(&scan, 0));
+        let d_u = self.activation(&scan, 0);
+        let d_c = narrow_product(&d_projected, &self.packed.x_proj, Some(d_u));
 
         let d_x = self.activations();
         let d_c = Rows::new(d_c, 1);

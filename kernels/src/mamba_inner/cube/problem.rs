@@ -8,6 +8,7 @@ use burn_cubecl::tensor::CubeTensor;
 use super::pack::Packed;
 use crate::causal_conv1d::ConvOptions;
 use crate::causal_conv1d::cube::{Filter, Problem as Conv, Tokens};
+use crate::cube::narrow::narrow_product;
 use crate::cube::product::{product, transposed};
 use crate::cube::{Rows, contiguous, empty, reshaped};
 use crate::mamba_inner::ops::{BranchTensors, InnerOutput, InnerPlan, InnerTensors};
@@ -146,7 +147,8 @@ impl Problem {
 
     /// The scan of all directions.
     pub(super) fn scan(&self, c: CubeTensor, projected: &CubeTensor) -> Scan {
-        let delta = product(&self.low_rank(projected), &transposed(&self.packed.dt_proj));
+        let weight = transposed(&self.packed.dt_proj);
+        let delta = narrow_product(&self.low_rank(projected), &weight, None);
         let scan = InnerScan {
             shape: Shape {
                 batch: self.directions() * self.batch,
