@@ -2,7 +2,7 @@
 //!
 //! Such a product is little more than the writing of its result. Kernels for tensor cores fill tiles of 64 with zeros for it
 //! and take five times as long (`experiments/2026-11-23_training-speed`). Here a unit keeps its columns of the weights
-//! in registers and goes over many rows.
+//! in registers and goes over rows that its cube shares.
 
 use burn::backend::cubecl::dtype_to_storage_type;
 use burn::backend::ops::FloatTensorOps;
@@ -17,8 +17,6 @@ use super::tensors::{address_type, empty};
 const LANES: usize = 32;
 /// Rows that a cube works on at a time.
 const GROUPS: usize = 4;
-/// Rows that a unit reads at once.
-const AT_ONCE: usize = 4;
 /// Rows of a cube.
 const ROWS: usize = 64;
 /// 32-bit numbers of the weights that a unit has room for.
@@ -106,8 +104,8 @@ impl Form {
         );
         let has_addend = addend.is_some();
         let addend = addend.unwrap_or_else(|| rhs.clone());
-        // SAFETY: a unit beyond the columns leaves first; the others read rows and columns below the counts, at the tensors'
-        // strides, and write one vector for each of their rows. What stands in for a missing addend is not read.
+        // SAFETY: rows and columns that are read stay below the counts, at the tensors' strides, and units write below
+        // the counts only. What stands in for a missing addend is not read.
         unsafe {
             narrow_kernel::launch_unchecked(
                 &lhs.client,
@@ -156,16 +154,61 @@ fn narrow_kernel<F: Float, C: Size, K: Size>(
     #[comptime] has_addend: bool,
     #[define(F)] _dtype: ElemType,
 ) {
-    let column = CUBE_POS_X as usize * LANES + UNIT_POS_X as usize;
-    if column >= layout.columns {
-        terminate!();
-    }
-    let matrix = CUBE_POS_Z as usize;
-    let columns = C::value();
     let vector = K::value();
-    let mut weights = Array::<Vector<f32, C>>::new(comptime!(depth * vector));
+    let matrix = CUBE_POS_Z as usize;
+    let first = CUBE_POS_Y as usize * ROWS;
+    let mut rows = Shared::<[Vector<f32, K>]>::new_slice(comptime!(ROWS * depth));
+    let mut at = UNIT_POS as usize;
+    while at < comptime!(ROWS * depth) {
+        let row = min(first + at / depth, layout.rows - 1);
+        let from = matrix * layout.left_matrix + row * layout.left_row;
+        rows[at] = Vector::cast_from(left[from + at % depth]);
+        at += comptime!(LANES * GROUPS);
+    }
+
+    let own = CUBE_POS_X as usize * LANES + UNIT_POS_X as usize;
+    let column = min(own, layout.columns - 1);
+    let weights = weights::<F, C>(right, &layout, matrix, column, comptime!(depth * vector));
+    sync_cube();
     #[unroll]
-    for k in 0..comptime!(depth * vector) {
+    for step in 0..ROWS / GROUPS {
+        let row = step * GROUPS + UNIT_POS_Y as usize;
+        let to = (matrix * layout.rows + first + row) * layout.columns + column;
+        let is_own = own < layout.columns && first + row < layout.rows;
+        let mut sum = Vector::<f32, C>::new(0.0);
+        if comptime!(has_addend) {
+            if is_own {
+                sum = Vector::cast_from(addend[to]);
+            }
+        }
+        #[unroll]
+        for k in 0..depth {
+            let values = rows[row * depth + k];
+            #[unroll]
+            for j in 0..vector {
+                let weight = weights[comptime!(k * vector + j)];
+                sum = fma(Vector::new(values.extract(j)), weight, sum);
+            }
+        }
+        if is_own {
+            out[to] = Vector::cast_from(sum);
+        }
+    }
+}
+
+/// The weights of a unit's columns.
+#[cube]
+fn weights<F: Float, C: Size>(
+    right: &[F],
+    layout: &Layout,
+    matrix: usize,
+    column: usize,
+    #[comptime] depth: usize,
+) -> Array<Vector<f32, C>> {
+    let columns = C::value();
+    let mut weights = Array::<Vector<f32, C>>::new(depth);
+    #[unroll]
+    for k in 0..depth {
         let mut weight = Vector::<f32, C>::new(0.0);
         let from = matrix * layout.right_matrix + k * layout.right_row;
         #[unroll]
@@ -175,43 +218,5 @@ fn narrow_kernel<F: Float, C: Size, K: Size>(
         }
         weights[k] = weight;
     }
-    let first = CUBE_POS_Y as usize * ROWS + UNIT_POS_Y as usize;
-    for step in 0..ROWS / (GROUPS * AT_ONCE) {
-        let step = first + step * (GROUPS * AT_ONCE);
-        // Everything is on its way before anything is needed.
-        let mut values = Array::<Vector<F, K>>::new(comptime!(AT_ONCE * depth));
-        let mut sums = Array::<Vector<f32, C>>::new(AT_ONCE);
-        #[unroll]
-        for i in 0..AT_ONCE {
-            let row = min(step + i * GROUPS, layout.rows - 1);
-            let from = matrix * layout.left_matrix + row * layout.left_row;
-            #[unroll]
-            for k in 0..depth {
-                values[comptime!(i * depth + k)] = left[from + k];
-            }
-            sums[i] = Vector::new(0.0);
-            if comptime!(has_addend) {
-                let at = (matrix * layout.rows + row) * layout.columns + column;
-                sums[i] = Vector::cast_from(addend[at]);
-            }
-        }
-        #[unroll]
-        for i in 0..AT_ONCE {
-            let mut sum = sums[i];
-            #[unroll]
-            for k in 0..depth {
-                let values = Vector::<f32, K>::cast_from(values[comptime!(i * depth + k)]);
-                #[unroll]
-                for j in 0..vector {
-                    let weight = weights[comptime!(k * vector + j)];
-                    sum = fma(Vector::new(values.extract(j)), weight, sum);
-                }
-            }
-            let row = step + i * GROUPS;
-            if row < layout.rows {
-                out[(matrix * layout.rows + row) * layout.columns + column] =
-                    Vector::cast_from(sum);
-            }
-        }
-    }
+    weights
 }
