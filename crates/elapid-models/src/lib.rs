@@ -3,10 +3,12 @@
 //! A new image backbone is one file here, one variant of [`ImageBackbone`] and one line in its `forward`.
 
 pub mod checkpoint;
+mod cost;
 mod image_classifier;
 mod params;
 pub mod vim;
 
+pub use cost::Cost;
 pub use image_classifier::{ImageBackbone, ImageClassifier};
 pub use params::{NamedParam, named_params};
 pub use vim::{ClassToken, Pool, Vim, VimConfig};

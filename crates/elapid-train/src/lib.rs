@@ -19,6 +19,7 @@ mod metrics_log;
 mod noise;
 mod optim;
 mod plateau;
+mod profile;
 mod progress;
 mod recovery;
 pub mod report;
@@ -31,6 +32,7 @@ mod step;
 mod task;
 mod timestamp;
 mod trainer;
+mod trial;
 
 pub use config::{TestWeights, TrainConfig};
 pub use error::{BoxError, TrainError};
@@ -40,12 +42,14 @@ pub use metrics_log::MirrorFormat;
 pub use noise::{Noise, StepKey};
 pub use optim::{Method, ParamRule};
 pub use plateau::{Descent, Plateau};
+pub use profile::{Phases, Profile, Spread, Trained, profile};
 pub use run_dir::RunDir;
 pub use schedule::{Decay, Schedule};
 pub use signal::StopFlag;
 pub use source::{EvalSource, Sources, TrainSource};
 pub use task::{Confusion, Measured, Tally, Task};
 pub use trainer::{Ending, Outcome, Trainer};
+pub use trial::Setup;
 
 #[cfg(test)]
 mod tests;

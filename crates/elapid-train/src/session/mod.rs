@@ -364,7 +364,7 @@ fn restore<T: Task>(
 }
 
 /// The batch of step `step`, or why there is none.
-fn made<B>(batch: Option<Result<B, BoxError>>, step: u64) -> Result<B, TrainError> {
+pub(crate) fn made<B>(batch: Option<Result<B, BoxError>>, step: u64) -> Result<B, TrainError> {
     let split = "train";
     match batch {
         Some(Ok(batch)) => Ok(batch),

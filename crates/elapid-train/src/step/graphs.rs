@@ -69,6 +69,12 @@ impl Machine {
         self.recipe.is_in_place()
     }
 
+    /// Whether there is a recorded step.
+    pub(crate) fn has_recorded(&self) -> bool {
+        let mut states = self.forms.iter().map(|form| &form.state);
+        states.any(|state| matches!(state, State::Recorded(_)))
+    }
+
     /// Forgets what was recorded, since the steps to come are others.
     pub(crate) fn forget(&mut self) {
         self.forms.clear();

@@ -16,5 +16,5 @@ pub(crate) use graphs::Machine;
 pub(crate) use operands::{Numbers, Operands};
 #[cfg(test)]
 pub(crate) use recipe::gradients;
-pub(crate) use recipe::{Made, Recipe};
+pub(crate) use recipe::{Made, Phase, Recipe};
 pub(crate) use weights::Weights;

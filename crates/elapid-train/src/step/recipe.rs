@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use burn::module::{ModuleMapper, Param, ParamId};
 use burn::optim::{GradientsAccumulator, GradientsParams};
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Tensor};
 use elapid_kernels::blend::blend;
 use elapid_kernels::buffers::overwrite;
 
@@ -31,6 +31,34 @@ pub(crate) struct Made {
     pub(crate) loss: Tensor<1>,
     /// Global norm of the gradients before clipping.
     pub(crate) grad_norm: Tensor<1>,
+}
+
+impl Made {
+    /// Waits for the step, and fetches its loss and norm.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError::Device`] if it failed.
+    pub(crate) fn read(self) -> Result<[f32; 2], TrainError> {
+        let both = Tensor::cat(vec![self.loss.cast(DType::F32), self.grad_norm], 0);
+        let both: Result<Vec<f32>, _> = both.try_into_vec_as();
+        match both.as_deref() {
+            Ok(&[loss, grad_norm]) => Ok([loss, grad_norm]),
+            Ok(other) => Err(TrainError::Device(format!("{} numbers", other.len()))),
+            Err(error) => Err(TrainError::Device(error.to_string())),
+        }
+    }
+}
+
+/// What a step does one after the other, of each part of the batch the first two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// The loss.
+    Forward,
+    /// The gradients, and their sum over the parts.
+    Backward,
+    /// Norm and clipping, update, average.
+    Optimiser,
 }
 
 impl Recipe {
@@ -75,6 +103,20 @@ impl Recipe {
         weights: Weights<T>,
         operands: &Operands,
     ) -> Result<(Weights<T>, Made), TrainError> {
+        self.make_watched(weights, operands, |_| {})
+    }
+
+    /// As [`make`](Self::make), calling `done` behind every phase, whose work the device need not have finished by then.
+    ///
+    /// # Errors
+    ///
+    /// As [`make`](Self::make).
+    pub(crate) fn make_watched<T: Task>(
+        &self,
+        weights: Weights<T>,
+        operands: &Operands,
+        mut done: impl FnMut(Phase),
+    ) -> Result<(Weights<T>, Made), TrainError> {
         let Weights {
             task,
             moments,
@@ -82,7 +124,7 @@ impl Recipe {
             scaler,
         } = weights;
         let loss_scale = scaler.as_ref().map(Scaler::scale);
-        let (loss, gradients) = gradients(&task, operands, loss_scale.as_ref())?;
+        let (loss, gradients) = gradients(&task, operands, loss_scale.as_ref(), &mut done)?;
         let plain = operands.numbers.device();
         let scaled_norm = global_norm(&task, &gradients, &plain);
         let grad_norm = match &scaler {
@@ -110,6 +152,7 @@ impl Recipe {
             average,
             scaler: scaler.map(|scaler| self.rescaled(&scaler, &scaled_norm)),
         };
+        done(Phase::Optimiser);
         Ok((weights, Made { loss, grad_norm }))
     }
 
@@ -155,7 +198,7 @@ impl ModuleMapper for Blend<'_> {
 /// there is one.
 ///
 /// Each part's mean counts by its share of the samples, so the gradients are those of the whole batch, up to rounding,
-/// whatever the sizes of the parts.
+/// whatever the sizes of the parts. Behind every phase of a part `done` is called.
 ///
 /// # Errors
 ///
@@ -164,10 +207,12 @@ pub(crate) fn gradients<T: Task>(
     task: &T,
     operands: &Operands,
     loss_scale: Option<&Tensor<1>>,
+    done: &mut impl FnMut(Phase),
 ) -> Result<(Tensor<1>, GradientsParams), TrainError> {
     let noise = Noise::from_key(operands.key.clone());
-    let parts = operands.parts.iter();
-    let mut parts = (0..).zip(parts).map(|(index, part)| {
+    let mut sum = GradientsAccumulator::new();
+    let mut total: Option<Tensor<1>> = None;
+    for (index, part) in (0..).zip(&operands.parts) {
         let loss = task.loss(&part.inputs, &noise.of_part(index));
         if !loss.is_tracked() {
             return Err(TrainError::NothingToTrain);
@@ -180,20 +225,20 @@ pub(crate) fn gradients<T: Task>(
             Some(scale) => loss.clone() * Tensor::from_inner(scale.clone()),
             None => loss.clone(),
         };
+        done(Phase::Forward);
         let gradients = GradientsParams::from_grads(scaled.backward(), task);
-        Ok((loss.inner(), gradients))
-    });
-    let first = parts.next().ok_or(TrainError::NothingToTrain)??;
-    if operands.parts.len() == 1 {
-        return Ok(first);
-    }
-    let mut sum = GradientsAccumulator::new();
-    let (mut total, gradients) = first;
-    sum.accumulate(task, gradients);
-    for part in parts {
-        let (loss, gradients) = part?;
+        let loss = loss.inner();
+        if operands.parts.len() == 1 {
+            done(Phase::Backward);
+            return Ok((loss, gradients));
+        }
         sum.accumulate(task, gradients);
-        total = total + loss;
+        total = Some(match total {
+            Some(total) => total + loss,
+            None => loss,
+        });
+        done(Phase::Backward);
     }
+    let total = total.ok_or(TrainError::NothingToTrain)?;
     Ok((total, sum.grads()))
 }

@@ -1,5 +1,6 @@
 //! Whole runs of a toy task.
 
+mod profile;
 mod pytorch;
 mod resume;
 mod run;

@@ -12,6 +12,7 @@ mod list;
 mod logging;
 mod params;
 mod predict;
+mod profile;
 mod rehearse;
 mod run;
 mod runs;

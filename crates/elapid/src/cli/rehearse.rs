@@ -205,7 +205,7 @@ fn first_batch(sources: &Sources<ImageBatch>) -> Result<ImageBatch, Failure> {
     first.map_err(|error| Failure::Input(anyhow::anyhow!(error)))
 }
 
-fn data(built: &Built) -> Vec<String> {
+pub(super) fn data(built: &Built) -> Vec<String> {
     let manifest = built.data.manifest();
     let count = |split: &str| {
         let images = manifest[split]["images"].as_u64();

@@ -37,7 +37,7 @@ pub(crate) fn open_data(plan: &Plan) -> Result<(ImageData, Vec<String>), Failure
 }
 
 /// Type of stored activations and matrix products.
-fn storage(plan: &Plan) -> DType {
+pub(crate) fn storage(plan: &Plan) -> DType {
     match plan.train.precision {
         Precision::Fp32 => DType::F32,
         Precision::Bf16 => DType::BF16,

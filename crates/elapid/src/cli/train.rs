@@ -11,7 +11,7 @@ use elapid::train::{Ending, Measured, RunDir, StopFlag, TrainConfig, Trainer};
 use super::abort::abort_before;
 use super::failure::Failure;
 use super::run::{self, Built, OpenRun};
-use super::{print, rehearse, table};
+use super::{print, profile, rehearse, table};
 
 /// Train a model as a TOML file says.
 #[derive(clap::Args)]
@@ -36,6 +36,15 @@ pub(crate) struct TrainArgs {
     /// Train on the first batch alone, to see that the model can learn; keep nothing.
     #[arg(long, conflicts_with = "dry_run")]
     overfit_one_batch: bool,
+    /// Measure the phases of N steps; keep nothing.
+    #[arg(long, value_name = "N", conflicts_with_all = ["dry_run", "overfit_one_batch"], value_parser = clap::value_parser!(u32).range(1..))]
+    profile: Option<u32>,
+    /// Speed of the device's matrix products, to compare the profile with.
+    #[arg(long, value_name = "TFLOP/S", requires = "profile", value_parser = positive)]
+    peak_tflops: Option<f64>,
+    /// Print the profile as one JSON object.
+    #[arg(long, requires = "profile")]
+    json: bool,
     /// End the process without warning in front of this step; `elapid verify-resume` does so.
     #[arg(long, hide = true, value_name = "STEP")]
     abort_before: Option<u64>,
@@ -52,6 +61,13 @@ pub(crate) struct ResumeArgs {
     device: Option<String>,
 }
 
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
+        _ => Err("expected a number above 0, for example 989".to_owned()),
+    }
+}
+
 pub(crate) fn train(args: TrainArgs) -> Result<(), Failure> {
     let plan = config::load(&args.config, &args.set).map_err(Failure::input)?;
     let device_name = registry::resolve(&args.device);
@@ -64,6 +80,14 @@ pub(crate) fn train(args: TrainArgs) -> Result<(), Failure> {
     }
     if args.overfit_one_batch {
         return rehearse::overfit_one_batch(&plan, built, device);
+    }
+    if let Some(steps) = args.profile {
+        let how = profile::Options {
+            steps: steps as usize,
+            peak_tflops: args.peak_tflops,
+            json: args.json,
+        };
+        return profile::profile(&plan, built, device, &how);
     }
     let path = run::new_run_path(args.out, &plan.run.name);
     let text = fs::read_to_string(&args.config).map_err(Failure::input)?;

@@ -11,5 +11,5 @@ pub use augment::interpolation;
 pub use classify::{ClassificationTally, ImageClassification};
 pub use data::{EvalBatches, ImageData, TrainBatches};
 pub use device::{DeviceError, device, device_names, is_gpu, resolve};
-pub use model::{image_backbone, image_classifier, input_shape};
+pub use model::{cost, image_backbone, image_classifier, input_shape};
 pub use training::{param_rules, train_config};

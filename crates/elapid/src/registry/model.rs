@@ -1,7 +1,7 @@
 //! `[model]`: specification to backbone.
 
 use elapid_config::{self as config, ModelSpec};
-use elapid_models::{ClassToken, ImageBackbone, ImageClassifier, Pool, Vim, VimConfig};
+use elapid_models::{ClassToken, Cost, ImageBackbone, ImageClassifier, Pool, Vim, VimConfig};
 use elapid_nn::Init;
 use elapid_nn::mixer::{BackwardBranch, DtBias, DtInit, MambaConfig};
 
@@ -16,6 +16,13 @@ pub fn image_backbone(init: &mut Init, spec: &ModelSpec) -> ImageBackbone {
 pub fn image_classifier(init: &mut Init, spec: &ModelSpec, classes: usize) -> ImageClassifier {
     let backbone = image_backbone(init, spec);
     ImageClassifier::new(init, backbone, classes)
+}
+
+/// What a forward pass of one sample costs, with a linear head.
+pub fn cost(spec: &ModelSpec, classes: usize) -> Cost {
+    match spec {
+        ModelSpec::Vim(spec) => vim(spec).cost(classes),
+    }
 }
 
 /// Channels, height and width of the images that a model takes.

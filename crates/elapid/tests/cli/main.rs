@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod faults;
+mod profile;
 mod rehearse;
 mod resume;
 mod runs;

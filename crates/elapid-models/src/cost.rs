@@ -1,0 +1,128 @@
+//! What a forward pass costs, counted from the sizes of a model.
+
+use crate::{ClassToken, Pool, VimConfig};
+
+/// The arithmetic of a forward pass of one sample. That of a training step is usually taken as three times as much, two
+/// of them for the backward pass.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cost {
+    /// Tokens of the sequence.
+    pub tokens: usize,
+    /// Floating-point operations of all matrix products, a multiplication and an addition being two.
+    pub products: f64,
+    /// Number of selective scans.
+    pub scans: usize,
+    /// Of each: channels E, tokens L, states N.
+    pub scan_shape: [usize; 3],
+}
+
+impl Cost {
+    /// Floating-point operations of all scans, with skip and gate: `9·L·E·N + 2·L·E` each, as in VMamba's code
+    /// (arXiv 2401.10166), an exponential counting as one.
+    pub fn scan_operations(&self) -> f64 {
+        let [channels, tokens, states] = self.scan_shape;
+        (self.scans * tokens * channels * (9 * states + 2)) as f64
+    }
+}
+
+impl VimConfig {
+    /// The cost of this backbone with a linear head of `classes` scores. Norms, convolutions along the sequence and
+    /// elementwise operations are not counted.
+    pub fn cost(&self, classes: usize) -> Cost {
+        let mamba = &self.mamba;
+        let (width, inner, states) = (mamba.d_model, mamba.d_inner(), mamba.d_state);
+        let (tokens, rank) = (self.tokens(), mamba.dt_rank());
+        let outer = 3 * width * inner;
+        let of_a_direction = inner * (rank + 2 * states) + rank * inner;
+        // The directions of v1 have the projections in common, but not the scan.
+        let (projected, scanned) = match self.backward {
+            None => (1, 1),
+            Some(elapid_nn::mixer::BackwardBranch::SharedParameters) => (1, 2),
+            Some(elapid_nn::mixer::BackwardBranch::OwnParameters { .. }) => (2, 2),
+        };
+        let block = tokens * (outer + projected * of_a_direction);
+        let patch = self.patches() * width * self.channels * self.patch_size.pow(2);
+        let read = match (self.class_token, self.pool) {
+            (ClassToken::None, Pool::Max) => self.patches(),
+            _ => 1,
+        };
+        let head = read * width * classes;
+        Cost {
+            tokens,
+            products: 2.0 * (patch + self.depth * block + head) as f64,
+            scans: scanned * self.depth,
+            scan_shape: [inner, tokens, states],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+    use elapid_nn::Init;
+    use elapid_nn::mixer::{BackwardBranch, DtBias};
+
+    use super::*;
+    use crate::{ImageBackbone, ImageClassifier, Vim, named_params};
+
+    /// Every weight of a product is multiplied once with every token that it sees.
+    fn products_by_shapes(config: &VimConfig, classes: usize) -> f64 {
+        let mut init = Init::new(0, &Device::flex());
+        let backbone = ImageBackbone::Vim(Vim::new(&mut init, config));
+        let model = ImageClassifier::new(&mut init, backbone, classes);
+        let products = named_params(&model).into_iter().map(|param| {
+            let seen = match param.path.as_str() {
+                path if path.contains("patch_embed") => config.patches(),
+                path if path.contains("head.") => 1,
+                path if path.contains("proj") => config.tokens(),
+                _ => 0,
+            };
+            let is_product = param.path.ends_with("weight") && param.shape.len() > 1;
+            let weights: usize = param.shape.iter().product();
+            if is_product { 2 * seen * weights } else { 0 }
+        });
+        products.sum::<usize>() as f64
+    }
+
+    #[test]
+    fn products_follow_from_the_shapes_of_the_weights() {
+        let own = BackwardBranch::OwnParameters {
+            dt_bias: DtBias::Zero,
+        };
+        for backward in [None, Some(BackwardBranch::SharedParameters), Some(own)] {
+            let config = VimConfig {
+                image_size: 24,
+                patch_size: 8,
+                stride: 4,
+                depth: 3,
+                backward,
+                ..VimConfig::patch16_224(20)
+            };
+            let cost = config.cost(7);
+            assert_eq!(
+                cost.products,
+                products_by_shapes(&config, 7),
+                "{backward:?}"
+            );
+            let directions = if backward.is_some() { 2 } else { 1 };
+            assert_eq!(cost.scans, 3 * directions);
+            assert_eq!(cost.scan_shape, [40, 26, 16]);
+            let one = 26.0 * 40.0 * (9.0 * 16.0 + 2.0);
+            assert_eq!(cost.scan_operations(), one * cost.scans as f64);
+        }
+    }
+
+    #[test]
+    fn every_patch_has_scores_where_the_largest_is_taken() {
+        let config = VimConfig {
+            class_token: ClassToken::None,
+            ..VimConfig::patch16_224(192)
+        };
+        let all = VimConfig {
+            pool: Pool::Max,
+            ..config.clone()
+        };
+        let more = all.cost(1000).products - config.cost(1000).products;
+        assert_eq!(more, 2.0 * 195.0 * 192.0 * 1000.0);
+    }
+}
