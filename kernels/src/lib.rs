@@ -34,6 +34,7 @@ pub mod buffers;
 pub mod causal_conv1d;
 pub mod linear;
 pub mod mamba_inner;
+pub mod memory;
 pub mod random;
 pub mod selective_scan;
 pub mod squares;

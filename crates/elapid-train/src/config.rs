@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Method, MirrorFormat, Schedule, TrainError};
+use crate::{Method, MicroBatch, MirrorFormat, Schedule, TrainError};
 
 /// Everything a training run is told besides task, data and device.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,8 +42,8 @@ pub struct TrainConfig {
     pub copies: Vec<MirrorFormat>,
     /// Decay of an exponential moving average of the weights, below 1, which is then evaluated in their place.
     pub ema: Option<f64>,
-    /// Samples that are processed at a time, at least 1; a step still takes a whole batch.
-    pub micro_batch: Option<usize>,
+    /// Samples that are processed at a time.
+    pub micro_batch: MicroBatch,
     /// Losses are multiplied by a number that gradients in 16 bits survive with; a step that overflows is not made.
     pub loss_scaling: bool,
     /// Steps are recorded as hardware graphs where the device can.
@@ -71,7 +71,10 @@ impl TrainConfig {
             ("keep_last", self.keep_last as u64),
             ("keep_best", self.keep_best as u64),
             ("log_every", self.log_every),
-            ("micro_batch", self.micro_batch.unwrap_or(1) as u64),
+            (
+                "micro_batch",
+                self.micro_batch.samples().unwrap_or(1) as u64,
+            ),
         ];
         match counts.into_iter().find(|(_, count)| *count == 0) {
             Some((name, _)) => Err(TrainError::Setting {

@@ -118,8 +118,13 @@ pub enum TrainError {
         source: io::Error,
     },
     /// A number could not be fetched from the device.
-    #[error("cannot read the losses back from the device: {0}")]
+    #[error("cannot read the losses back from the device{advice}: {0}", advice = memory_advice(.0))]
     Device(String),
+    /// A single sample is too much for the device.
+    #[error(
+        "a step of one sample at a time does not fit into memory: {0}; use a smaller model or smaller inputs, or store activations in 16 bits (`precision = \"bf16\"`)"
+    )]
+    NoRoom(String),
     /// A checkpoint could not be written or loaded.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -136,6 +141,14 @@ impl TrainError {
     pub(crate) fn read(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Read { path, source }
+    }
+}
+
+/// What to do if a device's message is about its memory.
+fn memory_advice(message: &str) -> &'static str {
+    match message.contains("out of device memory") || message.contains("can't allocate buffer") {
+        true => ", whose memory is full (set `micro_batch = \"auto\"` in [train])",
+        false => "",
     }
 }
 
@@ -174,6 +187,15 @@ mod tests {
         let message = TrainError::write("runs/a/metrics.jsonl")(full).to_string();
         assert!(message.contains("`runs/a/metrics.jsonl`"));
         assert!(message.ends_with("free some space, then resume the run"));
+    }
+
+    #[test]
+    fn a_full_device_is_told_apart_from_a_broken_one() {
+        let full = "An IO error happened: out of device memory allocating 2917138432 bytes";
+        let message = TrainError::Device(full.to_owned()).to_string();
+        assert!(message.contains("`micro_batch = \"auto\"`"), "{message}");
+        let message = TrainError::Device("poisoned".to_owned()).to_string();
+        assert!(!message.contains("micro_batch"), "{message}");
     }
 
     #[test]

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use burn::tensor::Device;
 use serde::Serialize;
 
+use crate::micro_batch::choose;
 use crate::step::{Machine, Made, Operands, Phase, Weights};
 use crate::trial::Setup;
-use crate::{Task, TrainError};
+use crate::{MicroBatch, Task, TrainConfig, TrainError};
 
 /// Steps in front of the measured ones, which compile and tune.
 const WARM_UP: u64 = 2;
@@ -102,6 +103,17 @@ pub fn profile<T: Task>(
 ) -> Result<Profile, TrainError> {
     let steps = steps.max(1);
     setup.config.check()?;
+    let config = match setup.config.micro_batch {
+        MicroBatch::Auto => TrainConfig {
+            micro_batch: MicroBatch::Of(choose(&task, setup)?.samples),
+            ..setup.config.clone()
+        },
+        _ => setup.config.clone(),
+    };
+    let setup = &Setup {
+        config: &config,
+        ..*setup
+    };
     let (batch, phases) = apart(task.clone(), setup, steps)?;
     let trained = trained(task, setup, steps)?;
     Ok(Profile {
@@ -179,13 +191,8 @@ fn apart<T: Task>(
         lap.data = clock.lap()?;
         shape.samples = T::batch_len(&batch);
         let numbers = setup.numbers(&trial.recipe, step);
-        let operands = Operands::upload(
-            &weights.task,
-            batch,
-            setup.config.micro_batch,
-            &numbers,
-            &device,
-        );
+        let micro_batch = setup.config.micro_batch.samples();
+        let operands = Operands::upload(&weights.task, batch, micro_batch, &numbers, &device);
         shape.parts = operands.parts.len();
         lap.upload = clock.lap()?;
         let mut failed = None;
@@ -280,7 +287,7 @@ impl<T: Task, I: Iterator<Item = Result<T::Batch, TrainError>>> Running<'_, T, I
             let batch = self.batches.next().ok_or(ended(self.step))??;
             waited += asked.elapsed();
             let numbers = self.setup.numbers(self.machine.recipe(), self.step);
-            let micro_batch = self.setup.config.micro_batch;
+            let micro_batch = self.setup.config.micro_batch.samples();
             let operands =
                 Operands::upload(&weights.task, batch, micro_batch, &numbers, &self.device);
             let (next, made) = self.machine.step(weights, operands)?;

@@ -1,12 +1,20 @@
 //! Starting a run, and going on with one.
 
 use burn::tensor::Device;
+use serde_json::Value;
 
 use crate::checkpoint::{Checkpoint, Found};
+use crate::micro_batch::choose;
 use crate::progress::Progress;
 use crate::recovery::{Decision, Recovery};
 use crate::session::Session;
-use crate::{Measured, ParamRule, RunDir, Sources, StopFlag, Task, TrainConfig, TrainError};
+use crate::{
+    Measured, MicroBatch, ParamRule, RunDir, Setup, Sources, StopFlag, Task, TrainConfig,
+    TrainError,
+};
+
+/// What the manifest calls the chosen number of samples.
+const MICRO_BATCH: &str = "micro_batch";
 
 /// Trains a task in a run directory.
 pub struct Trainer<T: Task> {
@@ -91,13 +99,16 @@ impl<T: Task> Trainer<T> {
     /// [`TrainError::RunExists`] if the run has checkpoints already, [`TrainError::NonFinite`] if
     /// training diverges, and whatever goes wrong with data, device or disk. A checkpoint that
     /// cannot be written is only a warning, unless it is the last one.
-    pub fn fit(self, task: T) -> Result<Outcome, TrainError> {
+    pub fn fit(mut self, task: T) -> Result<Outcome, TrainError> {
         if !self.run.checkpoints().steps()?.is_empty() {
             return Err(TrainError::RunExists {
                 path: self.run.path().to_owned(),
             });
         }
-        let progress = self.progress()?;
+        let mut progress = self.progress()?;
+        if self.config.micro_batch == MicroBatch::Auto {
+            self.choose_micro_batch(&task, &mut progress)?;
+        }
         self.train(task, None, progress)
     }
 
@@ -111,7 +122,7 @@ impl<T: Task> Trainer<T> {
     ///
     /// As for [`fit`](Self::fit), and those of
     /// [`Checkpoints::latest`](crate::checkpoint::Checkpoints::latest).
-    pub fn resume(self, task: T) -> Result<Outcome, TrainError> {
+    pub fn resume(mut self, task: T) -> Result<Outcome, TrainError> {
         let mut progress = self.progress()?;
         let checkpoints = self.run.checkpoints();
         let Found {
@@ -129,6 +140,9 @@ impl<T: Task> Trainer<T> {
                 found: self.config.seed,
             });
         }
+        if self.config.micro_batch == MicroBatch::Auto {
+            self.config.micro_batch = self.chosen_micro_batch()?;
+        }
         progress.say(&format!("resuming from `{}`", checkpoint.path().display()));
         self.train(task, Some(&checkpoint), progress)
     }
@@ -136,6 +150,36 @@ impl<T: Task> Trainer<T> {
     fn progress(&self) -> Result<Progress, TrainError> {
         self.config.check()?;
         Ok(Progress::new(self.config.total_steps, self.run.lock()?))
+    }
+
+    /// Finds out how many samples fit into memory at a time, and notes the number for resumptions, since the noise of a
+    /// step depends on it.
+    fn choose_micro_batch(&mut self, task: &T, progress: &mut Progress) -> Result<(), TrainError> {
+        progress.say("finding out how many samples fit into memory at a time");
+        let setup = Setup {
+            config: &self.config,
+            device: &self.device,
+            source: self.sources.train.as_ref(),
+            rules: &self.rules,
+        };
+        let chosen = choose(task, &setup)?;
+        progress.say(&chosen.to_string());
+        self.run.record(&[(MICRO_BATCH, chosen.samples.into())])?;
+        self.config.micro_batch = MicroBatch::Of(chosen.samples);
+        Ok(())
+    }
+
+    /// What was noted when the run was started.
+    fn chosen_micro_batch(&self) -> Result<MicroBatch, TrainError> {
+        let manifest = self.run.manifest()?;
+        let noted = manifest.get(MICRO_BATCH).and_then(Value::as_u64);
+        match noted.and_then(|samples| usize::try_from(samples).ok()) {
+            Some(samples @ 1..) => Ok(MicroBatch::Of(samples)),
+            _ => Err(TrainError::Damaged {
+                path: self.run.path().join("manifest.json"),
+                problem: format!("`{MICRO_BATCH}` is no positive number"),
+            }),
+        }
     }
 
     fn train(

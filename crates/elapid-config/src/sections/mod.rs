@@ -23,5 +23,5 @@ pub use schedule::{
     Constant, Cosine, Linear, OneCycle, Plateau, Polynomial, ScheduleSpec, Step, Wsd,
 };
 pub use task::{Classify, TaskSpec};
-pub use train::{Frozen, Graph, Precision, Train};
+pub use train::{Frozen, Graph, MicroBatch, Precision, Train};
 pub use vim::{ClassToken, DtInit, DtRank, Pool, Scan, Vim, VimSize};

@@ -1,10 +1,14 @@
 //! `[train]`: how long, in what batches, and how often to save.
 
+use serde::{Serialize, Serializer};
+
+use crate::document::{Raw, string_text};
 use crate::error::{ConfigError, ErrorKind};
 use crate::interval::Interval;
 use crate::options::{choice, options};
 use crate::range::{FRACTION, above, at_least};
 use crate::reader::SectionReader;
+use crate::value::{Form, Kind, Problem, Value};
 
 options! {
     /// Length, batches and checkpoints.
@@ -16,8 +20,9 @@ options! {
         /// Examples in one optimiser step.
         batch_size: usize = required, at_least(1.0);
         /// Examples that are processed at a time, to save memory: the gradients of the parts of a batch are added
-        /// with their shares, so a step is that of the whole batch; left out, all at once.
-        micro_batch: Option<usize> = unset, at_least(1.0);
+        /// with their shares, so a step is that of the whole batch; left out, all at once. `"auto"` takes the largest
+        /// power-of-two part of the batch that fits into memory, found out before the first step.
+        micro_batch: Option<MicroBatch> = unset, at_least(1.0);
         /// Number format of matrix products and stored activations.
         precision: Precision = "fp32";
         /// Steps as hardware graphs.
@@ -83,6 +88,50 @@ choice! {
         Input = "input",
         /// The dynamics of the state-space layers: `A_log`, `D` and the projections of the step size.
         Ssm = "ssm",
+    }
+}
+
+/// Examples that are processed at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MicroBatch {
+    /// As many as fit into memory.
+    Auto,
+    /// So many.
+    Of(usize),
+}
+
+impl Value for MicroBatch {
+    const KIND: Kind = Kind::new(Form::IntegerOrAuto, "integer or `\"auto\"`", "\"auto\"");
+
+    fn from_raw(raw: &Raw) -> Result<Self, Problem> {
+        match raw {
+            Raw::String(text) if text == "auto" => Ok(Self::Auto),
+            raw => usize::from_raw(raw).map(Self::Of),
+        }
+    }
+
+    fn to_toml(&self) -> Option<String> {
+        match self {
+            Self::Auto => Some(string_text("auto")),
+            Self::Of(samples) => samples.to_toml(),
+        }
+    }
+
+    fn numbers(&self) -> Vec<f64> {
+        match self {
+            Self::Auto => Vec::new(),
+            Self::Of(samples) => samples.numbers(),
+        }
+    }
+}
+
+/// As in TOML: the string `auto` or an integer.
+impl Serialize for MicroBatch {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Auto => serializer.serialize_str("auto"),
+            Self::Of(samples) => samples.serialize(serializer),
+        }
     }
 }
 

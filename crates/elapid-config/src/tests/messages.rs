@@ -78,6 +78,17 @@ fn messages_are_pinned() {
              under [train]",
         ),
         (
+            train("micro_batch = \"all\""),
+            WrongType,
+            "configs/x.toml:14:15: expected an integer or `\"auto\"` for `micro_batch` in [train], got \
+             the string \"all\"; write for example `micro_batch = \"auto\"`",
+        ),
+        (
+            train("micro_batch = 0"),
+            OutOfRange,
+            "configs/x.toml:14:15: `micro_batch` in [train] must be at least 1, got 0",
+        ),
+        (
             "".to_owned(),
             Missing,
             "configs/x.toml: missing key `name` in [data]; add `name = \"digits\"` under [data]. \

@@ -8,6 +8,8 @@ fn cases() -> Vec<String> {
     vec![
         MINIMAL.to_owned(),
         edited("epochs = 20", "steps = 7\nkeep_last = 1\ncheckpoint = 3"),
+        edited("epochs = 20", "steps = 7\nmicro_batch = \"auto\""),
+        edited("epochs = 20", "steps = 7\nmicro_batch = 3"),
         data("name = \"mnist\"\npath = 'C:\\data \"m\"'"),
         data("name = \"cifar10\"\npath = \"data/ü\"\nmean = [0, 1, 2]\nstd = [1, 0.1, 1e-9]"),
         data(

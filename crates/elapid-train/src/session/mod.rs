@@ -227,7 +227,7 @@ impl<'a, T: Task> Session<'a, T> {
         }
         let weights = self.thawed(weights);
         let samples = T::batch_len(&batch);
-        let micro_batch = self.trainer.config.micro_batch;
+        let micro_batch = self.trainer.config.micro_batch.samples();
         let numbers = self.numbers();
         let operands = Operands::upload(&weights.task, batch, micro_batch, &numbers, &self.device);
         if self.machine.is_about_to_record(&operands) {

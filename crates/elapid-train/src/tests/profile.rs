@@ -6,7 +6,7 @@ use burn::tensor::Device;
 
 use super::toy::{BATCH, Toy, config, sources, sources_with, toy};
 use crate::step::{Operands, Phase};
-use crate::{Setup, TrainConfig, TrainError, TrainSource, profile};
+use crate::{MicroBatch, Setup, TrainConfig, TrainError, TrainSource, profile};
 
 /// Does `with` something to a setup of the toy.
 fn set_up<R>(
@@ -25,7 +25,7 @@ fn set_up<R>(
 #[test]
 fn phases_add_up_to_the_step() {
     let parted = TrainConfig {
-        micro_batch: Some(5),
+        micro_batch: MicroBatch::Of(5),
         ema: Some(0.9),
         ..config(1)
     };
@@ -56,7 +56,7 @@ fn phases_add_up_to_the_step() {
 #[test]
 fn watching_a_step_changes_nothing() {
     let config = TrainConfig {
-        micro_batch: Some(8),
+        micro_batch: MicroBatch::Of(8),
         ..config(3)
     };
     let source = sources().train;

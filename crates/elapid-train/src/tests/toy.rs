@@ -10,9 +10,9 @@ use elapid_kernels::random::keep_factors;
 use serde_json::Map;
 
 use crate::{
-    BoxError, Confusion, Decay, EvalSource, Inputs, Measured, Method, Noise, ParamRule, RunDir,
-    Schedule, Sources, StepKey, StopFlag, Tally, Task, TestWeights, TrainConfig, TrainSource,
-    Trainer,
+    BoxError, Confusion, Decay, EvalSource, Inputs, Measured, Method, MicroBatch, Noise, ParamRule,
+    RunDir, Schedule, Sources, StepKey, StopFlag, Tally, Task, TestWeights, TrainConfig,
+    TrainSource, Trainer,
 };
 
 pub(super) const BATCH: usize = 16;
@@ -252,7 +252,7 @@ pub(crate) fn config(total_steps: u64) -> TrainConfig {
         log_every: 4,
         copies: Vec::new(),
         ema: None,
-        micro_batch: None,
+        micro_batch: MicroBatch::Whole,
         loss_scaling: false,
         graphs: true,
         max_duration: None,

@@ -7,7 +7,7 @@ use elapid_config::{Best, Frozen, Graph, OptimSpec, Plan, Precision, ScheduleSpe
 use elapid_models::named_params;
 use elapid_nn::{Place, Role, place_of, role_of};
 use elapid_train::{
-    Decay, Method, MirrorFormat, ParamRule, Plateau, Schedule, TestWeights, TrainConfig,
+    Decay, Method, MicroBatch, MirrorFormat, ParamRule, Plateau, Schedule, TestWeights, TrainConfig,
 };
 
 /// The trainer's settings, with every interval in steps.
@@ -44,7 +44,11 @@ pub fn train_config(plan: &Plan, steps_per_epoch: u64) -> TrainConfig {
         .collect(),
         max_skips: plan.train.max_skips,
         ema: plan.train.ema,
-        micro_batch: plan.train.micro_batch,
+        micro_batch: match plan.train.micro_batch {
+            None => MicroBatch::Whole,
+            Some(elapid_config::MicroBatch::Of(samples)) => MicroBatch::Of(samples),
+            Some(elapid_config::MicroBatch::Auto) => MicroBatch::Auto,
+        },
         loss_scaling: plan.train.precision == Precision::Fp16,
         graphs: plan.train.graph == Graph::Auto,
         max_duration: plan

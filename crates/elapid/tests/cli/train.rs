@@ -190,6 +190,25 @@ fn half_precision_parts_of_batches_and_a_line_for_a_schedule() {
 }
 
 #[test]
+fn a_fitting_part_is_chosen_said_noted_and_kept() {
+    let folder = tempdir().unwrap();
+    let run = folder.path().join("run");
+    let set = ["train.micro_batch=auto", "model.drop_path_rate=0.2"];
+    succeed(&mut train(&run, &set));
+    let manifest = fs::read_to_string(run.join("manifest.json")).unwrap();
+    let manifest: Value = serde_json::from_str(&manifest).unwrap();
+    // The smoke experiment is small enough for any machine.
+    assert_eq!(manifest["micro_batch"], 32);
+    let log = fs::read_to_string(run.join("log.txt")).unwrap();
+    let said = "micro_batch: 32 of a batch's 32 samples at a time";
+    assert!(log.contains(said), "{log}");
+    // Looking for it has changed nothing.
+    let whole = folder.path().join("whole");
+    succeed(&mut train(&whole, &set[1..]));
+    assert_eq!(timeless(&run), timeless(&whole));
+}
+
+#[test]
 fn a_time_limit_ends_with_a_checkpoint_to_go_on_from() {
     let folder = tempdir().unwrap();
     let run = folder.path().join("run");
