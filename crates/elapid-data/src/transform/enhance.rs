@@ -29,9 +29,11 @@ pub fn saturation(image: &PixelImage, factor: f32) -> PixelImage {
         return image.clone();
     }
     let luma = channels::convert(image, 1);
-    let pixels = image.data().as_chunks::<3>().0.iter().zip(luma.data());
-    let data = pixels.flat_map(|(pixel, &luma)| pixel.map(|level| blend(luma, level, factor)));
-    PixelImage::new(image.width(), image.height(), 3, data.collect())
+    let mut data = image.data().to_vec();
+    for (pixel, &luma) in data.as_chunks_mut::<3>().0.iter_mut().zip(luma.data()) {
+        *pixel = pixel.map(|level| blend(luma, level, factor));
+    }
+    PixelImage::new(image.width(), image.height(), 3, data)
 }
 
 /// Blends with the image smoothed over 3×3 pixels, the centre weighing five times as much as each neighbour;

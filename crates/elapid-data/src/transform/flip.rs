@@ -5,12 +5,19 @@ use crate::vision::PixelImage;
 /// `image` mirrored left to right.
 #[must_use]
 pub fn horizontal(image: &PixelImage) -> PixelImage {
-    let (width, channels) = (image.width(), image.channels());
-    let mut data = Vec::with_capacity(image.data().len());
-    for row in image.data().chunks_exact(width * channels) {
-        data.extend(row.chunks_exact(channels).rev().flatten());
+    let data = match image.channels() {
+        1 => reversed::<1>(image),
+        _ => reversed::<3>(image),
+    };
+    PixelImage::new(image.width(), image.height(), image.channels(), data)
+}
+
+fn reversed<const C: usize>(image: &PixelImage) -> Vec<u8> {
+    let mut data = image.data().to_vec();
+    for row in data.as_chunks_mut::<C>().0.chunks_exact_mut(image.width()) {
+        row.reverse();
     }
-    PixelImage::new(width, image.height(), channels, data)
+    data
 }
 
 #[cfg(test)]

@@ -67,23 +67,17 @@ pub fn resample(
     assert!(width > 0 && height > 0, "resize to {width}×{height} pixels");
     region.assert_inside(image);
     let channels = image.channels();
-    let source = region.rows(image);
-    let columns = (region.width != width).then(|| Taps::new(region.width, width, interpolation));
-    let across: Vec<u8> = match &columns {
-        None => source.flatten().copied().collect(),
-        Some(taps) => {
-            let mut out = vec![0; region.height * width * channels];
-            let rows = source.zip(out.chunks_exact_mut(width * channels));
-            for (row, out) in rows {
-                Arch::new().dispatch(Across {
-                    taps,
-                    row,
-                    out,
-                    channels,
-                });
-            }
-            out
-        }
+    let across: Vec<u8> = if region.width == width {
+        region.rows(image).flatten().copied().collect()
+    } else {
+        let mut out = vec![0; region.height * width * channels];
+        Arch::new().dispatch(Across {
+            taps: &Taps::new(region.width, width, interpolation),
+            image,
+            region,
+            out: &mut out,
+        });
+        out
     };
     if region.height == height {
         return PixelImage::new(width, height, channels, across);
@@ -151,12 +145,12 @@ fn to_byte(sum: i32) -> u8 {
     (sum >> PRECISION).clamp(0, 255) as u8
 }
 
-/// The pass along one row.
+/// The pass along all rows of a region.
 struct Across<'a> {
     taps: &'a Taps,
-    row: &'a [u8],
+    image: &'a PixelImage,
+    region: Region,
     out: &'a mut [u8],
-    channels: usize,
 }
 
 impl NullaryFnOnce for Across<'_> {
@@ -164,32 +158,49 @@ impl NullaryFnOnce for Across<'_> {
 
     #[inline(always)]
     fn call(self) {
-        if self.channels == 1 {
-            for ((first, weights), out) in self.taps.iter().zip(self.out) {
-                let pixels = &self.row[first..][..weights.len()];
-                let products = pixels.iter().zip(weights);
-                let sum: i32 = products.map(|(&p, &w)| i32::from(p) * w).sum();
-                *out = to_byte(HALF + sum);
-            }
+        let width = self.taps.spans.len();
+        if self.image.channels() == 1 {
+            let rows = self
+                .region
+                .rows(self.image)
+                .zip(self.out.chunks_exact_mut(width));
+            rows.for_each(|(row, out)| grey_row(self.taps, row, out));
             return;
         }
-        // Four bytes are read for a pixel of three, so that a pixel fills a vector of 32-bit lanes. Where
-        // that would leave the row, the fourth is not there.
-        let pixels = self.out.as_chunks_mut::<3>().0;
-        for ((first, weights), out) in self.taps.iter().zip(pixels) {
-            let mut sums = [HALF; 4];
-            let bytes = &self.row[3 * first..];
-            let (last, others) = weights.split_last().expect("a weight for each pixel");
-            for (pixel, weight) in bytes.windows(4).step_by(3).zip(others) {
-                for (sum, &value) in sums.iter_mut().zip(pixel) {
-                    *sum += i32::from(value) * weight;
-                }
+        let mut padded = vec![[0; LANES]; self.region.width];
+        let rows = self.out.as_chunks_mut::<3>().0.chunks_exact_mut(width);
+        for (row, out) in self.region.rows(self.image).zip(rows) {
+            for (padded, &[r, g, b]) in padded.iter_mut().zip(row.as_chunks::<3>().0) {
+                *padded = [r, g, b, 0].map(i32::from);
             }
-            for (sum, &value) in sums.iter_mut().zip(&bytes[3 * others.len()..][..3]) {
-                *sum += i32::from(value) * last;
-            }
-            *out = [to_byte(sums[0]), to_byte(sums[1]), to_byte(sums[2])];
+            colour_row(self.taps, &padded, out);
         }
+    }
+}
+
+#[inline(always)]
+fn grey_row(taps: &Taps, row: &[u8], out: &mut [u8]) {
+    for ((first, weights), out) in taps.iter().zip(out) {
+        let pixels = &row[first..][..weights.len()];
+        let products = pixels.iter().zip(weights);
+        let sum: i32 = products.map(|(&p, &w)| i32::from(p) * w).sum();
+        *out = to_byte(HALF + sum);
+    }
+}
+
+/// Values of a pixel: one more than three channels, so that a pixel fills a vector.
+const LANES: usize = 4;
+
+#[inline(always)]
+fn colour_row(taps: &Taps, row: &[[i32; LANES]], out: &mut [[u8; 3]]) {
+    for ((first, weights), out) in taps.iter().zip(out) {
+        let mut sums = [HALF; LANES];
+        for (pixel, weight) in row[first..][..weights.len()].iter().zip(weights) {
+            for (sum, value) in sums.iter_mut().zip(pixel) {
+                *sum += value * weight;
+            }
+        }
+        *out = [to_byte(sums[0]), to_byte(sums[1]), to_byte(sums[2])];
     }
 }
 

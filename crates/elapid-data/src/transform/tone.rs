@@ -96,21 +96,32 @@ pub fn solarize_add(image: &PixelImage, add: u8) -> PixelImage {
 
 /// `image` with a table for each channel from how often it has each level; a channel without one stays.
 fn by_histogram(image: &PixelImage, decide: impl Fn(&[usize; 256]) -> Option<Table>) -> PixelImage {
-    let channels = image.channels();
-    let tables: Vec<Table> = (0..channels)
-        .map(|channel| {
-            let mut counts = [0; 256];
-            let levels = image.data().iter().skip(channel).step_by(channels);
-            levels.for_each(|&level| counts[usize::from(level)] += 1);
-            decide(&counts).unwrap_or_else(|| table(|level| level))
-        })
-        .collect();
-    let pixels = image.data().chunks_exact(channels);
-    let mapped = pixels.flat_map(|pixel| {
-        let levels = pixel.iter().zip(&tables);
-        levels.map(|(&level, table)| table[usize::from(level)])
-    });
-    PixelImage::new(image.width(), image.height(), channels, mapped.collect())
+    let data = match image.channels() {
+        1 => by_counts::<1>(image, decide),
+        _ => by_counts::<3>(image, decide),
+    };
+    PixelImage::new(image.width(), image.height(), image.channels(), data)
+}
+
+fn by_counts<const C: usize>(
+    image: &PixelImage,
+    decide: impl Fn(&[usize; 256]) -> Option<Table>,
+) -> Vec<u8> {
+    let mut data = image.data().to_vec();
+    let pixels = data.as_chunks_mut::<C>().0;
+    let mut counts = [[0; 256]; C];
+    for pixel in &*pixels {
+        for (counts, &level) in counts.iter_mut().zip(pixel) {
+            counts[usize::from(level)] += 1;
+        }
+    }
+    let tables = counts.map(|counts| decide(&counts).unwrap_or_else(|| table(|level| level)));
+    for pixel in pixels {
+        for (table, level) in tables.iter().zip(pixel) {
+            *level = table[usize::from(*level)];
+        }
+    }
+    data
 }
 
 #[cfg(test)]

@@ -48,61 +48,70 @@ impl Warp {
     /// If `fill` has fewer values than the image channels.
     #[must_use]
     pub fn apply(&self, image: &PixelImage, fill: &[u8]) -> PixelImage {
-        let mut data = vec![0; image.data().len()];
-        let warp = self.0;
-        match image.channels() {
-            1 => Arch::new().dispatch(Rows::<1> {
-                warp,
-                image,
-                fill,
-                out: &mut data,
-            }),
-            _ => Arch::new().dispatch(Rows::<3> {
-                warp,
-                image,
-                fill,
-                out: &mut data,
-            }),
-        }
-        PixelImage::new(image.width(), image.height(), image.channels(), data)
+        let channels = image.channels();
+        let pixels = padded(image);
+        let mut padding = [0; LANES];
+        padding[..channels].copy_from_slice(&fill[..channels]);
+        let mut out = vec![padding; pixels.len()];
+        Arch::new().dispatch(Rows {
+            warp: self.0,
+            width: image.width(),
+            height: image.height(),
+            pixels: &pixels,
+            out: &mut out,
+        });
+        let data = match channels {
+            1 => out.iter().map(|pixel| pixel[0]).collect(),
+            _ => out.iter().flat_map(|[r, g, b, _]| [*r, *g, *b]).collect(),
+        };
+        PixelImage::new(image.width(), image.height(), channels, data)
     }
 }
 
-/// All rows of the result.
-struct Rows<'a, const C: usize> {
-    warp: [f64; 6],
-    image: &'a PixelImage,
-    fill: &'a [u8],
-    out: &'a mut [u8],
+/// Values of a pixel: one more than three channels, so that a pixel fills a vector.
+const LANES: usize = 4;
+
+/// The pixels with zeros behind their channels.
+fn padded(image: &PixelImage) -> Vec<[u8; LANES]> {
+    match image.channels() {
+        1 => image.data().iter().map(|&grey| [grey, 0, 0, 0]).collect(),
+        _ => {
+            let pixels = image.data().as_chunks::<3>().0.iter();
+            pixels.map(|&[r, g, b]| [r, g, b, 0]).collect()
+        }
+    }
 }
 
-impl<const C: usize> NullaryFnOnce for Rows<'_, C> {
+/// All rows of the result, which are full of what comes from outside.
+struct Rows<'a> {
+    warp: [f64; 6],
+    width: usize,
+    height: usize,
+    pixels: &'a [[u8; LANES]],
+    out: &'a mut [[u8; LANES]],
+}
+
+impl NullaryFnOnce for Rows<'_> {
     type Output = ();
 
     #[inline(always)]
     fn call(self) {
         let [a, b, c, d, e, f] = self.warp;
-        let (width, height) = (self.image.width(), self.image.height());
-        let pixels = self.image.data().as_chunks::<C>().0;
-        let mut fill = [0; C];
-        fill.copy_from_slice(&self.fill[..C]);
-        for (y, row) in self
-            .out
-            .as_chunks_mut::<C>()
-            .0
-            .chunks_exact_mut(width)
-            .enumerate()
-        {
+        let (width, height) = (self.width as f64, self.height as f64);
+        for (y, row) in self.out.chunks_exact_mut(self.width).enumerate() {
             let y = y as f64 + 0.5;
             for (x, out) in row.iter_mut().enumerate() {
                 let x = x as f64 + 0.5;
                 let (from_x, from_y) = (a * x + b * y + c, d * x + e * y + f);
-                let is_inside =
-                    (0.0..width as f64).contains(&from_x) && (0.0..height as f64).contains(&from_y);
-                *out = match is_inside {
-                    true => sample(pixels, width, height, from_x - 0.5, from_y - 0.5),
-                    false => fill,
-                };
+                if from_x >= 0.0 && from_x < width && from_y >= 0.0 && from_y < height {
+                    *out = sample(
+                        self.pixels,
+                        self.width,
+                        self.height,
+                        from_x - 0.5,
+                        from_y - 0.5,
+                    );
+                }
             }
         }
     }
@@ -110,26 +119,20 @@ impl<const C: usize> NullaryFnOnce for Rows<'_, C> {
 
 /// A pixel between pixels, where the image is continued by its border.
 #[inline(always)]
-fn sample<const C: usize>(
-    pixels: &[[u8; C]],
-    width: usize,
-    height: usize,
-    x: f64,
-    y: f64,
-) -> [u8; C] {
-    let (left, top) = (x.floor(), y.floor());
-    let (dx, dy) = (x - left, y - top);
-    let clamped = |at: f64, len: usize| (at.max(0.0) as usize).min(len - 1);
-    let columns = [-1.0, 0.0, 1.0, 2.0].map(|step| clamped(left + step, width));
-    let across = |step: f64| {
+fn sample(pixels: &[[u8; LANES]], width: usize, height: usize, x: f64, y: f64) -> [u8; LANES] {
+    // Positions are at least -1/2, so that this is the floor.
+    let (left, top) = ((x + 1.0) as isize - 1, (y + 1.0) as isize - 1);
+    let (dx, dy) = (x - left as f64, y - top as f64);
+    let clamped = |at: isize, len: usize| at.clamp(0, len as isize - 1) as usize;
+    let columns = [-1, 0, 1, 2].map(|step| clamped(left + step, width));
+    let across = |step: isize| {
         let row = &pixels[clamped(top + step, height) * width..][..width];
-        let neighbours = columns.map(|column| row[column].map(f64::from));
-        cubic(neighbours, dx)
+        cubic(columns.map(|column| row[column].map(f64::from)), dx)
     };
     // On a row the cubic is the row itself.
     let values = match dy == 0.0 {
-        true => across(0.0),
-        false => cubic([across(-1.0), across(0.0), across(1.0), across(2.0)], dy),
+        true => across(0),
+        false => cubic([across(-1), across(0), across(1), across(2)], dy),
     };
     values.map(|value| value as u8)
 }
@@ -137,8 +140,8 @@ fn sample<const C: usize>(
 /// The cubic (a = -1) through the second and third value, at `t` between them, in the order of operations of
 /// Pillow: whole results must stay whole, because they are rounded down.
 #[inline(always)]
-fn cubic<const C: usize>([v1, v2, v3, v4]: [[f64; C]; 4], t: f64) -> [f64; C] {
-    let mut values = [0.0; C];
+fn cubic([v1, v2, v3, v4]: [[f64; LANES]; 4], t: f64) -> [f64; LANES] {
+    let mut values = [0.0; LANES];
     for (at, value) in values.iter_mut().enumerate() {
         let (v1, v2, v3, v4) = (v1[at], v2[at], v3[at], v4[at]);
         let linear = -v1 + v3;

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{DType, Device};
-use elapid::config::{self, TaskSpec};
+use elapid::config::{self, Plan, TaskSpec};
 use elapid::{bench as timing, registry};
 
 use super::failure::Failure;
 use super::{print, table};
 
-/// Time operators on this machine.
+/// Time operators, models and data on this machine.
 #[derive(clap::Subcommand)]
 pub(crate) enum BenchCommand {
     /// Time the selective scan, forward and backward.
@@ -47,6 +47,26 @@ pub(crate) enum BenchCommand {
         /// Storage type of the activations.
         #[arg(long, default_value = "fp32")]
         dtype: Dtype,
+        /// Print one JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Time the making of training batches: reading, decoding, augmentation.
+    #[command(
+        after_help = "Example:\n  elapid bench data configs/vision/vim_tiny_imagenet1k.toml --workers 1 --workers 16"
+    )]
+    Data {
+        /// The experiment.
+        config: PathBuf,
+        /// Override an option; may be repeated.
+        #[arg(long, value_name = "SECTION.KEY=VALUE")]
+        set: Vec<String>,
+        /// Threads; may be repeated. 0 does everything in one.
+        #[arg(long, default_values_t = [0])]
+        workers: Vec<usize>,
+        /// Images of each of five rounds.
+        #[arg(long, default_value_t = 2000)]
+        images: usize,
         /// Print one JSON object a line.
         #[arg(long)]
         json: bool,
@@ -90,6 +110,38 @@ pub(crate) fn bench(command: BenchCommand) -> Result<(), Failure> {
             let device = registry::device(&device).map_err(Failure::input)?;
             model(&config, &device, &batch, dtype.storage(), json)
         }
+        BenchCommand::Data {
+            config,
+            set,
+            workers,
+            images,
+            json,
+        } => {
+            let plan = config::load(&config, &set).map_err(Failure::input)?;
+            data(&plan, &workers, images, json)
+        }
+    }
+}
+
+fn data(plan: &Plan, workers: &[usize], images: usize, json: bool) -> Result<(), Failure> {
+    let head = ["workers", "batch", "images/s", "slowest", "fastest"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for &workers in workers {
+        let timing = timing::data(plan, workers, images)
+            .map_err(|error| Failure::wrong(error.to_string()))?;
+        if json {
+            print(&serde_json::to_string(&timing).map_err(Failure::run)?)?;
+            continue;
+        }
+        let [slowest, fastest] = timing.range;
+        let rates = [timing.images_per_s, slowest, fastest].map(|rate| format!("{rate:.0}"));
+        let counts = [timing.workers, timing.batch].map(|count| count.to_string());
+        rows.push(counts.into_iter().chain(rates).collect());
+    }
+    if json {
+        Ok(())
+    } else {
+        print(&table::align(rows))
     }
 }
 
