@@ -22,7 +22,7 @@ const ROWS: usize = 64;
 /// 32-bit numbers of the weights that a unit has room for.
 const REGISTERS: usize = 96;
 /// Summed elements beyond which the arithmetic outweighs the writing, and tensor cores win.
-const DEPTH: usize = 24;
+const DEPTH: usize = 16;
 /// Cubes along an axis of a launch that every API grants.
 const MAX_CUBES: usize = 65_535;
 

@@ -115,8 +115,16 @@ fn part_of(like: &CubeTensor, rows: usize, tiles: usize) -> usize {
     let parts = (CUBES * processors / tiles).clamp(1, rows.div_ceil(2 * PART));
     match parts {
         1 => rows,
-        _ => rows.div_ceil(parts).next_multiple_of(PART),
+        _ => PART * units_of_part(rows / PART, rows.div_ceil(parts).div_ceil(PART)),
     }
+}
+
+/// The length of a part, from half of `most` to `most`, that leaves the least of `all` over: what is left is a launch of its
+/// own, of few cubes. The longest of several.
+fn units_of_part(all: usize, most: usize) -> usize {
+    let lengths = most.div_ceil(2)..=most;
+    let left = |length: &usize| all % length;
+    lengths.rev().min_by_key(left).unwrap_or(most)
 }
 
 /// `out = lhs · rhs`, batched over any leading axes.
@@ -228,4 +236,18 @@ fn view<const D: usize>(
         tensor.device.clone(),
         tensor.dtype,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_leave_little_over() {
+        // 128 images of 197 tokens: 197 units of 128 rows.
+        assert_eq!(units_of_part(197, 9), 7);
+        assert_eq!(units_of_part(197, 40), 28);
+        assert_eq!(units_of_part(64, 16), 16);
+        assert_eq!(units_of_part(0, 1), 1);
+    }
 }
