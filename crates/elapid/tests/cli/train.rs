@@ -160,6 +160,42 @@ fn a_directory_that_holds_a_run_is_not_overwritten() {
 }
 
 #[test]
+fn the_making_of_batches_is_timed() {
+    let args = [
+        "bench",
+        "data",
+        "--images",
+        "40",
+        "--workers",
+        "0",
+        "--workers",
+        "2",
+        "--json",
+    ];
+    let lines = succeed(elapid(args).arg(smoke()));
+    let timings: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(timings.len(), 2);
+    for (timing, workers) in timings.iter().zip([0, 2]) {
+        // Whole batches of 32.
+        assert_eq!(
+            (timing["workers"].as_u64(), timing["images"].as_u64()),
+            (Some(workers), Some(64))
+        );
+        assert!(timing["images_per_s"].as_f64().unwrap() > 0.0, "{timing}");
+    }
+    let mut missing = elapid(["bench", "data"]);
+    missing
+        .arg(smoke())
+        .args(["--set", "data.name=mnist", "--set", "data.path=nowhere"]);
+    let (code, message) = fail(&mut missing);
+    assert_eq!(code, Some(2), "{message}");
+    assert!(message.contains("nowhere"), "{message}");
+}
+
+#[test]
 fn looking_commands_print() {
     assert!(succeed(elapid(["config", "show"]).arg(smoke())).contains("# default"));
     assert!(succeed(elapid(["params"]).arg(smoke())).contains("total"));
