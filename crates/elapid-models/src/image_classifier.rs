@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use elapid_nn::{Init, Linear, Noise};
+use elapid_nn::{Init, Linear, Noise, Seen, show};
 
 use crate::Vim;
 
@@ -57,8 +57,10 @@ impl ImageClassifier {
     ///
     /// - images `[B, C, H, W]`
     /// - output `[B, classes]`, scores before the softmax
-    pub fn forward(&self, images: Tensor<4>, noise: Option<&mut Noise>) -> Tensor<2> {
-        let scores = self.head.forward(self.backbone.forward(images, noise));
+    pub fn forward(&self, images: Tensor<4>, mut noise: Option<&mut Noise>) -> Tensor<2> {
+        let tokens = self.backbone.forward(images, noise.as_deref_mut());
+        let scores = self.head.forward(tokens);
+        show(noise, || Seen::output(&self.head, scores.clone()));
         match scores.dims()[1] {
             1 => scores.squeeze_dim(1),
             _ => scores.max_dim(1).squeeze_dim(1),

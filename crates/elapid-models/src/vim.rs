@@ -7,7 +7,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, s};
 use elapid_nn::mixer::{BackwardBranch, BidirectionalMamba, DtBias, Mamba, MambaConfig, Mixer};
-use elapid_nn::{Block, Init, Noise, Norm, PatchEmbed, drop_path_rates, dropout};
+use elapid_nn::{Block, Init, Noise, Norm, PatchEmbed, Seen, drop_path_rates, dropout, show};
 
 /// Where class tokens stand, and so what is read out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,6 +192,9 @@ impl Vim {
             hidden = hidden.clone() + positions.val().cast(hidden.dtype());
         }
         hidden = dropout(hidden, self.drop_rate, noise.as_deref_mut());
+        show(noise.as_deref_mut(), || {
+            Seen::output(&self.patch_embed, hidden.clone())
+        });
         let mut residual = None;
         for layer in &self.layers {
             let (next, stream) = layer.forward(hidden, residual, noise.as_deref_mut());

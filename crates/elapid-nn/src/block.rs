@@ -1,10 +1,10 @@
 //! The pre-norm residual block of Mamba and Vim.
 
-use burn::module::Module;
+use burn::module::{Module, list_param_ids};
 use burn::tensor::Tensor;
 
 use crate::mixer::Mixer;
-use crate::{Noise, Norm, drop_path};
+use crate::{Noise, Norm, Seen, drop_path, show};
 
 /// Add, normalise, mix: the order of the official code, where the sum with the residual stream
 /// comes first and the mixer's output leaves un-added.
@@ -46,16 +46,35 @@ impl Block {
         &self,
         hidden: Tensor<3>,
         residual: Option<Tensor<3>>,
-        noise: Option<&mut Noise>,
+        mut noise: Option<&mut Noise>,
     ) -> (Tensor<3>, Tensor<3>) {
         // The first hidden state starts the stream whole.
         let scale = residual
             .as_ref()
-            .and_then(|_| drop_path(&hidden, self.drop_path, noise));
+            .and_then(|_| drop_path(&hidden, self.drop_path, noise.as_deref_mut()));
         let (normal, residual) = self
             .norm
             .add(hidden, residual, scale, self.residual_in_fp32);
-        (self.mixer.forward(normal), residual)
+        // A copy that nobody looks at would keep the mixer from reusing the memory.
+        let input = noise
+            .as_ref()
+            .is_some_and(|noise| noise.is_watched())
+            .then(|| normal.clone());
+        let hidden = self.mixer.forward(normal);
+        if let Some(input) = input {
+            show(noise, || self.seen(input, &hidden, &residual));
+        }
+        (hidden, residual)
+    }
+
+    /// What the block shows of a pass, from its mixer's input and output and the stream.
+    fn seen(&self, input: Tensor<3>, output: &Tensor<3>, stream: &Tensor<3>) -> Seen {
+        Seen {
+            params: list_param_ids(self),
+            stream: Some(stream.clone()),
+            output: output.clone(),
+            dynamics: self.mixer.dynamics(input),
+        }
     }
 
     /// Sum and norm behind the last block: `norm(residual + DropPath(hidden))`.
@@ -64,10 +83,12 @@ impl Block {
         hidden: Tensor<3>,
         residual: Tensor<3>,
         rate: f64,
-        noise: Option<&mut Noise>,
+        mut noise: Option<&mut Noise>,
     ) -> Tensor<3> {
-        let scale = drop_path(&hidden, rate, noise);
-        norm.add(hidden, Some(residual), scale, true).0
+        let scale = drop_path(&hidden, rate, noise.as_deref_mut());
+        let tokens = norm.add(hidden, Some(residual), scale, true).0;
+        show(noise, || Seen::output(norm, tokens.clone()));
+        tokens
     }
 }
 

@@ -15,6 +15,7 @@ pub mod mixer;
 mod noise;
 mod norm;
 mod patch_embed;
+mod probe;
 mod role;
 
 pub use block::{Block, drop_path_rates};
@@ -25,4 +26,5 @@ pub use linear::Linear;
 pub use noise::Noise;
 pub use norm::{LayerNorm, Norm, RmsNorm};
 pub use patch_embed::PatchEmbed;
+pub use probe::{Dynamics, Probe, Seen, show};
 pub use role::{Place, Role, place_of, role_of};

@@ -3,28 +3,51 @@
 use burn::tensor::{Int, Tensor};
 use elapid_kernels::random::{self, random_key};
 
-/// Draws the masks of drop path and dropout, in the order of the layers.
+use crate::Probe;
+
+/// What a training pass carries through the layers: it draws the masks of drop path and dropout, in the order of the
+/// layers, and brings along a [`Probe`] if somebody watches.
 ///
-/// They follow from a key in device memory and the number of the draw, so a resumed run draws what the uninterrupted one
+/// Masks follow from a key in device memory and the number of the draw, so a resumed run draws what the uninterrupted one
 /// would have, and a step that was recorded as a graph draws anew whenever it is repeated with another key.
-#[derive(Clone, Debug)]
-pub struct Noise {
+#[derive(Debug)]
+pub struct Noise<'a> {
     key: Tensor<1, Int>,
     next_draw: u32,
+    probe: Option<&'a mut dyn Probe>,
 }
 
-impl Noise {
-    /// The noise of a key, from [`random_key`]; draws are numbered from `first_draw`.
+impl<'a> Noise<'a> {
+    /// The noise of a key, from [`random_key`]; draws are numbered from `first_draw`. Nobody watches.
     pub fn new(key: Tensor<1, Int>, first_draw: u32) -> Self {
         Self {
             key,
             next_draw: first_draw,
+            probe: None,
         }
     }
 
     /// The noise of a seed.
     pub fn seeded(seed: u64, device: &burn::tensor::Device) -> Self {
         Self::new(random_key(seed, device), 0)
+    }
+
+    /// The same draws, watched by `probe`.
+    pub fn watched_by(self, probe: &'a mut dyn Probe) -> Self {
+        Self {
+            probe: Some(probe),
+            ..self
+        }
+    }
+
+    /// Whether somebody watches.
+    pub fn is_watched(&self) -> bool {
+        self.probe.is_some()
+    }
+
+    /// Who watches.
+    pub(crate) fn probe<'b>(&'b mut self) -> Option<&'b mut (dyn Probe + 'a)> {
+        self.probe.as_deref_mut()
     }
 
     /// Factors, each 0 with probability `rate` and `1 / (1 − rate)` otherwise, 32-bit.

@@ -34,6 +34,11 @@ impl Freezing {
     }
 }
 
+/// The module as step `step`, counted from 0, trains it: parameters that are frozen at that step get no gradient.
+pub fn trained_at<M: Module>(module: M, rules: &[ParamRule], step: u64) -> M {
+    Freezing::new(rules).applied(module, step)
+}
+
 struct At<'a> {
     from: &'a BTreeMap<ParamId, u64>,
     step: u64,

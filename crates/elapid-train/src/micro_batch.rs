@@ -2,10 +2,15 @@
 
 use std::fmt;
 
+use serde_json::Value;
+
 use crate::memory::Gauge;
 use crate::step::Operands;
 use crate::trial::Setup;
-use crate::{Task, TrainError};
+use crate::{RunDir, Task, TrainError};
+
+/// What the manifest calls the chosen number of samples.
+const MEMBER: &str = "micro_batch";
 
 /// Which of the sizes, from the whole batch down, is tried first where a small one tells what a large one takes.
 const PROBE: usize = 4;
@@ -27,10 +32,27 @@ pub enum MicroBatch {
 
 impl MicroBatch {
     /// The number, if there is one.
-    pub(crate) fn samples(self) -> Option<usize> {
+    pub fn samples(self) -> Option<usize> {
         match self {
             Self::Of(samples) => Some(samples),
             Self::Whole | Self::Auto => None,
+        }
+    }
+
+    /// What [`Auto`](Self::Auto) came to when a run was started, since the noise of a step depends on it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`RunDir::manifest`]; [`TrainError::Damaged`] if the number is missing.
+    pub fn noted(run: &RunDir) -> Result<Self, TrainError> {
+        let manifest = run.manifest()?;
+        let noted = manifest.get(MEMBER).and_then(Value::as_u64);
+        match noted.and_then(|samples| usize::try_from(samples).ok()) {
+            Some(samples @ 1..) => Ok(Self::Of(samples)),
+            _ => Err(TrainError::Damaged {
+                path: run.path().join("manifest.json"),
+                problem: format!("`{MEMBER}` is no positive number"),
+            }),
         }
     }
 }
@@ -43,6 +65,13 @@ pub(crate) struct Chosen {
     batch: usize,
     /// Bytes that steps of this size take, and that there are for them, where both are known.
     bytes: Option<(u64, u64)>,
+}
+
+impl Chosen {
+    /// Writes the number down for [`MicroBatch::noted`].
+    pub(crate) fn note(&self, run: &RunDir) -> Result<(), TrainError> {
+        run.record(&[(MEMBER, self.samples.into())])
+    }
 }
 
 impl fmt::Display for Chosen {

@@ -51,7 +51,7 @@ impl Noise {
 
     /// The noise of part `index` of the step's batch, where it is processed in parts. That of part 0 is the
     /// step's own.
-    pub(crate) fn of_part(&self, index: u32) -> Self {
+    pub fn of_part(&self, index: u32) -> Self {
         Self {
             key: self.key.clone(),
             first_draw: index.wrapping_mul(DRAWS_OF_A_PART),

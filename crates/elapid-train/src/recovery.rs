@@ -5,6 +5,8 @@
 //! out: its batch is passed over and weights and moments stay as they are. Should that happen too often, it is no
 //! matter of single batches: the run goes back to the last scheduled checkpoint and on at half the learning rate.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 /// How often the learning rate is halved before a run gives up.
@@ -48,6 +50,17 @@ impl Recovery {
         self.skipped.retain(|step| *step < from);
         self.halved.push(from);
         Decision::Halve(from)
+    }
+
+    /// Whether a run with this makes its first `steps` steps as one with `other` does.
+    pub fn agrees(&self, other: &Self, steps: u64) -> bool {
+        let same = |own: &[u64], others: &[u64]| {
+            let before = |of: &[u64]| -> BTreeSet<u64> {
+                of.iter().copied().filter(|step| *step < steps).collect()
+            };
+            before(own) == before(others)
+        };
+        same(&self.skipped, &other.skipped) && same(&self.halved, &other.halved)
     }
 
     /// Whether `step` is left out.
@@ -102,6 +115,18 @@ mod tests {
         assert_eq!(recovery.after(16, 2, 5), Decision::Skip);
         assert_eq!(recovery.after(17, 2, 5), Decision::Skip);
         assert_eq!(recovery.after(18, 2, 5), Decision::GiveUp);
+    }
+
+    #[test]
+    fn courses_part_where_a_step_is_left_out_or_the_rate_halved() {
+        let mut earlier = Recovery::default();
+        earlier.after(12, 1, 5);
+        let mut later = earlier.clone();
+        assert_eq!(later.after(13, 1, 5), Decision::Halve(10));
+        assert!(earlier.agrees(&later, 10));
+        assert!(!earlier.agrees(&later, 11), "the rate is another");
+        assert!(Recovery::default().agrees(&earlier, 12));
+        assert!(!Recovery::default().agrees(&earlier, 13));
     }
 
     #[test]

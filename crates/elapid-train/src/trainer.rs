@@ -1,7 +1,6 @@
 //! Starting a run, and going on with one.
 
 use burn::tensor::Device;
-use serde_json::Value;
 
 use crate::checkpoint::{Checkpoint, Found};
 use crate::micro_batch::choose;
@@ -9,12 +8,9 @@ use crate::progress::Progress;
 use crate::recovery::{Decision, Recovery};
 use crate::session::Session;
 use crate::{
-    Measured, MicroBatch, ParamRule, RunDir, Setup, Sources, StopFlag, Task, TrainConfig,
-    TrainError,
+    Measured, MicroBatch, NotFinite, ParamRule, RunDir, Setup, Sources, StopFlag, Task,
+    TrainConfig, TrainError,
 };
-
-/// What the manifest calls the chosen number of samples.
-const MICRO_BATCH: &str = "micro_batch";
 
 /// Trains a task in a run directory.
 pub struct Trainer<T: Task> {
@@ -141,20 +137,24 @@ impl<T: Task> Trainer<T> {
             });
         }
         if self.config.micro_batch == MicroBatch::Auto {
-            self.config.micro_batch = self.chosen_micro_batch()?;
+            self.config.micro_batch = MicroBatch::noted(&self.run)?;
         }
         progress.say(&format!("resuming from `{}`", checkpoint.path().display()));
         self.train(task, Some(&checkpoint), progress)
     }
 
-    fn progress(&self) -> Result<Progress, TrainError> {
+    pub(crate) fn progress(&self) -> Result<Progress, TrainError> {
         self.config.check()?;
         Ok(Progress::new(self.config.total_steps, self.run.lock()?))
     }
 
     /// Finds out how many samples fit into memory at a time, and notes the number for resumptions, since the noise of a
     /// step depends on it.
-    fn choose_micro_batch(&mut self, task: &T, progress: &mut Progress) -> Result<(), TrainError> {
+    pub(crate) fn choose_micro_batch(
+        &mut self,
+        task: &T,
+        progress: &mut Progress,
+    ) -> Result<(), TrainError> {
         progress.say("finding out how many samples fit into memory at a time");
         let setup = Setup {
             config: &self.config,
@@ -164,22 +164,9 @@ impl<T: Task> Trainer<T> {
         };
         let chosen = choose(task, &setup)?;
         progress.say(&chosen.to_string());
-        self.run.record(&[(MICRO_BATCH, chosen.samples.into())])?;
+        chosen.note(&self.run)?;
         self.config.micro_batch = MicroBatch::Of(chosen.samples);
         Ok(())
-    }
-
-    /// What was noted when the run was started.
-    fn chosen_micro_batch(&self) -> Result<MicroBatch, TrainError> {
-        let manifest = self.run.manifest()?;
-        let noted = manifest.get(MICRO_BATCH).and_then(Value::as_u64);
-        match noted.and_then(|samples| usize::try_from(samples).ok()) {
-            Some(samples @ 1..) => Ok(MicroBatch::Of(samples)),
-            _ => Err(TrainError::Damaged {
-                path: self.run.path().join("manifest.json"),
-                problem: format!("`{MICRO_BATCH}` is no positive number"),
-            }),
-        }
     }
 
     fn train(
@@ -202,6 +189,12 @@ impl<T: Task> Trainer<T> {
             let outcome = session.run(begun);
             let restart = match &outcome {
                 Err(TrainError::NonFinite { step, quantity, .. }) => {
+                    let note = NotFinite {
+                        step: *step,
+                        quantity: (*quantity).to_owned(),
+                        recovery: recovery.clone(),
+                    };
+                    note.record(&self.run)?;
                     self.restart(&mut recovery, *step, quantity)
                 }
                 _ => None,

@@ -5,6 +5,7 @@
 //! binary is a thin layer on it.
 
 pub mod bench;
+pub mod diagnose;
 pub mod registry;
 
 pub use elapid_config as config;

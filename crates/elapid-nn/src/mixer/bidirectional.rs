@@ -9,7 +9,7 @@ use elapid_kernels::{ScanInput, selective_scan};
 
 use super::mamba::{MambaConfig, Projections};
 use super::selective_ssm::{DtBias, SelectiveSsm, decay, options};
-use crate::Init;
+use crate::{Dynamics, Init};
 
 /// What the backward direction has of its own (`bimamba_type`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +100,22 @@ impl BidirectionalMamba {
             (None, None) => self.ssm.forward(x, z, reset, false),
         };
         self.leave(y)
+    }
+
+    /// How the scans over `h`, `[B, L, D]`, move: the forward direction, then the backward one.
+    pub(super) fn dynamics(&self, h: Tensor<3>) -> Vec<Dynamics> {
+        let (x, _) = self.projections.enter(h);
+        let forward = self.ssm.dynamics(x.clone(), false);
+        let backward = match (&self.ssm_b, &self.A_b_log) {
+            (Some(backward), _) => Some(backward.dynamics(x, true)),
+            (None, Some(log)) => Some(Dynamics {
+                decay: log.id,
+                delta: forward.delta.clone(),
+                a: decay(log),
+            }),
+            (None, None) => None,
+        };
+        std::iter::once(forward).chain(backward).collect()
     }
 
     /// The output from the sum of both directions.

@@ -7,7 +7,7 @@ use elapid_kernels::linear;
 use elapid_kernels::mamba_inner::{InnerInput, is_fused, mamba_inner};
 
 use super::selective_ssm::{DtBias, DtInit, SelectiveSsm, SsmState};
-use crate::{Init, Linear};
+use crate::{Dynamics, Init, Linear};
 
 /// Hyper-parameters of a Mamba-1 mixer; names and defaults are the official ones.
 #[derive(Clone, Debug)]
@@ -186,6 +186,12 @@ impl Mamba {
         }
         let (x, z) = self.projections.enter(h);
         self.projections.leave(self.ssm.forward(x, z, reset, false))
+    }
+
+    /// How the scan over `h`, `[B, L, D]`, moves.
+    pub(super) fn dynamics(&self, h: Tensor<3>) -> Vec<Dynamics> {
+        let (x, _) = self.projections.enter(h);
+        vec![self.ssm.dynamics(x, false)]
     }
 
     /// Continues a sequence: any number of tokens `[B, L, D]`, starting from `cache`.

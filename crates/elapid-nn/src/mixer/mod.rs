@@ -1,6 +1,6 @@
 //! Sequence mixers, `[B, L, D] → [B, L, D]` along L.
 //!
-//! A new mixer is one file here, one variant of [`Mixer`] and one line in its `forward`.
+//! A new mixer is one file here, one variant of [`Mixer`] and one line in its `forward` and `dynamics`.
 
 mod bidirectional;
 mod mamba;
@@ -8,6 +8,8 @@ mod selective_ssm;
 
 use burn::module::Module;
 use burn::tensor::Tensor;
+
+use crate::Dynamics;
 
 pub use bidirectional::{BackwardBranch, BidirectionalMamba};
 pub use mamba::{Mamba, MambaCache, MambaConfig};
@@ -31,6 +33,19 @@ impl Mixer {
         match self {
             Self::Mamba(mixer) => mixer.forward(x, None),
             Self::Bidirectional(mixer) => mixer.forward(x, None),
+        }
+    }
+
+    /// How the scans over this input move, computed apart from [`forward`](Self::forward); empty for a mixer without
+    /// a scan.
+    ///
+    /// # Shapes
+    ///
+    /// - input `[B, L, D]`
+    pub fn dynamics(&self, x: Tensor<3>) -> Vec<Dynamics> {
+        match self {
+            Self::Mamba(mixer) => mixer.dynamics(x),
+            Self::Bidirectional(mixer) => mixer.dynamics(x),
         }
     }
 }

@@ -3,7 +3,7 @@
 #![allow(non_snake_case)] // parameters are named as in the official checkpoints
 
 use burn::module::{Module, Param};
-use burn::tensor::{Bool, Tensor, s};
+use burn::tensor::{Bool, DType, Tensor, s};
 use elapid_kernels::{
     Branch, ConvOptions, ScanInput, ScanOptions, causal_conv1d, final_columns, linear,
     selective_scan, selective_scan_with_state,
@@ -11,7 +11,7 @@ use elapid_kernels::{
 use rand::RngExt;
 
 use super::mamba::MambaConfig;
-use crate::{DepthwiseConv1d, Init, Linear};
+use crate::{DepthwiseConv1d, Dynamics, Init, Linear};
 
 /// Initial weight of the step-size projection (`dt_init`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +112,22 @@ impl SelectiveSsm {
             .with_initial_state(state.scan);
         let (y, scan) = selective_scan_with_state(ScanInput { reset, ..input }, options(false));
         (y, SsmState { columns, scan })
+    }
+
+    /// How the scan moves over an input `[B, L, E]`, which enters the convolution.
+    pub(super) fn dynamics(&self, x: Tensor<3>, reverse: bool) -> Dynamics {
+        let input = self.scan_input(self.conv1d.forward(x, None, reverse));
+        let raw = input.delta.cast(DType::F32);
+        let raw = match input.delta_bias {
+            Some(bias) => raw + bias.unsqueeze(),
+            None => raw,
+        };
+        Dynamics {
+            decay: self.A_log.id,
+            // The softplus, without a power that overflows.
+            delta: raw.clone().clamp_min(0.0) + raw.abs().neg().exp().log1p(),
+            a: input.a,
+        }
     }
 
     /// The parameters, as operands of the fused operator.

@@ -2,6 +2,7 @@
 
 mod keep;
 mod measure;
+mod replay;
 
 use std::time::Instant;
 

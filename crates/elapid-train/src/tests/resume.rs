@@ -7,7 +7,7 @@ use burn::module::Module;
 
 use super::toy::*;
 use crate::checkpoint::{Checkpoint, CheckpointError, Checkpoints};
-use crate::{Decay, Ending, Method, Plateau, RunDir, TrainConfig, TrainError};
+use crate::{Decay, Ending, Method, NotFinite, Plateau, RunDir, TrainConfig, TrainError};
 
 const STEPS: u64 = 30;
 
@@ -395,4 +395,49 @@ fn other_seed_and_second_fit_are_refused() {
     assert!(refused, "{error}");
     let error = old_trainer(&dir, config(STEPS)).fit(toy()).unwrap_err();
     assert!(matches!(error, TrainError::RunExists { .. }), "{error}");
+}
+
+/// Trains until a batch overflows, and makes the steps before it again from a checkpoint and from the start.
+fn assert_reached_again(config: &TrainConfig) {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("run");
+    let bad = || {
+        sources_with(|number, points| match number {
+            12 => Ok(overflowing(points)),
+            _ => Ok(points),
+        })
+    };
+    let trainer = new_trainer(&dir, config.clone(), bad());
+    trainer.fit(toy()).unwrap_err();
+    let run = RunDir::open(&dir).unwrap();
+    let note = NotFinite::of_run(&run).unwrap().unwrap();
+    assert_eq!(note.step, 13);
+
+    let found = run.checkpoints().latest().unwrap().checkpoint;
+    assert_eq!(found.state().step, 10);
+    let replayed = |name: &str, from| {
+        let trainer = new_trainer(&temp.path().join(name), config.clone(), bad());
+        let replayed = trainer.replay(toy(), from, note.recovery.clone(), 12);
+        let mut weights = Weights::default();
+        replayed.unwrap().unwrap().task.visit(&mut weights);
+        weights.0
+    };
+    assert!(replayed("from-10", Some(&found)) == replayed("from-0", None));
+}
+
+#[test]
+fn bad_step_is_noted_and_reached_again() {
+    assert_reached_again(&config(STEPS));
+    // A rate that falls at every second validation.
+    let mut falling = TrainConfig {
+        eval_every: 3,
+        ..config(STEPS)
+    };
+    falling.schedule.decay = Decay::Plateau(Plateau {
+        factor: 0.1,
+        patience: 0,
+        threshold: 10.0,
+        min_lr: 1e-6,
+    });
+    assert_reached_again(&falling);
 }

@@ -4,6 +4,7 @@
 mod abort;
 mod bench;
 mod config;
+mod diagnose;
 mod environment;
 mod eval;
 mod failure;
@@ -14,6 +15,7 @@ mod params;
 mod predict;
 mod profile;
 mod rehearse;
+mod replay;
 mod run;
 mod runs;
 mod sweep;
@@ -41,6 +43,7 @@ enum Command {
     Train(train::TrainArgs),
     Resume(train::ResumeArgs),
     Eval(eval::EvalArgs),
+    Diagnose(diagnose::DiagnoseArgs),
     Predict(predict::PredictArgs),
     Forward(forward::ForwardArgs),
     #[command(subcommand)]
@@ -63,6 +66,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Train(args) => train::train(args),
         Command::Resume(args) => train::resume(args),
         Command::Eval(args) => eval::eval(args),
+        Command::Diagnose(args) => diagnose::diagnose(args),
         Command::Predict(args) => predict::predict(args),
         Command::Forward(args) => forward::forward(args),
         Command::Config(command) => config::config(command),

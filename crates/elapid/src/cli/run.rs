@@ -7,7 +7,7 @@ use elapid::config::{self, Plan, Precision, TaskSpec};
 use elapid::data::ImagePipeline;
 use elapid::nn::Init;
 use elapid::registry::{self, ImageClassification, ImageData};
-use elapid::train::{RunDir, TrainError};
+use elapid::train::{MicroBatch, RunDir, TrainConfig, TrainError};
 use serde_json::{Map, Value, json};
 
 use super::environment::environment;
@@ -149,6 +149,15 @@ impl OpenRun {
     pub(crate) fn device_name(&self, asked: Option<String>) -> String {
         let recorded = self.manifest.get("device").and_then(Value::as_str);
         asked.unwrap_or_else(|| recorded.unwrap_or("auto").to_owned())
+    }
+
+    /// The settings that the run was trained with.
+    pub(crate) fn train_config(&self, steps_per_epoch: u64) -> Result<TrainConfig, Failure> {
+        let mut config = registry::train_config(&self.plan, steps_per_epoch);
+        if config.micro_batch == MicroBatch::Auto {
+            config.micro_batch = MicroBatch::noted(&self.dir)?;
+        }
+        Ok(config)
     }
 
     /// Refuses data that is not what the run was started with: going on would not be the same run.

@@ -4,8 +4,11 @@ use burn::module::Module;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation, bf16, f16};
 use elapid_data::ImageBatch;
 use elapid_models::ImageClassifier;
+use elapid_nn::Probe;
 use elapid_train::{Confusion, Inputs, Measured, Noise, Tally, Task};
 use rayon::prelude::*;
+
+use crate::diagnose::Watched;
 
 /// An image classifier trained by cross-entropy.
 #[derive(Module, Debug)]
@@ -51,6 +54,15 @@ impl ImageClassification {
         let images = images.cast(self.storage);
         self.model.forward(images, noise).cast(DType::F32)
     }
+
+    fn loss_with(&self, inputs: &Inputs, mut noise: elapid_nn::Noise) -> Tensor<1> {
+        let scores = self.scores(inputs.float(0), Some(&mut noise));
+        let targets = Targets {
+            labels: inputs.int(1),
+            partners: (inputs.count() > 2).then(|| (inputs.int(2), inputs.float(3))),
+        };
+        cross_entropy(scores, targets, self.label_smoothing).mean()
+    }
 }
 
 impl Task for ImageClassification {
@@ -68,13 +80,10 @@ impl Task for ImageClassification {
     }
 
     fn loss(&self, inputs: &Inputs, noise: &Noise) -> Tensor<1> {
-        let mut noise = elapid_nn::Noise::new(noise.key(), noise.first_draw());
-        let scores = self.scores(inputs.float(0), Some(&mut noise));
-        let targets = Targets {
-            labels: inputs.int(1),
-            partners: (inputs.count() > 2).then(|| (inputs.int(2), inputs.float(3))),
-        };
-        cross_entropy(scores, targets, self.label_smoothing).mean()
+        self.loss_with(
+            inputs,
+            elapid_nn::Noise::new(noise.key(), noise.first_draw()),
+        )
     }
 
     fn tally(&self) -> ClassificationTally {
@@ -103,6 +112,13 @@ impl Task for ImageClassification {
 
     fn split(batch: ImageBatch, samples: usize) -> Vec<ImageBatch> {
         batch.split(samples)
+    }
+}
+
+impl Watched for ImageClassification {
+    fn watched_loss(&self, inputs: &Inputs, noise: &Noise, probe: &mut dyn Probe) -> Tensor<1> {
+        let noise = elapid_nn::Noise::new(noise.key(), noise.first_draw());
+        self.loss_with(inputs, noise.watched_by(probe))
     }
 }
 
