@@ -55,6 +55,11 @@ pub enum Decay {
     /// A drop whenever validation stops getting better, which is not a matter of the step alone: [`Schedule::at`] gives
     /// the rate without drops.
     Plateau(Plateau),
+    /// A straight line on a logarithmic axis to `lr` at the last step.
+    Exponential {
+        /// Learning rate of the last step; above 0.
+        lr: f64,
+    },
     /// Half a cosine up to the peak and half a cosine down, as PyTorch's `OneCycleLR`; there is no other
     /// warm-up.
     OneCycle {
@@ -89,6 +94,11 @@ impl Schedule {
             Decay::Step { every, gamma } => {
                 let drops = (step - self.warmup_steps) / every.max(1);
                 self.lr * gamma.powf(drops as f64)
+            }
+            Decay::Exponential { lr } => {
+                let last = length.saturating_sub(1).max(1);
+                let done = (step - self.warmup_steps).min(last) as f64 / last as f64;
+                self.lr * (lr / self.lr).powf(done)
             }
             Decay::OneCycle {
                 rise,

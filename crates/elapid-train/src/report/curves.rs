@@ -39,11 +39,13 @@ fn chart(id: usize, metric: &Metric, metrics: &Metrics, steps: Axis) -> Chart {
         title: metric.title.clone(),
         unit: metric.unit,
         steps,
+        steps_name: "step",
         may_be_log: matches!(metric.name, "lr" | "grad_norm"),
         series: splits
             .iter()
             .flat_map(|(split, points)| lines(split, metric, points))
             .collect(),
+        marks: Vec::new(),
     }
 }
 

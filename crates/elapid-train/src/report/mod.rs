@@ -9,6 +9,7 @@ mod curves;
 mod environment;
 mod format;
 mod html;
+mod lr_find;
 mod metric;
 mod metrics;
 mod overview;
@@ -26,6 +27,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use format::duration;
+pub(crate) use lr_find::lr_find;
 pub use overview::{Figure, Overview, Status, find_runs};
 pub use time::readable as readable_time;
 

@@ -1,5 +1,6 @@
 //! The step loop.
 
+mod find_lr;
 mod keep;
 mod measure;
 mod replay;

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::toy::*;
 use crate::checkpoint::load_model;
 use crate::step::{Numbers, Operands, gradients};
-use crate::{Ending, RunDir, StepKey, TestWeights, TrainConfig, TrainError, evaluate};
+use crate::{Ending, LrRange, RunDir, StepKey, TestWeights, TrainConfig, TrainError, evaluate};
 
 /// All values of a metric.
 fn curve(dir: &Path, split: &str, name: &str) -> Vec<(u64, Option<f64>)> {
@@ -350,4 +350,24 @@ fn time_that_is_up_ends_the_run_with_a_checkpoint() {
     assert_eq!(status(&dir), "interrupted");
     let outcome = old_trainer(&dir, config(12)).resume(toy()).unwrap();
     assert_eq!((outcome.ending, outcome.steps), (Ending::Finished, 12));
+}
+
+#[test]
+fn range_test_reaches_both_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let trainer = new_trainer(&dir.path().join("run"), config(5), sources());
+    let range = LrRange {
+        first: 1e-7,
+        last: 1e-3,
+        steps: 20,
+    };
+    let curve = trainer.find_lr(toy(), range).unwrap();
+    let lrs: Vec<f64> = curve.points().iter().map(|point| point.lr).collect();
+    assert_eq!((lrs.len(), lrs[0]), (20, 1e-7));
+    assert!((lrs[19] / 1e-3 - 1.0).abs() < 1e-12);
+    curve.write(dir.path(), "toy").unwrap();
+    let csv = fs::read_to_string(dir.path().join("lr_find.csv")).unwrap();
+    assert_eq!(csv.lines().count(), 21);
+    let page = fs::read_to_string(dir.path().join("lr_find.html")).unwrap();
+    assert!(page.contains("<svg") && page.contains(">1e-5</text>"));
 }

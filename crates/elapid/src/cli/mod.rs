@@ -8,6 +8,7 @@ mod diagnose;
 mod environment;
 mod eval;
 mod failure;
+mod find_lr;
 mod forward;
 mod list;
 mod logging;

@@ -11,7 +11,7 @@ use elapid::train::{Ending, Measured, RunDir, StopFlag, TrainConfig, Trainer};
 use super::abort::abort_before;
 use super::failure::Failure;
 use super::run::{self, Built, OpenRun};
-use super::{print, profile, rehearse, table};
+use super::{find_lr, print, profile, rehearse, table};
 
 /// Train a model as a TOML file says.
 #[derive(clap::Args)]
@@ -45,6 +45,8 @@ pub(crate) struct TrainArgs {
     /// Print the profile as one JSON object.
     #[arg(long, requires = "profile")]
     json: bool,
+    #[command(flatten)]
+    lr_find: find_lr::Args,
     /// End the process without warning in front of this step; `elapid verify-resume` does so.
     #[arg(long, hide = true, value_name = "STEP")]
     abort_before: Option<u64>,
@@ -88,6 +90,9 @@ pub(crate) fn train(args: TrainArgs) -> Result<(), Failure> {
             json: args.json,
         };
         return profile::profile(&plan, built, device, &how);
+    }
+    if let Some(range) = args.lr_find.range()? {
+        return find_lr::find_lr(&plan, built, device, range, args.out);
     }
     let path = run::new_run_path(args.out, &plan.run.name);
     let text = fs::read_to_string(&args.config).map_err(Failure::input)?;

@@ -28,6 +28,26 @@ impl Axis {
         Self::linear(low, last.max(low + (1e-9 * low).max(1.0)))
     }
 
+    /// The axis of steps over which a quantity grows exponentially from `first` to `last`, labelled by that quantity.
+    pub(in crate::report) fn exponential(first: f64, last: f64, steps: u64) -> Self {
+        let high = steps.saturating_sub(1).max(1) as f64;
+        let decades = (last / first).log10();
+        let place = |decade: i32| high * (f64::from(decade) - first.log10()) / decades;
+        // Rounding must not cost an end its label.
+        let (from, to) = (first.log10() - 1e-9, last.log10() + 1e-9);
+        let stride = (decades / TICKS).ceil().max(1.0) as usize;
+        let ticks = (from.ceil() as i32..=to.floor() as i32)
+            .step_by(stride)
+            .map(|decade| (place(decade), format!("1e{decade}")))
+            .collect();
+        Self {
+            low: 0.0,
+            high,
+            is_log: false,
+            ticks,
+        }
+    }
+
     /// An axis that holds all `values` with a little room; 0 to 1 if there are none.
     pub(super) fn fit(values: impl Iterator<Item = f64>, may_be_log: bool) -> Self {
         let range = values.fold(None, |range: Option<(f64, f64)>, value| {

@@ -1,10 +1,12 @@
 //! Line charts as SVG, with nothing but what the page of a run needs.
 
 mod axis;
+mod mark;
 mod series;
 mod svg;
 
 pub(super) use axis::Axis;
+pub(super) use mark::Mark;
 pub(super) use series::{Look, Series, smooth};
 
 /// A chart of one quantity over the steps of a run.
@@ -16,10 +18,13 @@ pub(super) struct Chart {
     pub(super) unit: &'static str,
     /// The axis of the steps, the same for all charts of a page.
     pub(super) steps: Axis,
+    /// What that axis shows, such as `step`.
+    pub(super) steps_name: &'static str,
     /// Whether the values get a logarithmic axis when they are all positive and span more than a
     /// factor of 100.
     pub(super) may_be_log: bool,
     pub(super) series: Vec<Series>,
+    pub(super) marks: Vec<Mark>,
 }
 
 impl Chart {

@@ -1,7 +1,7 @@
 //! The drawing of a chart. Colours and strokes are in `style.css`, by class.
 
 use super::series::{Gap, Look, Series, gaps, thin};
-use super::{Axis, Chart};
+use super::{Axis, Chart, mark};
 use crate::report::format::{number, plural};
 use crate::report::html::Escaped;
 use crate::report::metrics::Point;
@@ -10,10 +10,10 @@ use crate::report::metrics::Point;
 /// drawing about as wide as a phone; larger screens scale it up or put two side by side.
 const WIDTH: f64 = 460.0;
 const HEIGHT: f64 = 230.0;
-const LEFT: f64 = 46.0;
-const RIGHT: f64 = 442.0;
-const TOP: f64 = 10.0;
-const BOTTOM: f64 = 192.0;
+pub(super) const LEFT: f64 = 46.0;
+pub(super) const RIGHT: f64 = 442.0;
+pub(super) const TOP: f64 = 10.0;
+pub(super) const BOTTOM: f64 = 192.0;
 
 /// Most points of a drawn line: about one per unit of the plot's width.
 const POINTS: usize = 400;
@@ -40,14 +40,16 @@ pub(super) fn figure(chart: &Chart) -> String {
         "<figure class=\"chart\">\n<figcaption><h3>{title}{unit}</h3>{legend}</figcaption>\n\
          <svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-labelledby=\"t{id} d{id}\" \
          data-left=\"{LEFT}\" data-right=\"{RIGHT}\" data-first=\"{left}\" data-last=\"{right}\">\n\
-         <title id=\"t{id}\">{title} over the steps</title>\n<desc id=\"d{id}\">{description}</desc>\n\
-         {grid}{gaps}{lines}\
+         <title id=\"t{id}\">{title} over the {name}s</title>\n<desc id=\"d{id}\">{description}</desc>\n\
+         {grid}{gaps}{lines}{marks}\
          <g class=\"cursor\" visibility=\"hidden\"><path d=\"M0 {TOP}V{BOTTOM}\"/>\
          <text y=\"{text}\"></text></g>\n</svg>\n</figure>\n",
         legend = legend(chart),
+        name = chart.steps_name,
         description = description(chart),
-        grid = grid(&chart.steps, &values),
+        grid = grid(&chart.steps, &values, chart.steps_name),
         gaps = gap_marks(chart),
+        marks = mark::draw(&chart.marks, &chart.steps),
         lines = chart
             .series
             .iter()
@@ -79,7 +81,7 @@ fn legend(chart: &Chart) -> String {
 }
 
 /// Horizontal grid lines with the labels of both axes.
-fn grid(steps: &Axis, values: &Axis) -> String {
+fn grid(steps: &Axis, values: &Axis, name: &str) -> String {
     let rows: String = values
         .ticks
         .iter()
@@ -105,7 +107,7 @@ fn grid(steps: &Axis, values: &Axis) -> String {
     let (middle, text) = (0.5 * (LEFT + RIGHT), HEIGHT - 4.0);
     format!(
         "{rows}{columns}<path class=\"tick\" d=\"M{LEFT} {BOTTOM}H{RIGHT}\"/>\
-         <text class=\"step name\" x=\"{middle}\" y=\"{text}\">step</text>\n"
+         <text class=\"step name\" x=\"{middle}\" y=\"{text}\">{name}</text>\n"
     )
 }
 
@@ -252,7 +254,7 @@ fn all_gaps(chart: &Chart) -> Vec<Gap> {
     all
 }
 
-fn x(steps: &Axis, step: f64) -> f64 {
+pub(super) fn x(steps: &Axis, step: f64) -> f64 {
     LEFT + (RIGHT - LEFT) * steps.position(step)
 }
 
@@ -278,6 +280,8 @@ mod tests {
             title: "Loss".to_owned(),
             unit: "",
             steps: Axis::steps(0, values.len() as u64 - 1),
+            steps_name: "step",
+            marks: Vec::new(),
             may_be_log: false,
             series: vec![Series {
                 label: "train".to_owned(),
