@@ -1,7 +1,7 @@
 //! Matrix products whose summed axis is short, such as a step size from its low rank.
 //!
 //! Such a product is little more than the writing of its result. Kernels for tensor cores fill tiles of 64 with zeros for it
-//! and take five times as long (`experiments/2026-11-23_training-speed`). Here a unit keeps its columns of the weights
+//! and take twice as long (`experiments/2026-11-23_training-speed`). Here a unit keeps its columns of the weights
 //! in registers and goes over rows that its cube shares.
 
 use burn::backend::cubecl::dtype_to_storage_type;
