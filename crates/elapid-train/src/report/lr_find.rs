@@ -1,6 +1,5 @@
 //! `lr_find.html`: loss over the learning rate.
 
-use super::format::number;
 use super::html::Escaped;
 use super::metrics::Point;
 use super::plot::{Axis, Chart, Look, Mark, Series};
@@ -68,7 +67,7 @@ fn chart(curve: &LrCurve) -> Chart {
         ]
         .map(|(what, lr)| Mark {
             step: at(lr),
-            text: format!("{what} {}", number(lr)),
+            text: format!("{what} {lr:.1e}"),
         })
     });
     Chart {
