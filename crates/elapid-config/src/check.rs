@@ -24,10 +24,10 @@ fn check_section(section: &Section, entry: &Entry) -> Result<(), ConfigError> {
     let variant = variant(section, table);
     let mut valid = names(section, variant);
     for (name, entry) in table {
-        if let Some((_, inner)) = section.tables().find(|(table, _)| table == name) {
+        if let Some((_, inner)) = section.tables(variant).find(|(table, _)| table == name) {
             check_section(inner, entry)?;
         } else if !valid.contains(&name.as_str()) {
-            valid.extend(section.tables().map(|(table, _)| table));
+            valid.extend(section.tables(variant).map(|(table, _)| table));
             return Err(unknown_key(section, variant, name, entry, &valid));
         }
     }
@@ -65,9 +65,10 @@ fn unknown_key(
 ) -> ConfigError {
     let error = |message| ConfigError::new(ErrorKind::UnknownKey, entry.key.clone(), message);
     if let (Some(tag), Some(variant)) = (section.tag, variant) {
-        let owners: Vec<_> = section.variants.iter().filter(|v| v.has(name)).collect();
+        let owners: Vec<_> = section.variants.iter().map(|owner| owner.name).collect();
+        let has = |owner: &&str| has(section, owner, name);
+        let owners: Vec<_> = owners.into_iter().filter(has).collect();
         if !owners.is_empty() {
-            let owners: Vec<_> = owners.iter().map(|owner| owner.name).collect();
             let message = format!(
                 "`{name}` is not a key of {} {} `{variant}`",
                 section.name, tag.name
@@ -80,8 +81,15 @@ fn unknown_key(
         .hint(remedy_and_valid(remedy, "keys", valid))
 }
 
+/// Whether a variant of the section has that key or table.
+fn has(section: &Section, variant: &str, name: &str) -> bool {
+    let mut tables = section.tables(Some(variant)).map(|(table, _)| table);
+    names(section, Some(variant)).contains(&name) || tables.any(|table| table == name)
+}
+
 fn unknown_at_top(name: &str, entry: &Entry) -> ConfigError {
-    let sections: Vec<_> = SECTIONS.iter().map(|section| section.name).collect();
+    let mut sections: Vec<_> = SECTIONS.iter().map(|section| section.name).collect();
+    sections.dedup();
     let (kind, message) = match entry.value {
         Raw::Table(_) => (
             ErrorKind::UnknownSection,
@@ -101,11 +109,12 @@ fn unknown_at_top(name: &str, entry: &Entry) -> ConfigError {
 /// Names the sections that do have the key.
 fn belongs_to(name: &str) -> Option<String> {
     let has = |section: &&Section| names(section, None).contains(&name);
-    let owners: Vec<_> = SECTIONS
+    let mut owners = SECTIONS
         .iter()
         .filter(has)
         .map(|section| format!("[{}]", section.name))
-        .collect();
+        .collect::<Vec<_>>();
+    owners.dedup();
     (!owners.is_empty()).then(|| format!("`{name}` belongs to {}.", owners.join(" or ")))
 }
 

@@ -34,12 +34,13 @@ pub fn json_schema() -> Value {
 
 /// A section: one object, or one for each value of its tag.
 fn table(section: &Section) -> Value {
-    let object = |keys: Vec<&Key>, tag: Option<(&Key, &str)>| {
-        let mut properties: Map<String, Value> = keys
+    let object = |variant: Option<&str>, tag: Option<(&Key, &str)>| {
+        let mut properties: Map<String, Value> = section
+            .keys(variant)
             .into_iter()
             .map(|key| (key.name.to_owned(), property(key)))
             .collect();
-        for (name, inner) in section.tables() {
+        for (name, inner) in section.tables(variant) {
             properties.insert(name.to_owned(), table(inner));
         }
         let mut object = json!({"type": "object", "additionalProperties": false});
@@ -53,13 +54,12 @@ fn table(section: &Section) -> Value {
         object
     };
     let Some(tag) = &section.tag else {
-        let mut plain = object(section.common.iter().collect(), None);
+        let mut plain = object(None, None);
         plain["description"] = json!(section.doc.trim());
         return plain;
     };
     let variants = section.variants.iter().map(|variant| {
-        let keys = variant.keys.iter().chain(section.common).collect();
-        let mut object = object(keys, Some((tag, variant.name)));
+        let mut object = object(Some(variant.name), Some((tag, variant.name)));
         object["title"] = json!(format!("{} = \"{}\"", tag.name, variant.name));
         object["description"] = json!(variant.doc.trim());
         object

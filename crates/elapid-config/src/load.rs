@@ -12,8 +12,7 @@ use crate::overrides::parse_overrides;
 use crate::plan::Plan;
 use crate::reader::Reader;
 use crate::sections::{
-    Augment, DataCommon, DataSpec, Eval, Log, ModelSpec, OptimSpec, Run, ScheduleSpec, Source,
-    TaskSpec, Train,
+    DataSpec, Eval, Log, ModelSpec, OptimSpec, Run, ScheduleSpec, TaskSpec, Train,
 };
 
 /// Reads the experiment at `path`, with everything it extends, and lays the `overrides` over it.
@@ -65,18 +64,16 @@ pub(crate) fn resolve_over(text: &str, path: &Path, over: Table) -> Result<Plan,
         .to_string_lossy()
         .into_owned();
     let run = Run::read(&mut reader.section("run").supply("name", Raw::String(stem)))?;
-    let data = DataSpec {
-        source: Source::read(&mut reader.section("data"))?,
-        common: DataCommon::read(&mut reader.section("data"))?,
-        augment: Augment::read(&mut reader.section("data.augment"))?,
-    };
+    let data = DataSpec::read(&mut reader)?;
     let model = ModelSpec::read(&mut reader.section("model"))?;
     let task = TaskSpec::read(&mut reader.section("task"))?;
     let optim = OptimSpec::read(&mut reader.section("optim"))?;
     let schedule = ScheduleSpec::read(&mut reader.section("schedule"))?;
     let train = Train::read(&mut reader.section("train"))?;
     let batch_size = Raw::Integer(train.batch_size as i128);
-    let eval = Eval::read(&mut reader.section("eval").supply("batch_size", batch_size))?;
+    let best = Raw::String(task.best().to_string());
+    let eval = reader.section("eval").supply("batch_size", batch_size);
+    let eval = Eval::read(&mut eval.supply("best", best))?;
     let log = Log::read(&mut reader.section("log"))?;
     let origins = reader.into_origins();
     Ok(Plan {

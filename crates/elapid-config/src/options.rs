@@ -119,7 +119,7 @@ macro_rules! tagged {
             tag: $tag:tt = $default:tt;
             $(
                 $(#[doc = $doc:literal])*
-                $value:literal => $variant:ident($options:ident),
+                $value:literal => $variant:ident($options:ident) $(of $group:ident)?,
             )*
         }
     ) => {
@@ -141,6 +141,14 @@ macro_rules! tagged {
                     $(Self::$variant(_) => $value,)*
                 }
             }
+
+            /// Whose options the variant shares.
+            #[allow(dead_code)]
+            pub(crate) fn group(&self) -> Option<$crate::schema::Group> {
+                match self {
+                    $(Self::$variant(_) => $crate::options::group!($($group)?),)*
+                }
+            }
         }
 
         impl $crate::options::Tagged for $name {
@@ -157,6 +165,7 @@ macro_rules! tagged {
                     name: $value,
                     doc: concat!($($doc),*),
                     keys: <$options as $crate::options::Options>::KEYS,
+                    group: $crate::options::group!($($group)?),
                 }
             ),*];
 
@@ -273,6 +282,16 @@ macro_rules! derived {
     };
 }
 
+/// The group of a variant.
+macro_rules! group {
+    () => {
+        None
+    };
+    ($group:ident) => {
+        Some($crate::schema::Group::$group)
+    };
+}
+
 /// The range of a key.
 macro_rules! range {
     () => {
@@ -283,4 +302,4 @@ macro_rules! range {
     };
 }
 
-pub(crate) use {choice, default, derived, key, options, range, tagged};
+pub(crate) use {choice, default, derived, group, key, options, range, tagged};

@@ -54,9 +54,7 @@ impl Plan {
     fn lines(&self) -> Lines {
         let mut lines = Lines::default();
         self.run.write(lines.section("run"));
-        self.data.source.write(lines.section("data"));
-        self.data.common.write(&mut lines);
-        self.data.augment.write(lines.section("data.augment"));
+        self.data.write(&mut lines);
         self.model.write(lines.section("model"));
         self.task.write(lines.section("task"));
         self.optim.write(lines.section("optim"));

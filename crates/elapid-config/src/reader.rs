@@ -31,7 +31,7 @@ impl Reader {
             name,
             table: None,
             place: self.file.clone(),
-            supplied: None,
+            supplied: Vec::new(),
             origins: &mut self.origins,
         };
         let mut table = &self.root;
@@ -63,14 +63,14 @@ pub(crate) struct SectionReader<'a> {
     table: Option<&'a Table>,
     /// Where the section opens, or the file that lacks it.
     place: Place,
-    supplied: Option<(&'static str, Raw)>,
+    supplied: Vec<(&'static str, Raw)>,
     origins: &'a mut Origins,
 }
 
 impl SectionReader<'_> {
     /// Gives the default of a key that follows from what only the loader knows.
     pub(crate) fn supply(mut self, key: &'static str, value: Raw) -> Self {
-        self.supplied = Some((key, value));
+        self.supplied.push((key, value));
         self
     }
 
@@ -90,9 +90,10 @@ impl SectionReader<'_> {
             _ => Origin::Default,
         };
         self.origins.insert(self.name, key.name, origin);
-        match (derived, &self.supplied, key.default) {
+        let supplied = self.supplied.iter().find(|(name, _)| *name == key.name);
+        match (derived, supplied, key.default) {
             (Some(value), _, _) => Ok(value),
-            (None, Some((name, value)), _) if *name == key.name => self.convert(key, value),
+            (None, Some((_, value)), _) => self.convert(key, value),
             (None, _, Default::Toml(text)) => match parse_value(text, &self.place) {
                 Some(value) => self.convert(key, &value),
                 None => Err(self.missing(key)),

@@ -15,14 +15,26 @@ pub fn reference() -> String {
 }
 
 fn section(section: &Section) -> String {
-    let mut out = format!("## `[{}]`\n\n{}\n", section.name, section.doc.trim());
+    let of = match section.group {
+        Some(group) => format!(", {}", group.name()),
+        None => String::new(),
+    };
+    let mut out = format!("## `[{}]`{of}\n\n{}\n", section.name, section.doc.trim());
     let keys: Vec<_> = section.tag.iter().chain(section.common).collect();
     out.push_str(&table(&keys));
+    for (group, keys) in section.shared {
+        // Writing to a string cannot fail.
+        let _ = write!(out, "\n### Data sets of {}\n", group.name());
+        out.push_str(&table(&keys.iter().collect::<Vec<_>>()));
+    }
     for variant in section.variants {
         if let Some(tag) = section.tag {
             let (name, doc) = (variant.name, variant.doc.trim());
-            // Writing to a string cannot fail.
-            let _ = write!(out, "\n### `{} = \"{name}\"`\n\n{doc}\n", tag.name);
+            let of = match variant.group {
+                Some(group) => format!(" Of {}.", group.name()),
+                None => String::new(),
+            };
+            let _ = write!(out, "\n### `{} = \"{name}\"`\n\n{doc}{of}\n", tag.name);
         }
         out.push_str(&table(&variant.keys.iter().collect::<Vec<_>>()));
     }

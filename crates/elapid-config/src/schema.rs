@@ -3,16 +3,18 @@
 use crate::options::{Options, Tagged};
 use crate::range::Range;
 use crate::sections::{
-    Augment, DataCommon, Eval, Log, ModelSpec, OptimSpec, Run, ScheduleSpec, Source, TaskSpec,
-    Train,
+    Augment, DataCommon, Eval, ImageOptions, Log, ModelSpec, OptimSpec, Run, ScheduleSpec, Source,
+    TaskSpec, Train,
 };
 use crate::value::Kind;
 
 /// Every section, in the order of a printed plan.
 pub(crate) const SECTIONS: &[Section] = &[
     Section::plain::<Run>("run"),
-    Section::tagged::<Source>("data").with::<DataCommon>(),
-    Section::plain::<Augment>("data.augment"),
+    Section::tagged::<Source>("data")
+        .with::<DataCommon>()
+        .share(&[(Group::Images, <ImageOptions as Options>::KEYS)]),
+    Section::plain::<Augment>("data.augment").of(Group::Images),
     Section::tagged::<ModelSpec>("model"),
     Section::tagged::<TaskSpec>("task"),
     Section::tagged::<OptimSpec>("optim"),
@@ -21,6 +23,21 @@ pub(crate) const SECTIONS: &[Section] = &[
     Section::plain::<Eval>("eval"),
     Section::plain::<Log>("log"),
 ];
+
+/// Kinds of samples. Variants that have one in common share options.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Group {
+    Images,
+}
+
+impl Group {
+    /// What a person calls it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Images => "images",
+        }
+    }
+}
 
 /// One option.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +68,8 @@ pub(crate) struct Variant {
     pub(crate) name: &'static str,
     pub(crate) doc: &'static str,
     pub(crate) keys: &'static [Key],
+    /// Whose options it shares.
+    pub(crate) group: Option<Group>,
 }
 
 /// A `[section]` of the file.
@@ -64,6 +83,10 @@ pub(crate) struct Section {
     pub(crate) variants: &'static [Variant],
     /// Keys that do not depend on the tag.
     pub(crate) common: &'static [Key],
+    /// Keys of all variants of a group.
+    pub(crate) shared: &'static [(Group, &'static [Key])],
+    /// For a table inside another section: the variants of that section that have it; `None` for all.
+    pub(crate) group: Option<Group>,
     /// Keys that stand for one another: a file that sets one replaces its parent's other.
     pub(crate) either: &'static [&'static str],
 }
@@ -77,6 +100,8 @@ impl Section {
             tag: None,
             variants: &[],
             common,
+            shared: &[],
+            group: None,
             either: &[],
         }
     }
@@ -89,6 +114,8 @@ impl Section {
             tag,
             variants,
             common: &[],
+            shared: &[],
+            group: None,
             either: &[],
         }
     }
@@ -100,6 +127,15 @@ impl Section {
         }
     }
 
+    const fn share(self, shared: &'static [(Group, &'static [Key])]) -> Self {
+        Self { shared, ..self }
+    }
+
+    const fn of(self, group: Group) -> Self {
+        let group = Some(group);
+        Self { group, ..self }
+    }
+
     const fn either(self, either: &'static [&'static str]) -> Self {
         Self { either, ..self }
     }
@@ -107,29 +143,34 @@ impl Section {
     /// The keys of the section when its tag says `variant`; those of all variants when it says
     /// nothing that is known. A key that several variants share may come up more than once.
     pub(crate) fn keys(&self, variant: Option<&str>) -> Vec<&'static Key> {
-        let known = variant.filter(|&name| self.variants.iter().any(|v| v.name == name));
-        let chosen = self
-            .variants
-            .iter()
-            .filter(|v| known.is_none_or(|name| v.name == name));
-        chosen
-            .flat_map(|variant| variant.keys)
+        let chosen = self.chosen(variant);
+        let is_chosen = |group: Group| chosen.iter().any(|v| v.group == Some(group));
+        let shared = self.shared.iter().filter(|(group, _)| is_chosen(*group));
+        let own = chosen.iter().flat_map(|variant| variant.keys);
+        own.chain(shared.flat_map(|(_, keys)| *keys))
             .chain(self.common)
             .collect()
     }
 
-    /// The tables inside the section, each under the last part of its name.
-    pub(crate) fn tables(&self) -> impl Iterator<Item = (&'static str, &'static Section)> {
-        SECTIONS.iter().filter_map(|inner| {
+    /// The tables inside the section when its tag says `variant`, each under the last part of its name; as in
+    /// [`keys`](Self::keys) those of all variants when it says nothing that is known.
+    pub(crate) fn tables(
+        &self,
+        variant: Option<&str>,
+    ) -> impl Iterator<Item = (&'static str, &'static Section)> {
+        let chosen = self.chosen(variant);
+        SECTIONS.iter().filter_map(move |inner| {
             let name = inner.name.strip_prefix(self.name)?.strip_prefix('.')?;
-            Some((name, inner))
+            let has = |group| chosen.iter().any(|v| v.group == Some(group));
+            inner.group.is_none_or(has).then_some((name, inner))
         })
     }
-}
 
-impl Variant {
-    pub(crate) fn has(&self, key: &str) -> bool {
-        self.keys.iter().any(|known| known.name == key)
+    /// The variant of that name; all of them if there is none.
+    fn chosen(&self, variant: Option<&str>) -> Vec<&'static Variant> {
+        let known = variant.filter(|&name| self.variants.iter().any(|v| v.name == name));
+        let is_chosen = |v: &&Variant| known.is_none_or(|name| v.name == name);
+        self.variants.iter().filter(is_chosen).collect()
     }
 }
 

@@ -1,21 +1,21 @@
-//! What happens to images that cannot be decoded.
+//! What happens to files that cannot be decoded.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
+use crate::SampleSet;
 use crate::error::DataError;
-use crate::vision::{ImageDataset, ImageSample};
 
-/// Neighbours that are tried in place of an image before its data set is given up.
+/// Neighbours that are tried in place of a sample before its data set is given up.
 const TRIES: usize = 100;
 
-/// What happens to images that cannot be decoded. Files that cannot be read at all are always an error.
+/// What happens to files that cannot be decoded. Files that cannot be read at all are always an error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Corrupt {
     /// The first of them ends the run.
     #[default]
     Error,
-    /// Training takes the next image of the data set in its place, evaluation leaves it out.
+    /// Training takes the next sample of the data set in its place, evaluation leaves it out.
     Skip,
 }
 
@@ -41,11 +41,11 @@ impl Reader {
     }
 
     /// Sample `index`, or `None` if it is passed over.
-    pub(crate) fn get(
+    pub(crate) fn get<S>(
         &self,
-        dataset: &dyn ImageDataset,
+        dataset: &dyn SampleSet<S>,
         index: usize,
-    ) -> Result<Option<ImageSample>, DataError> {
+    ) -> Result<Option<S>, DataError> {
         let error = match dataset.get(index) {
             Ok(sample) => return Ok(Some(sample)),
             Err(error) => DataError::from_dataset(&error, || dataset.describe(index)),
@@ -63,17 +63,17 @@ impl Reader {
     }
 
     /// Sample `index`, or the next one that is not passed over.
-    pub(crate) fn get_or_next(
+    pub(crate) fn get_or_next<S>(
         &self,
-        dataset: &dyn ImageDataset,
+        dataset: &dyn SampleSet<S>,
         index: usize,
-    ) -> Result<ImageSample, DataError> {
+    ) -> Result<S, DataError> {
         for step in 0..TRIES.min(dataset.len()) {
             if let Some(sample) = self.get(dataset, (index + step) % dataset.len())? {
                 return Ok(sample);
             }
         }
-        let reason = format!("nor can any of the {TRIES} images after it");
+        let reason = format!("nor can any of the {TRIES} samples after it");
         Err(DataError::Sample {
             sample: dataset.describe(index),
             reason,

@@ -1,9 +1,9 @@
 //! Data sets, decoding, transforms and the deterministic loader. Everything stays in host memory.
 //!
 //! A data set module makes [`Splits`]: a training set, perhaps a validation set, a test set and the
-//! [`Card`] that documents them. [`TrainLoader`] and [`EvalLoader`] draw samples, pass them through
-//! an [`ImagePipeline`] and deliver [`ImageBatch`]es in order. What batch `k` contains is a pure
-//! function of the seed and `k`: neither the number of worker threads nor the batch a run started
+//! [`Card`] that documents them. A [`Batcher`] turns samples into a batch: [`ImageBatcher`] passes them
+//! through an [`ImagePipeline`]. [`TrainLoader`] and [`EvalLoader`] say which samples, work ahead on
+//! threads and deliver in order. What batch `k` contains is a pure function of the seed and `k`: neither the number of worker threads nor the batch a run started
 //! from can change it.
 
 mod card;
@@ -16,16 +16,22 @@ pub mod order;
 mod prefetch;
 pub mod random;
 mod readable;
+mod sample_set;
+mod splits;
+mod subset;
 pub mod transform;
 mod vision;
 
 pub use card::{Card, FileEntry, Normalisation, SplitCount, card, cards};
 pub use corrupt::Corrupt;
 pub use error::DataError;
-pub use loader::{Batches, Batching, EvalLoader, ImageBatch, Partners, TrainLoader};
+pub use loader::{Batcher, Batches, Draw, EvalLoader, Order, TrainLoader};
 pub use mixing::{Mixing, Mixture};
 pub use readable::check_readable;
+pub use sample_set::SampleSet;
+pub use splits::{Shared, Split, Splits};
 pub use transform::{Augment, ImagePipeline, Interpolation, RandAugment, RandomCrop};
 pub use vision::{
-    ImageDataset, ImageSample, PixelImage, Splits, cifar, digits, image_folder, mnist,
+    ImageBatch, ImageBatcher, ImageDataset, ImageSample, ImageSplits, Partners, PixelImage, cifar,
+    digits, image_folder, mnist,
 };

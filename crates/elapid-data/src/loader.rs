@@ -1,131 +1,128 @@
-//! From a data set to batches in host memory.
+//! Which samples form batch `k`, and their delivery in order.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use rand_chacha::ChaCha8Rng;
 
-use crate::corrupt::{Corrupt, Reader};
 use crate::error::DataError;
-use crate::mixing::Mixing;
 use crate::order::permuted;
 use crate::prefetch::in_order;
 use crate::random::{purpose, stream};
-use crate::transform::{ImagePipeline, require};
-use crate::vision::{ImageDataset, ImageSample};
+use crate::transform::require;
 
-/// Images and labels, ready to be uploaded.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ImageBatch {
-    /// Normalised values, `[B, C, H, W]` row-major.
-    pub pixels: Vec<f32>,
-    /// Class of each image, `[B]`.
-    pub labels: Vec<usize>,
-    /// What each image was mixed with; `None` where images are never mixed.
-    pub partners: Option<Partners>,
-    /// B, C, H and W.
-    pub shape: [usize; 4],
+/// Makes batches of the samples of one data set.
+///
+/// What it makes must follow from its settings and its arguments alone: several threads call it, for batches in any
+/// order.
+pub trait Batcher: Send + Sync + 'static {
+    /// Several samples in host memory, ready to be uploaded.
+    type Batch: Send + 'static;
+
+    /// Number of samples in the data set.
+    fn samples(&self) -> usize;
+
+    /// The samples drawn, augmented. `rng` is for what happens to the batch as a whole.
+    ///
+    /// # Errors
+    ///
+    /// A sample that cannot be read.
+    fn train(&self, draws: &[Draw], rng: ChaCha8Rng) -> Result<Self::Batch, DataError>;
+
+    /// These samples as they are; `None` if all of them were passed over.
+    ///
+    /// # Errors
+    ///
+    /// A sample that cannot be read.
+    fn eval(&self, samples: Range<usize>) -> Result<Option<Self::Batch>, DataError>;
+
+    /// A message for each sample that was passed over for the first time since the last call.
+    fn warnings(&self) -> Vec<String>;
 }
 
-/// The targets of mixed images: an image keeps `share` of the target of its label, and has the rest of its partner's.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Partners {
-    /// Class of each image's partner, `[B]`.
-    pub labels: Vec<usize>,
-    /// From 0 to 1.
-    pub share: f32,
-}
-
-impl ImageBatch {
-    /// The batch in parts of `images`, the last of which may be smaller, in order.
-    pub fn split(self, images: usize) -> Vec<Self> {
-        let [_, c, h, w] = self.shape;
-        let pixels = self.pixels.chunks(images * c * h * w);
-        let parts = pixels.zip(self.labels.chunks(images)).enumerate();
-        let partners = |at: usize, len: usize| {
-            self.partners.as_ref().map(|partners| Partners {
-                labels: partners.labels[at * images..][..len].to_vec(),
-                share: partners.share,
-            })
-        };
-        parts
-            .map(|(at, (pixels, labels))| Self {
-                pixels: pixels.to_vec(),
-                labels: labels.to_vec(),
-                partners: partners(at, labels.len()),
-                shape: [labels.len(), c, h, w],
-            })
-            .collect()
-    }
+/// A sample of a training batch.
+#[derive(Clone, Debug)]
+pub struct Draw {
+    /// Its index in the data set.
+    pub index: usize,
+    /// What its augmentation is drawn from.
+    pub rng: ChaCha8Rng,
 }
 
 /// Batches in order; ends after the first error.
-pub type Batches = Box<dyn Iterator<Item = Result<ImageBatch, DataError>> + Send>;
+pub type Batches<B> = Box<dyn Iterator<Item = Result<B, DataError>> + Send>;
 
-/// How training batches are put together.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Batching {
-    /// Images in a batch.
+/// The order in which samples are trained on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// Samples in a batch.
     pub batch_size: usize,
     /// Seed of order and augmentation.
     pub seed: u64,
-    /// Times that an image follows itself, each time with other draws, when its turn comes (repeated augmentation, Hoffer
-    /// et al., arXiv:1901.09335). An epoch has as many samples as without, and so fewer images.
+    /// Times that a sample follows itself, each time with other draws, when its turn comes (repeated augmentation, Hoffer
+    /// et al., arXiv:1901.09335). An epoch has as many samples as without, and so fewer different ones.
     pub repeats: usize,
-    /// How batches are mixed, if they are.
-    pub mixing: Option<Mixing>,
-    /// What happens to images that cannot be decoded.
-    pub corrupt: Corrupt,
 }
 
-impl Batching {
-    /// Every image once an epoch, and none mixed.
+impl Order {
+    /// Every sample once an epoch.
     #[must_use]
     pub fn plain(batch_size: usize, seed: u64) -> Self {
         Self {
             batch_size,
             seed,
             repeats: 1,
-            mixing: None,
-            corrupt: Corrupt::Error,
         }
+    }
+
+    fn check(&self) -> Result<(), DataError> {
+        require(
+            self.batch_size > 0,
+            "batch_size",
+            self.batch_size,
+            "at least 1",
+        )?;
+        require(
+            self.repeats > 0,
+            "augment.repeats",
+            self.repeats,
+            "at least 1",
+        )
+    }
+
+    /// Sample at `place` of an epoch over `samples`. The augmentation is keyed by the sample and not by its place, so a
+    /// sample's draw does not depend on the batch size.
+    fn draw(&self, epoch: u64, samples: usize, place: usize) -> Draw {
+        let index = permuted(self.seed, epoch, samples, place / self.repeats);
+        let repeat = (place % self.repeats) as u64;
+        let key = [purpose::AUGMENT, epoch, index as u64, repeat];
+        // The first of the repeats draws what the only one would.
+        let key = if repeat == 0 { &key[..3] } else { &key };
+        let rng = stream(self.seed, key);
+        Draw { index, rng }
     }
 }
 
-/// Endless batches of shuffled and augmented images.
+/// Endless batches of shuffled and augmented samples.
 ///
-/// Batch `k` is a pure function of the data, the pipeline, the [`Batching`] and `k`.
-pub struct TrainLoader {
-    assembly: Arc<Assembly>,
-    batching: Batching,
+/// Batch `k` is a pure function of the batcher, the [`Order`] and `k`.
+pub struct TrainLoader<B> {
+    batcher: Arc<B>,
+    order: Order,
     workers: usize,
 }
 
-impl TrainLoader {
+impl<B: Batcher> TrainLoader<B> {
     /// A loader with `workers` threads; 0 loads on the thread that asks for a batch.
     ///
     /// # Errors
     ///
-    /// If the data set is empty, the batch size or the number of repeats is 0, or the settings of the pipeline or the
-    /// mixing are not legal.
-    pub fn new(
-        dataset: Arc<dyn ImageDataset>,
-        pipeline: ImagePipeline,
-        batching: Batching,
-        workers: usize,
-    ) -> Result<Self, DataError> {
-        let assembly = Arc::new(Assembly::new(
-            dataset,
-            pipeline,
-            batching.batch_size,
-            batching.corrupt,
-        )?);
-        let repeats = batching.repeats;
-        require(repeats > 0, "augment.repeats", repeats, "at least 1")?;
-        batching.mixing.map_or(Ok(()), |mixing| mixing.check())?;
+    /// If the data set is empty, or the batch size or the number of repeats is 0.
+    pub fn new(batcher: B, order: Order, workers: usize) -> Result<Self, DataError> {
+        order.check()?;
         Ok(Self {
-            assembly,
-            batching,
+            batcher: filled(batcher)?,
+            order,
             workers,
         })
     }
@@ -134,7 +131,7 @@ impl TrainLoader {
     /// gives one short batch.
     #[must_use]
     pub fn batches_per_epoch(&self) -> usize {
-        self.assembly.whole_batches().max(1)
+        (self.batcher.samples() / self.order.batch_size).max(1)
     }
 
     /// Batches from number `first` on, without end. Batch `k` belongs to epoch
@@ -143,549 +140,86 @@ impl TrainLoader {
     /// A sample that cannot be read ends the iterator with an error that names it. Dropping the
     /// iterator ends its threads.
     #[must_use]
-    pub fn iter_from(&self, first: usize) -> Batches {
-        let (assembly, batching) = (Arc::clone(&self.assembly), self.batching);
-        let per_epoch = self.batches_per_epoch();
+    pub fn iter_from(&self, first: usize) -> Batches<B::Batch> {
+        let (batcher, order) = (Arc::clone(&self.batcher), self.order);
+        let (samples, per_epoch) = (batcher.samples(), self.batches_per_epoch());
         in_order(first..usize::MAX, self.workers, move |number| {
             let (epoch, number) = ((number / per_epoch) as u64, number % per_epoch);
-            let mut batch = assembly.shuffled(&batching, epoch, number)?;
-            if let Some(mixing) = batching.mixing {
-                mix(
-                    &mut batch,
-                    &mixing,
-                    &mut stream(batching.seed, &[purpose::MIX, epoch, number as u64]),
-                );
-            }
-            Ok(batch)
+            let places = places(number, order.batch_size, samples);
+            let draws: Vec<Draw> = places
+                .map(|place| order.draw(epoch, samples, place))
+                .collect();
+            let key = [purpose::MIX, epoch, number as u64];
+            batcher.train(&draws, stream(order.seed, &key))
         })
     }
 
-    /// A message for each image that was passed over for the first time since the last call.
+    /// As [`Batcher::warnings`].
     pub fn warnings(&self) -> Vec<String> {
-        self.assembly.reader.warnings()
+        self.batcher.warnings()
     }
 }
 
-/// Mixes a batch with itself in reverse order.
-fn mix(batch: &mut ImageBatch, mixing: &Mixing, rng: &mut ChaCha8Rng) {
-    let [_, _, height, width] = batch.shape;
-    let mixture = mixing.draw(width, height, rng);
-    batch.partners = Some(Partners {
-        labels: batch.labels.iter().rev().copied().collect(),
-        share: mixture.apply(&mut batch.pixels, batch.shape),
-    });
-}
-
-/// Every image once, in the order of the data set, without augmentation.
-pub struct EvalLoader {
-    assembly: Arc<Assembly>,
+/// Every sample once, in the order of the data set, without augmentation.
+pub struct EvalLoader<B> {
+    batcher: Arc<B>,
+    batch_size: usize,
     workers: usize,
 }
 
-impl EvalLoader {
+impl<B: Batcher> EvalLoader<B> {
     /// A loader with `workers` threads; 0 loads on the thread that asks for a batch.
     ///
     /// # Errors
     ///
     /// As [`TrainLoader::new`].
-    pub fn new(
-        dataset: Arc<dyn ImageDataset>,
-        pipeline: ImagePipeline,
-        batch_size: usize,
-        corrupt: Corrupt,
-        workers: usize,
-    ) -> Result<Self, DataError> {
-        let assembly = Arc::new(Assembly::new(dataset, pipeline, batch_size, corrupt)?);
-        Ok(Self { assembly, workers })
+    pub fn new(batcher: B, batch_size: usize, workers: usize) -> Result<Self, DataError> {
+        Order::plain(batch_size, 0).check()?;
+        Ok(Self {
+            batcher: filled(batcher)?,
+            batch_size,
+            workers,
+        })
     }
 
     /// Number of batches, the last of which may be short.
     #[must_use]
     pub fn batches(&self) -> usize {
-        self.assembly
-            .dataset
-            .len()
-            .div_ceil(self.assembly.batch_size)
+        self.batcher.samples().div_ceil(self.batch_size)
     }
 
     /// All batches, once; those that nothing is left of are left out. Errors and dropping are as in
     /// [`TrainLoader::iter_from`].
     #[must_use]
-    pub fn iter(&self) -> Batches {
-        let assembly = Arc::clone(&self.assembly);
+    pub fn iter(&self) -> Batches<B::Batch> {
+        let (batcher, batch_size) = (Arc::clone(&self.batcher), self.batch_size);
         let batches = in_order(0..self.batches(), self.workers, move |number| {
-            assembly.consecutive(number)
+            batcher.eval(places(number, batch_size, batcher.samples()))
         });
-        let is_empty = |batch: &ImageBatch| batch.labels.is_empty();
-        Box::new(batches.filter(move |batch| !batch.as_ref().is_ok_and(is_empty)))
+        Box::new(batches.filter_map(Result::transpose))
     }
 
-    /// As [`TrainLoader::warnings`].
+    /// As [`Batcher::warnings`].
     pub fn warnings(&self) -> Vec<String> {
-        self.assembly.reader.warnings()
+        self.batcher.warnings()
     }
 }
 
-/// What threads share to assemble a batch.
-struct Assembly {
-    dataset: Arc<dyn ImageDataset>,
-    pipeline: ImagePipeline,
-    batch_size: usize,
-    reader: Reader,
+/// Places of batch `number`, fewer than the batch size at the end of the data set.
+fn places(number: usize, batch_size: usize, samples: usize) -> Range<usize> {
+    let first = number * batch_size;
+    first..(first + batch_size).min(samples)
 }
 
-impl Assembly {
-    fn new(
-        dataset: Arc<dyn ImageDataset>,
-        pipeline: ImagePipeline,
-        batch_size: usize,
-        corrupt: Corrupt,
-    ) -> Result<Self, DataError> {
-        pipeline.check()?;
-        if batch_size == 0 {
-            let (value, expected) = ("0".to_owned(), "at least 1".to_owned());
-            return Err(DataError::Setting {
-                setting: "batch_size",
-                value,
-                expected,
-            });
-        }
-        if dataset.is_empty() {
-            let what = "the data set".to_owned();
-            let hint = "check its path and its split fractions".to_owned();
-            return Err(DataError::TooFew {
-                what,
-                len: 0,
-                needed: 1,
-                hint,
-            });
-        }
-        Ok(Self {
-            dataset,
-            pipeline,
-            batch_size,
-            reader: Reader::new(corrupt),
-        })
-    }
-
-    fn whole_batches(&self) -> usize {
-        self.dataset.len() / self.batch_size
-    }
-
-    /// Batch `number` of `epoch`, shuffled and augmented. The augmentation is keyed by the sample
-    /// and not by its place, so a sample's draw does not depend on the batch size.
-    fn shuffled(
-        &self,
-        batching: &Batching,
-        epoch: u64,
-        number: usize,
-    ) -> Result<ImageBatch, DataError> {
-        let (seed, repeats, len) = (batching.seed, batching.repeats, self.dataset.len());
-        let mut batch = self.empty();
-        for place in self.places(number) {
-            let index = permuted(seed, epoch, len, place / repeats);
-            let key = [
-                purpose::AUGMENT,
-                epoch,
-                index as u64,
-                (place % repeats) as u64,
-            ];
-            // The first of the repeats draws what the only one would.
-            let key = if key[3] == 0 { &key[..3] } else { &key };
-            let sample = self.reader.get_or_next(&*self.dataset, index)?;
-            self.add(&mut batch, &sample, Some(&stream(seed, key)));
-        }
-        Ok(batch)
-    }
-
-    /// Batch `number` in the order of the data set, as it is.
-    fn consecutive(&self, number: usize) -> Result<ImageBatch, DataError> {
-        let mut batch = self.empty();
-        for index in self.places(number) {
-            if let Some(sample) = self.reader.get(&*self.dataset, index)? {
-                self.add(&mut batch, &sample, None);
-            }
-        }
-        Ok(batch)
-    }
-
-    /// Places of batch `number`, fewer than the batch size at the end of the data set.
-    fn places(&self, number: usize) -> Range<usize> {
-        let first = number * self.batch_size;
-        first..(first + self.batch_size).min(self.dataset.len())
-    }
-
-    fn empty(&self) -> ImageBatch {
-        let ImagePipeline { size, channels, .. } = self.pipeline;
-        ImageBatch {
-            pixels: Vec::with_capacity(self.batch_size * self.pipeline.values()),
-            labels: Vec::with_capacity(self.batch_size),
-            partners: None,
-            shape: [0, channels, size, size],
-        }
-    }
-
-    fn add(&self, batch: &mut ImageBatch, sample: &ImageSample, rng: Option<&ChaCha8Rng>) {
-        batch.pixels.extend(self.pipeline.apply(&sample.image, rng));
-        batch.labels.push(sample.label);
-        batch.shape[0] += 1;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use tempfile::TempDir;
-
-    use super::*;
-    use crate::transform::{Augment, Interpolation, RandAugment, RandomCrop};
-    use crate::{digits, image_folder};
-
-    fn pipeline() -> ImagePipeline {
-        let augment = Augment {
-            shift: 1,
-            rotate: 10.0,
-            scale: 0.1,
-            elastic: 0.5,
-            crop: Some(RandomCrop {
-                area: [0.3, 1.0],
-                aspect: [0.75, 1.25],
-            }),
-            rand_augment: Some(RandAugment {
-                operations: 2,
-                level: 9.0,
-                deviation: 0.5,
-            }),
-            colour_jitter: 0.3,
-            erase: 0.25,
-            ..Augment::default()
-        };
-        ImagePipeline {
-            size: 8,
-            channels: 1,
-            mean: vec![0.3],
-            std: vec![0.4],
-            crop_ratio: 1.0,
-            interpolation: Interpolation::Bicubic,
-            augment: Some(augment),
-        }
-    }
-
-    fn train_digits() -> Arc<dyn ImageDataset> {
-        digits::splits(0.0, 0).unwrap().train
-    }
-
-    fn official(batch_size: usize, seed: u64) -> Batching {
-        let mixing = Mixing {
-            mixup: 0.8,
-            cutmix: 1.0,
-            probability: 1.0,
-            switch: 0.5,
-        };
-        Batching {
-            repeats: 3,
-            mixing: Some(mixing),
-            ..Batching::plain(batch_size, seed)
-        }
-    }
-
-    /// A loader with everything that is random.
-    fn loader(batch_size: usize, seed: u64, workers: usize) -> TrainLoader {
-        TrainLoader::new(
-            train_digits(),
-            pipeline(),
-            official(batch_size, seed),
-            workers,
-        )
-        .unwrap()
-    }
-
-    fn take(loader: &TrainLoader, first: usize, count: usize) -> Vec<ImageBatch> {
-        loader
-            .iter_from(first)
-            .take(count)
-            .collect::<Result<_, _>>()
-            .unwrap()
-    }
-
-    fn bits(batches: &[ImageBatch]) -> Vec<u32> {
-        batches
-            .iter()
-            .flat_map(|batch| &batch.pixels)
-            .map(|value| value.to_bits())
-            .collect()
-    }
-
-    #[test]
-    fn batches_do_not_depend_on_the_number_of_workers() {
-        // 1437 / 400 = 3 batches an epoch, so five cross into the second.
-        let reference = take(&loader(400, 5, 0), 0, 5);
-        assert_eq!(reference[0].shape, [400, 1, 8, 8]);
-        assert_eq!(reference[0].pixels.len(), 400 * 64);
-        for workers in [1, 2, 3, 7] {
-            let batches = take(&loader(400, 5, workers), 0, 5);
-            assert_eq!(batches, reference);
-            assert_eq!(bits(&batches), bits(&reference));
-        }
-    }
-
-    #[test]
-    fn batches_do_not_depend_on_where_iteration_starts() {
-        for workers in [0, 2] {
-            let loader = loader(400, 5, workers);
-            let from_start = take(&loader, 0, 8);
-            for first in [1, 2, 3, 5] {
-                let later = take(&loader, first, 3);
-                assert_eq!(bits(&later), bits(&from_start[first..first + 3]));
-                assert_eq!(later, from_start[first..first + 3]);
-            }
-        }
-    }
-
-    #[test]
-    fn seeds_and_epochs_differ() {
-        let first = |seed, number| take(&loader(400, seed, 0), number, 1).remove(0);
-        assert_ne!(first(1, 0), first(2, 0));
-        assert_ne!(first(1, 0), first(1, 3));
-    }
-
-    #[test]
-    fn an_epoch_holds_every_sample_once_and_drops_the_rest() {
-        let unaugmented = ImagePipeline {
-            augment: None,
-            ..pipeline()
-        };
-        let all = take(
-            &TrainLoader::new(train_digits(), unaugmented, Batching::plain(479, 3), 0).unwrap(),
-            0,
-            3,
-        );
-        let mut counts = [0; 10];
-        all.iter()
-            .flat_map(|batch| &batch.labels)
-            .for_each(|&label| counts[label] += 1);
-        assert_eq!(counts, [143, 146, 142, 146, 144, 145, 144, 143, 141, 143]);
-        assert_eq!(loader(479, 0, 0).batches_per_epoch(), 3);
-        assert_eq!(loader(480, 0, 0).batches_per_epoch(), 2);
-        assert_eq!(loader(1437, 0, 0).batches_per_epoch(), 1);
-    }
-
-    #[test]
-    fn repeats_follow_each_other_with_other_draws() {
-        let repeated = Batching {
-            repeats: 3,
-            ..Batching::plain(8, 1)
-        };
-        let with = |batching| TrainLoader::new(train_digits(), pipeline(), batching, 0).unwrap();
-        let (thrice, once) = (with(repeated), with(Batching::plain(8, 1)));
-        assert_eq!(thrice.batches_per_epoch(), once.batches_per_epoch());
-        let [thrice, once] = [thrice, once].map(|loader| take(&loader, 0, 3));
-        let labels = |batches: &[ImageBatch]| -> Vec<usize> {
-            batches
-                .iter()
-                .flat_map(|batch| batch.labels.clone())
-                .collect()
-        };
-        // 24 samples: the first eight images of the order, three times each, over three batches.
-        let expected: Vec<usize> = labels(&once)[..8]
-            .iter()
-            .flat_map(|&label| [label; 3])
-            .collect();
-        assert_eq!(labels(&thrice), expected);
-        let image = |batch: &ImageBatch, at: usize| batch.pixels[at * 64..][..64].to_vec();
-        assert_eq!(image(&thrice[0], 0), image(&once[0], 0));
-        assert_eq!(image(&thrice[0], 3), image(&once[0], 1));
-        assert_ne!(image(&thrice[0], 0), image(&thrice[0], 1));
-        assert_ne!(image(&thrice[0], 1), image(&thrice[0], 2));
-    }
-
-    #[test]
-    fn mixed_batches_say_with_what() {
-        let mixed = loader(6, 2, 0);
-        let plain = Batching {
-            mixing: None,
-            ..official(6, 2)
-        };
-        let plain = TrainLoader::new(train_digits(), pipeline(), plain, 0).unwrap();
-        for (mixed, plain) in take(&mixed, 0, 4).into_iter().zip(take(&plain, 0, 4)) {
-            assert_eq!(plain.partners, None);
-            let partners = mixed.partners.clone().unwrap();
-            assert!(partners.labels.iter().eq(plain.labels.iter().rev()));
-            let sum = |batch: &ImageBatch| batch.pixels.iter().map(|&x| f64::from(x)).sum::<f64>();
-            assert!((sum(&mixed) - sum(&plain)).abs() < 1e-3);
-            let parts = mixed.split(4);
-            assert_eq!(parts[1].labels, plain.labels[4..]);
-            let rest = parts[1].partners.as_ref().unwrap();
-            assert_eq!(
-                (&rest.labels[..], rest.share),
-                (&partners.labels[4..], partners.share)
-            );
-        }
-    }
-
-    #[test]
-    fn a_set_smaller_than_a_batch_gives_one_short_batch() {
-        let loader = loader(2000, 0, 1);
-        assert_eq!(loader.batches_per_epoch(), 1);
-        let batches = take(&loader, 0, 2);
-        assert_eq!([batches[0].shape[0], batches[1].shape[0]], [1437, 1437]);
-        assert_ne!(batches[0].labels, batches[1].labels);
-    }
-
-    #[test]
-    fn evaluation_is_in_order_and_keeps_the_last_batch() {
-        let test = digits::splits(0.0, 0).unwrap().test;
-        for workers in [0, 2] {
-            let loader =
-                EvalLoader::new(Arc::clone(&test), pipeline(), 100, Corrupt::Error, workers)
-                    .unwrap();
-            let batches: Vec<_> = loader.iter().collect::<Result<_, _>>().unwrap();
-            assert_eq!(loader.batches(), 4);
-            assert_eq!(
-                batches.iter().map(|b| b.shape[0]).collect::<Vec<_>>(),
-                [100, 100, 100, 60]
-            );
-            let last = test.get(359).unwrap();
-            assert_eq!(batches[3].labels[59], last.label);
-            assert_eq!(
-                batches[3].pixels[59 * 64..],
-                pipeline().apply(&last.image, None)
-            );
-        }
-    }
-
-    #[test]
-    fn illegal_settings_are_refused() {
-        let error = |result: Result<TrainLoader, DataError>| result.err().unwrap().to_string();
-        let zero = TrainLoader::new(train_digits(), pipeline(), Batching::plain(0, 0), 0);
-        assert_eq!(error(zero), "batch_size is 0, expected at least 1");
-        let sizeless = ImagePipeline {
-            size: 0,
-            ..pipeline()
-        };
-        let result = TrainLoader::new(train_digits(), sizeless, Batching::plain(8, 0), 0);
-        assert_eq!(error(result), "size is 0, expected at least 1");
-    }
-
-    #[test]
-    fn dropping_the_iterator_lets_go_of_the_data() {
-        let dataset = train_digits();
-        let loader =
-            TrainLoader::new(Arc::clone(&dataset), pipeline(), Batching::plain(10, 0), 3).unwrap();
-        let mut batches = loader.iter_from(0);
-        batches.next().unwrap().unwrap();
-        drop((batches, loader));
-        assert_eq!(Arc::strong_count(&dataset), 1);
-    }
-
-    /// Two classes of three images for training and one for the test, where `broken` are no images.
-    fn folder(broken: &[&str]) -> TempDir {
-        let root = TempDir::new().unwrap();
-        for split in ["train", "test"] {
-            for class in ["a", "b"] {
-                for number in 0..3 {
-                    let name = format!("{split}/{class}/{number}.png");
-                    let path = root.path().join(&name);
-                    fs::create_dir_all(path.parent().unwrap()).unwrap();
-                    image::RgbImage::new(8, 8).save(&path).unwrap();
-                    if broken.contains(&name.as_str()) {
-                        fs::write(path, "not an image").unwrap();
-                    }
-                }
-            }
-        }
-        root
-    }
-
-    #[test]
-    fn an_unreadable_file_ends_the_iterator_and_is_named() {
-        let root = folder(&["train/b/1.png"]);
-        let train = image_folder::splits(root.path(), 0.0, 0.0, 0)
-            .unwrap()
-            .train;
-        for workers in [0, 2] {
-            let batching = Batching::plain(6, 0);
-            let loader =
-                TrainLoader::new(Arc::clone(&train), pipeline(), batching, workers).unwrap();
-            let results: Vec<_> = loader.iter_from(0).collect();
-            assert_eq!(results.len(), 1);
-            let error = results[0].as_ref().unwrap_err().to_string();
-            assert!(
-                error.contains("train/b/1.png` cannot be loaded: "),
-                "{error}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_is_passed_over_is_replaced_in_training_and_named_once() {
-        let skipping = Batching {
-            corrupt: Corrupt::Skip,
-            ..Batching::plain(6, 0)
-        };
-        let root = folder(&["train/a/2.png", "train/b/0.png"]);
-        let train = image_folder::splits(root.path(), 0.0, 0.0, 0)
-            .unwrap()
-            .train;
-        for workers in [0, 2] {
-            let loader =
-                TrainLoader::new(Arc::clone(&train), pipeline(), skipping, workers).unwrap();
-            for batch in take(&loader, 0, 3) {
-                // The last of class a and the first of class b give way to the second of class b.
-                assert_eq!(batch.labels.iter().filter(|&&label| label == 1).count(), 4);
-            }
-            let mut warnings = loader.warnings();
-            warnings.sort();
-            assert_eq!(warnings.len(), 2, "{warnings:?}");
-            assert!(
-                warnings[0].contains("train/a/2.png` cannot be loaded: "),
-                "{warnings:?}"
-            );
-            assert!(warnings[1].ends_with("; it is passed over"), "{warnings:?}");
-            assert_eq!(loader.warnings(), [""; 0]);
-        }
-        let root = folder(&[
-            "train/a/0.png",
-            "train/a/1.png",
-            "train/a/2.png",
-            "train/b/0.png",
-            "train/b/1.png",
-            "train/b/2.png",
-        ]);
-        let train = image_folder::splits(root.path(), 0.0, 0.0, 0)
-            .unwrap()
-            .train;
-        let loader = TrainLoader::new(train, pipeline(), skipping, 0).unwrap();
-        let error = loader.iter_from(0).next().unwrap().unwrap_err().to_string();
-        assert!(
-            error.contains("nor can any of the 100 images after it"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn what_is_passed_over_is_left_out_of_evaluation() {
-        let root = folder(&["test/a/2.png", "test/b/0.png", "test/b/1.png"]);
-        let test = image_folder::splits(root.path(), 0.0, 0.0, 0).unwrap().test;
-        let shapes = |corrupt| {
-            let loader = EvalLoader::new(Arc::clone(&test), pipeline(), 2, corrupt, 2).unwrap();
-            let batches: Result<Vec<ImageBatch>, _> = loader.iter().collect();
-            batches.map(|batches| {
-                batches
-                    .iter()
-                    .map(|batch| batch.shape[0])
-                    .collect::<Vec<_>>()
-            })
-        };
-        assert_eq!(shapes(Corrupt::Skip), Ok(vec![2, 1]));
-        assert!(shapes(Corrupt::Error).is_err());
-        // A file that is gone is not a damaged image.
-        fs::remove_file(root.path().join("test/a/0.png")).unwrap();
-        let error = shapes(Corrupt::Skip).unwrap_err().to_string();
-        assert!(
-            error.contains("cannot read `") && error.contains("test/a/0.png"),
-            "{error}"
-        );
+/// Refuses a data set without samples.
+fn filled<B: Batcher>(batcher: B) -> Result<Arc<B>, DataError> {
+    match batcher.samples() {
+        0 => Err(DataError::TooFew {
+            what: "the data set".to_owned(),
+            len: 0,
+            needed: 1,
+            hint: "check its path and its split fractions".to_owned(),
+        }),
+        _ => Ok(Arc::new(batcher)),
     }
 }

@@ -3,15 +3,15 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use crate::{DataError, ImageDataset};
+use crate::{DataError, SampleSet};
 
-/// Loads every sample once, on all cores, so that an unreadable image or an impossible label is
+/// Loads every sample once, on all cores, so that an unreadable file or an impossible label is
 /// found before training starts and not hours into it.
 ///
 /// # Errors
 ///
 /// The error of the first bad sample in the order of the data set.
-pub fn check_readable(dataset: &dyn ImageDataset) -> Result<(), DataError> {
+pub fn check_readable<S>(dataset: &dyn SampleSet<S>) -> Result<(), DataError> {
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let next = AtomicUsize::new(0);
     let failures: Vec<_> = thread::scope(|scope| {

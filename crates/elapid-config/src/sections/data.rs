@@ -3,9 +3,11 @@
 use serde::Serialize;
 
 use crate::error::{ConfigError, ErrorKind};
-use crate::options::{choice, options, tagged};
+use crate::lines::Lines;
+use crate::options::{Options, Tagged, choice, options, tagged};
 use crate::range::{FRACTION, SHARE, above, at_least, within};
-use crate::reader::SectionReader;
+use crate::reader::{Reader, SectionReader};
+use crate::schema::Group;
 
 /// `[data]`
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -16,8 +18,63 @@ pub struct DataSpec {
     /// What every data set has.
     #[serde(flatten)]
     pub common: DataCommon,
+    /// What is done with its samples, which depends on their kind.
+    #[serde(flatten)]
+    pub samples: Samples,
+}
+
+/// Options for one kind of samples.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Samples {
+    /// Options for images.
+    Images(ImageSpec),
+}
+
+/// What is done with images.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ImageSpec {
+    /// How they are prepared.
+    #[serde(flatten)]
+    pub options: ImageOptions,
     /// `[data.augment]`
     pub augment: Augment,
+}
+
+impl DataSpec {
+    /// What is done with images, if the data set is of images.
+    pub fn images(&self) -> Option<&ImageSpec> {
+        match &self.samples {
+            Samples::Images(images) => Some(images),
+        }
+    }
+
+    pub(crate) fn read(reader: &mut Reader) -> Result<Self, ConfigError> {
+        let source = Source::read(&mut reader.section("data"))?;
+        let common = DataCommon::read(&mut reader.section("data"))?;
+        let samples = match source.group() {
+            Some(Group::Images) | None => Samples::Images(ImageSpec {
+                options: ImageOptions::read(&mut reader.section("data"))?,
+                augment: Augment::read(&mut reader.section("data.augment"))?,
+            }),
+        };
+        Ok(Self {
+            source,
+            common,
+            samples,
+        })
+    }
+
+    pub(crate) fn write(&self, lines: &mut Lines) {
+        self.source.write(lines.section("data"));
+        self.common.write(lines);
+        match &self.samples {
+            Samples::Images(images) => {
+                images.options.write(lines);
+                images.augment.write(lines.section("data.augment"));
+            }
+        }
+    }
 }
 
 tagged! {
@@ -26,15 +83,15 @@ tagged! {
         /// Which data set to train on.
         tag: "name" = required;
         /// The 1,797 handwritten digits that come with elapid: 8×8 pixels, 10 classes.
-        "digits" => Digits(Digits),
+        "digits" => Digits(Digits) of Images,
         /// A folder of images with one sub-folder a class.
-        "image_folder" => ImageFolder(ImageFolder),
+        "image_folder" => ImageFolder(ImageFolder) of Images,
         /// MNIST, from its four idx files.
-        "mnist" => Mnist(Folder),
+        "mnist" => Mnist(Folder) of Images,
         /// CIFAR-10, from its binary version.
-        "cifar10" => Cifar10(Folder),
+        "cifar10" => Cifar10(Folder) of Images,
         /// CIFAR-100, from its binary version.
-        "cifar100" => Cifar100(Folder),
+        "cifar100" => Cifar100(Folder) of Images,
     }
 }
 
@@ -75,11 +132,17 @@ choice! {
 
 options! {
     /// What every data set has.
-    pub struct DataCommon, checked by channels_agree {
+    pub struct DataCommon {
         /// Share of the training split held out for validation when there is no validation split.
         valid_fraction: f64 = 0.1, FRACTION;
         /// Threads that load and augment; 0 does it in the training thread.
         workers: usize = 2, within(0.0, 256.0);
+    }
+}
+
+options! {
+    /// How images are prepared.
+    pub struct ImageOptions, checked by channels_agree {
         /// Share of the shorter side that is kept when an image is cut to a square in its middle, before it is scaled to the
         /// network's input; 0.875 for ImageNet.
         crop_ratio: f64 = 1.0, SHARE;
@@ -160,7 +223,7 @@ fn ranges_ascend(augment: &Augment, section: &SectionReader<'_>) -> Result<(), C
     Ok(())
 }
 
-fn channels_agree(data: &DataCommon, section: &SectionReader<'_>) -> Result<(), ConfigError> {
+fn channels_agree(data: &ImageOptions, section: &SectionReader<'_>) -> Result<(), ConfigError> {
     let (Some(mean), Some(std)) = (&data.mean, &data.std) else {
         return Ok(());
     };

@@ -12,7 +12,7 @@ options! {
         /// Examples in one evaluation batch.
         batch_size: usize = ("`train.batch_size`"), at_least(1.0);
         /// Which validation metric chooses the best checkpoint.
-        best: Best = "accuracy";
+        best: Best = ("the task's: `accuracy` for `classify`");
         /// Which checkpoint the test at the end uses.
         weights: Weights = "best";
     }
@@ -25,6 +25,16 @@ choice! {
         Accuracy = "accuracy",
         /// Mean loss; lower is better.
         Loss = "loss",
+    }
+}
+
+impl Best {
+    /// Whether a larger value is better.
+    pub fn higher_is_better(self) -> bool {
+        match self {
+            Self::Accuracy => true,
+            Self::Loss => false,
+        }
     }
 }
 

@@ -12,7 +12,8 @@ mod train;
 mod vim;
 
 pub use data::{
-    Augment, Corrupt, DataCommon, DataSpec, Digits, Folder, ImageFolder, Interpolation, Source,
+    Augment, Corrupt, DataCommon, DataSpec, Digits, Folder, ImageFolder, ImageOptions, ImageSpec,
+    Interpolation, Samples, Source,
 };
 pub use eval::{Best, Eval, Weights};
 pub use log::Log;

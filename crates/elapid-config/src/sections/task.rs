@@ -2,6 +2,7 @@
 
 use crate::options::{options, tagged};
 use crate::range::{FRACTION, at_least};
+use crate::sections::Best;
 
 tagged! {
     /// What the network is trained to do.
@@ -10,6 +11,15 @@ tagged! {
         tag: "kind" = required;
         /// One class an example, by cross-entropy.
         "classify" => Classify(Classify),
+    }
+}
+
+impl TaskSpec {
+    /// The metric that tells which weights are the best, where nobody says which.
+    pub(crate) fn best(&self) -> Best {
+        match self {
+            Self::Classify(_) => Best::Accuracy,
+        }
     }
 }
 

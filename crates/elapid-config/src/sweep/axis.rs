@@ -219,9 +219,12 @@ fn range(name: &str, entry: &Entry, table: &Table) -> Result<Range, ConfigError>
 /// The form of the values of `section.key`, where there is such a key.
 fn form(name: &str) -> Option<Form> {
     let (section, key) = name.rsplit_once('.')?;
-    let section = SECTIONS.iter().find(|known| known.name == section)?;
-    let keys = section.keys(None);
-    Some(keys.iter().find(|known| known.name == key)?.kind.form)
+    let mut sections = SECTIONS.iter().filter(|known| known.name == section);
+    sections.find_map(|section| {
+        let keys = section.keys(None);
+        let known = keys.into_iter().find(|known| known.name == key)?;
+        Some(known.kind.form)
+    })
 }
 
 fn position(place: &Place) -> (usize, usize) {

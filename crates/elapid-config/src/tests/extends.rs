@@ -70,10 +70,8 @@ fn child_wins_key_by_key_down_the_chain() {
         panic!("{:?}", plan.optim)
     };
     assert_eq!((optim.lr, optim.eps), (3.0, 1e-5));
-    assert_eq!(
-        (plan.data.augment.shift, plan.data.augment.rotate),
-        (2, 5.0)
-    );
+    let augment = &plan.data.images().unwrap().augment;
+    assert_eq!((augment.shift, augment.rotate), (2, 5.0));
     assert_eq!(plan.run.name, "x");
     let explained = plan.explain();
     for (key, file, line) in [("lr", "x.toml", 3), ("eps", "bases/middle.toml", 4)] {

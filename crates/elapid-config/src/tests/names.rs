@@ -116,7 +116,7 @@ fn every_slip_in_a_section_is_refused_and_the_section_suggested() {
 fn names_are_declared_once() {
     for_every_key(|section, variant, key| {
         let keys = section.keys(variant);
-        let tables = section.tables().map(|(name, _)| name);
+        let tables = section.tables(variant).map(|(name, _)| name);
         let names = keys.iter().map(|key| key.name).chain(tables);
         let names = names.chain(section.tag.map(|tag| tag.name));
         let same = names.filter(|name| *name == key.name).count();

@@ -30,7 +30,7 @@ fn overrides_are_toml_or_bare_words() {
     assert_eq!(plan.run.name, "first");
     assert_eq!(plan.eval.every.to_string(), "2 epochs");
     assert_eq!(plan.log.every.to_string(), "5 steps");
-    assert!(plan.data.augment.hflip);
+    assert!(plan.data.images().unwrap().augment.hflip);
     assert_eq!(plan.data.source.name(), "mnist");
 }
 

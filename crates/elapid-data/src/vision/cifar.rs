@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Splits;
+use super::ImageSplits;
 use super::files::{Contents, read};
 use super::memory::{MemoryImages, Shape};
 use crate::card::{Card, card};
@@ -60,7 +60,7 @@ const CIFAR100: Variant = Variant {
 ///
 /// If a file is missing, unreadable or no whole number of records, if a label is not below 10 (the
 /// record is named), or if `valid_fraction` is not in `[0, 1)`.
-pub fn splits10(path: &Path, valid_fraction: f64, seed: u64) -> Result<Splits, DataError> {
+pub fn splits10(path: &Path, valid_fraction: f64, seed: u64) -> Result<ImageSplits, DataError> {
     splits(path, &CIFAR10, valid_fraction, seed)
 }
 
@@ -72,7 +72,7 @@ pub fn splits10(path: &Path, valid_fraction: f64, seed: u64) -> Result<Splits, D
 /// # Errors
 ///
 /// As [`splits10`]; labels must be below 100.
-pub fn splits100(path: &Path, valid_fraction: f64, seed: u64) -> Result<Splits, DataError> {
+pub fn splits100(path: &Path, valid_fraction: f64, seed: u64) -> Result<ImageSplits, DataError> {
     splits(path, &CIFAR100, valid_fraction, seed)
 }
 
@@ -81,11 +81,11 @@ fn splits(
     variant: &Variant,
     valid_fraction: f64,
     seed: u64,
-) -> Result<Splits, DataError> {
+) -> Result<ImageSplits, DataError> {
     let card = card(variant.card)?;
     let train = Arc::new(part(root, variant, variant.train, &card)?);
     let test = Arc::new(part(root, variant, &[variant.test], &card)?);
-    Splits::held_out(train, test, card, valid_fraction, seed)
+    ImageSplits::held_out(train, test, card, valid_fraction, seed)
 }
 
 fn part(
@@ -159,7 +159,7 @@ mod tests {
         root
     }
 
-    fn labels(dataset: &dyn ImageDataset) -> Vec<usize> {
+    fn labels(dataset: &ImageDataset) -> Vec<usize> {
         (0..dataset.len())
             .map(|index| dataset.get(index).unwrap().label)
             .collect()

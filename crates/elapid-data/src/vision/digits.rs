@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Splits;
+use super::ImageSplits;
 use super::memory::{MemoryImages, Shape};
 use crate::card::card;
 use crate::error::DataError;
@@ -34,7 +34,7 @@ const FULL: u32 = 16;
 /// # Errors
 ///
 /// If `valid_fraction` is not in `[0, 1)`.
-pub fn splits(valid_fraction: f64, seed: u64) -> Result<Splits, DataError> {
+pub fn splits(valid_fraction: f64, seed: u64) -> Result<ImageSplits, DataError> {
     let card = card("digits")?;
     let (labels, pixels) = parse(CSV)?;
     let part = |rows: Range<usize>| {
@@ -44,7 +44,7 @@ pub fn splits(valid_fraction: f64, seed: u64) -> Result<Splits, DataError> {
         Ok::<_, DataError>(Arc::new(images))
     };
     let (train, test) = (part(0..TRAIN_ROWS)?, part(TRAIN_ROWS..ROWS)?);
-    Splits::held_out(train, test, card, valid_fraction, seed)
+    ImageSplits::held_out(train, test, card, valid_fraction, seed)
 }
 
 /// Labels and 0..255 pixels of all rows below the header.
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
     use crate::vision::ImageDataset;
 
-    fn counts_per_class(dataset: &dyn ImageDataset) -> Vec<usize> {
+    fn counts_per_class(dataset: &ImageDataset) -> Vec<usize> {
         let mut counts = vec![0; dataset.classes().len()];
         for index in 0..dataset.len() {
             counts[dataset.get(index).unwrap().label] += 1;

@@ -9,7 +9,8 @@ use burn_dataset::{Dataset, DatasetError};
 use image::{DynamicImage, ImageReader};
 
 use super::listing::Listing;
-use super::{ImageDataset, ImageSample, PixelImage, listing_cache};
+use super::{ImageSample, PixelImage, listing_cache};
+use crate::SampleSet;
 use crate::error::DataError;
 use crate::fingerprint::Fingerprint;
 
@@ -147,7 +148,7 @@ impl Dataset<ImageSample> for FolderImages {
     }
 }
 
-impl ImageDataset for FolderImages {
+impl SampleSet<ImageSample> for FolderImages {
     fn classes(&self) -> &[String] {
         &self.classes
     }

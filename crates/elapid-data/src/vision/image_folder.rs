@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::folder_images::FolderImages;
-use super::splits::{check_fraction, divide};
-use super::subset::Subset;
-use super::{ImageDataset, Splits};
+use super::{ImageDataset, ImageSample, ImageSplits};
+use crate::SampleSet;
 use crate::card::card;
 use crate::error::DataError;
 use crate::random::{derived_seed, purpose};
+use crate::splits::{Shared, check_fraction, divide};
+use crate::subset::Subset;
 
 /// The images below `root`, decoded when asked for and converted to RGB.
 ///
@@ -36,7 +37,7 @@ pub fn splits(
     valid_fraction: f64,
     test_fraction: f64,
     seed: u64,
-) -> Result<Splits, DataError> {
+) -> Result<ImageSplits, DataError> {
     check_fraction("valid_fraction", valid_fraction)?;
     check_fraction("test_fraction", test_fraction)?;
     if !root.is_dir() {
@@ -48,7 +49,7 @@ pub fn splits(
     }
     let folders = Folders::find(root)?;
     let train = Arc::new(FolderImages::scan(root, &folders.train)?);
-    let other = |folder: &Path| -> Result<Arc<dyn ImageDataset>, DataError> {
+    let other = |folder: &Path| -> Result<Arc<ImageDataset>, DataError> {
         Ok(Arc::new(FolderImages::scan_with(
             root,
             folder,
@@ -57,7 +58,7 @@ pub fn splits(
     };
     let card = card("image_folder")?;
     match (&folders.valid, &folders.test) {
-        (Some(valid), Some(test)) => Ok(Splits {
+        (Some(valid), Some(test)) => Ok(ImageSplits {
             valid: Some(other(valid)?),
             test: other(test)?,
             train,
@@ -65,11 +66,11 @@ pub fn splits(
         }),
         (Some(only), None) | (None, Some(only)) => {
             let test = other(only)?;
-            Splits::held_out(train, test, card, valid_fraction, seed)
+            ImageSplits::held_out(train, test, card, valid_fraction, seed)
         }
         (None, None) => {
             let (train, test) = stratified(train, test_fraction, seed)?;
-            Splits::held_out(train, test, card, valid_fraction, seed)
+            ImageSplits::held_out(train, test, card, valid_fraction, seed)
         }
     }
 }
@@ -109,7 +110,7 @@ fn stratified(
     whole: Arc<FolderImages>,
     test_fraction: f64,
     seed: u64,
-) -> Result<(Arc<Subset>, Arc<Subset>), DataError> {
+) -> Result<(Shared<ImageSample>, Shared<ImageSample>), DataError> {
     if test_fraction == 0.0 {
         let expected = "above 0, because the folder has no test split".to_owned();
         return Err(DataError::Setting {
@@ -157,7 +158,7 @@ mod tests {
         splits(root, 0.0, 0.5, 0).unwrap_err().to_string()
     }
 
-    fn labels(dataset: &dyn ImageDataset) -> Vec<usize> {
+    fn labels(dataset: &ImageDataset) -> Vec<usize> {
         (0..dataset.len())
             .map(|index| dataset.get(index).unwrap().label)
             .collect()

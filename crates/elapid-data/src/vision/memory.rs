@@ -2,7 +2,8 @@
 
 use burn_dataset::{Dataset, DatasetError};
 
-use super::{ImageDataset, ImageSample, PixelImage};
+use super::{ImageSample, PixelImage};
+use crate::SampleSet;
 use crate::error::DataError;
 use crate::fingerprint::Fingerprint;
 
@@ -114,7 +115,7 @@ impl Dataset<ImageSample> for MemoryImages {
     }
 }
 
-impl ImageDataset for MemoryImages {
+impl SampleSet<ImageSample> for MemoryImages {
     fn classes(&self) -> &[String] {
         &self.classes
     }

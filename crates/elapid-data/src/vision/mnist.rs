@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Splits;
+use super::ImageSplits;
 use super::files::{Contents, read};
 use super::idx;
 use super::memory::{MemoryImages, Shape};
@@ -25,11 +25,11 @@ const FOLDERS: [&str; 2] = ["", "MNIST/raw"];
 ///
 /// If a file is missing, unreadable or not as its header says, if a label is not below 10 (the
 /// record is named), or if `valid_fraction` is not in `[0, 1)`.
-pub fn splits(path: &Path, valid_fraction: f64, seed: u64) -> Result<Splits, DataError> {
+pub fn splits(path: &Path, valid_fraction: f64, seed: u64) -> Result<ImageSplits, DataError> {
     let card = card("mnist")?;
     let train = Arc::new(part(path, "train", &card)?);
     let test = Arc::new(part(path, "t10k", &card)?);
-    Splits::held_out(train, test, card, valid_fraction, seed)
+    ImageSplits::held_out(train, test, card, valid_fraction, seed)
 }
 
 fn part(root: &Path, prefix: &str, card: &Card) -> Result<MemoryImages, DataError> {

@@ -1,5 +1,6 @@
 //! Labelled images: the types, and one file for each data set.
 
+mod batch;
 pub mod cifar;
 mod dataset;
 pub mod digits;
@@ -12,9 +13,10 @@ mod listing_cache;
 mod memory;
 pub mod mnist;
 mod pixel_image;
-mod splits;
-mod subset;
 
+pub use batch::{ImageBatch, ImageBatcher, Partners};
 pub use dataset::{ImageDataset, ImageSample};
 pub use pixel_image::PixelImage;
-pub use splits::Splits;
+
+/// The parts of a set of labelled images.
+pub type ImageSplits = crate::Splits<ImageSample>;

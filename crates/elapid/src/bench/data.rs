@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use elapid_config::Plan;
-use elapid_train::BoxError;
+use elapid_train::{BoxError, Task};
 use serde::Serialize;
 
-use crate::registry::{self, ImageData};
+use crate::registry::{self, AnyTask};
 
 /// Rounds of which the median is taken.
 const ROUNDS: usize = 5;
@@ -34,8 +34,7 @@ pub struct DataTiming {
 pub fn data(plan: &Plan, workers: usize, images: usize) -> Result<DataTiming, BoxError> {
     let mut plan = plan.clone();
     plan.data.common.workers = workers;
-    let data = ImageData::open(&plan, registry::input_shape(&plan.model))?;
-    let source = data.sources(&plan)?.train;
+    let source = registry::open_data(&plan)?.train()?;
     let mut batches = source.iter_from(0);
     let batch = plan.train.batch_size;
     // Each thread works ahead by two batches, which are not to count as made in no time.
@@ -47,7 +46,7 @@ pub fn data(plan: &Plan, workers: usize, images: usize) -> Result<DataTiming, Bo
     for _ in 0..ROUNDS {
         let (started, mut made) = (Instant::now(), 0);
         for batch in batches.by_ref().take(count) {
-            made += batch?.labels.len();
+            made += AnyTask::batch_len(&batch?);
         }
         rates.push(made as f64 / started.elapsed().as_secs_f64());
     }

@@ -1,10 +1,10 @@
 //! A process that ends in the middle of a run, for `elapid verify-resume`.
 
-use elapid::data::ImageBatch;
+use elapid::registry::AnyBatch;
 use elapid::train::{BoxError, Sources, TrainSource};
 
 /// The sources of a run whose process ends without warning when the batch of step `step`, counted from 0, is asked for.
-pub(crate) fn abort_before(sources: Sources<ImageBatch>, step: u64) -> Sources<ImageBatch> {
+pub(crate) fn abort_before(sources: Sources<AnyBatch>, step: u64) -> Sources<AnyBatch> {
     let inner = sources.train;
     Sources {
         train: Box::new(Aborting { inner, step }),
@@ -13,11 +13,11 @@ pub(crate) fn abort_before(sources: Sources<ImageBatch>, step: u64) -> Sources<I
 }
 
 struct Aborting {
-    inner: Box<dyn TrainSource<ImageBatch>>,
+    inner: Box<dyn TrainSource<AnyBatch>>,
     step: u64,
 }
 
-impl TrainSource<ImageBatch> for Aborting {
+impl TrainSource<AnyBatch> for Aborting {
     fn batches_per_epoch(&self) -> usize {
         self.inner.batches_per_epoch()
     }
@@ -25,7 +25,7 @@ impl TrainSource<ImageBatch> for Aborting {
     fn iter_from(
         &self,
         first: usize,
-    ) -> Box<dyn Iterator<Item = Result<ImageBatch, BoxError>> + Send> {
+    ) -> Box<dyn Iterator<Item = Result<AnyBatch, BoxError>> + Send> {
         let step = self.step;
         let batches = (first as u64..).zip(self.inner.iter_from(first));
         Box::new(batches.map(move |(number, batch)| {

@@ -4,11 +4,10 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use burn::tensor::Device;
-use elapid::data::ImageBatch;
 use elapid::diagnose::{self as inside, Diagnosis, Layer, Step, three_digits};
-use elapid::registry::{self, ImageClassification, ImageData};
+use elapid::registry::{self, AnyBatch, AnyTask, Data};
 use elapid::train::checkpoint::{Checkpoint, CheckpointError};
-use elapid::train::{EvalSource, NotFinite, Replayed, StepKey, TrainError};
+use elapid::train::{NotFinite, Replayed, StepKey, Task, TrainError};
 use serde_json::json;
 
 use super::failure::Failure;
@@ -82,16 +81,16 @@ pub(crate) fn diagnose(args: DiagnoseArgs) -> Result<(), Failure> {
         what,
         step,
         reached: Replayed { task, loss_scale },
-    } = moment(&args, &open, &data, &device, task)?;
+    } = moment(&args, &open, data.as_ref(), &device, task)?;
     let sources = data.sources(&open.plan).map_err(Failure::input)?;
     let per_epoch = sources.train.batches_per_epoch() as u64;
     let config = open.train_config(per_epoch)?;
-    let (number, batch) = batch(&args, &open, &data, step)?;
+    let (number, batch) = batch(&args, &open, data.as_ref(), step)?;
     let split = match args.split {
         Split::Train => "train",
         Split::Valid => "valid",
     };
-    let samples = batch.labels.len();
+    let samples = AnyTask::batch_len(&batch);
     let what = format!("{what}; batch {number} of {split}, {samples} samples");
     let at = Step {
         number: step,
@@ -114,16 +113,16 @@ struct Moment {
     what: String,
     /// Steps made.
     step: u64,
-    reached: Replayed<ImageClassification>,
+    reached: Replayed<AnyTask>,
 }
 
 /// Reaches the step that was not finite, or loads a checkpoint.
 fn moment(
     args: &DiagnoseArgs,
     open: &OpenRun,
-    data: &ImageData,
+    data: &dyn Data,
     device: &Device,
-    task: ImageClassification,
+    task: AnyTask,
 ) -> Result<Moment, Failure> {
     if let Some(note) = wanted(args, open)? {
         open.check_data(data)?;
@@ -195,9 +194,9 @@ fn checkpoint(open: &OpenRun, which: Option<Which>) -> Result<Checkpoint, Failur
 fn batch(
     args: &DiagnoseArgs,
     open: &OpenRun,
-    data: &ImageData,
+    data: &dyn Data,
     step: u64,
-) -> Result<(u64, ImageBatch), Failure> {
+) -> Result<(u64, AnyBatch), Failure> {
     let (number, batch) = match args.split {
         Split::Train => {
             let number = args.batch.unwrap_or(step);
@@ -206,7 +205,7 @@ fn batch(
         }
         Split::Valid => {
             let number = args.batch.unwrap_or(0);
-            let batches = data.batches("valid", open.plan.eval.batch_size);
+            let batches = data.batches(elapid::data::Split::Valid, open.plan.eval.batch_size);
             let mut batches = batches.map_err(Failure::input)?.iter();
             (number, batches.nth(number as usize))
         }

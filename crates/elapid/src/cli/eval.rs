@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use elapid::registry;
-use elapid::train::{EvalSource, evaluate};
+use elapid::train::evaluate;
 use serde_json::json;
 
 use super::failure::{Failure, warn};
 use super::run::{Built, Checkpoint, OpenRun, build};
+use super::split::SplitName;
 use super::{print, train};
 
 /// Evaluate a run on one of its splits.
@@ -18,7 +19,7 @@ pub(crate) struct EvalArgs {
     run: PathBuf,
     /// The part of the data.
     #[arg(long, default_value = "test")]
-    split: Split,
+    split: SplitName,
     /// The checkpoint of the run [default: the one that the plan's eval.weights names].
     #[arg(long, conflicts_with = "weights")]
     checkpoint: Option<Checkpoint>,
@@ -33,27 +34,16 @@ pub(crate) struct EvalArgs {
     device: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Split {
-    Train,
-    Valid,
-    Test,
-}
-
 pub(crate) fn eval(args: EvalArgs) -> Result<(), Failure> {
     let open = OpenRun::open(&args.run)?;
     let device = registry::device(&open.device_name(args.device)).map_err(Failure::input)?;
     let Built { data, .. } = build(&open.plan, &device)?;
     let task = open.trained(&device, args.checkpoint, args.weights.as_deref())?;
-    let split = match args.split {
-        Split::Train => "train",
-        Split::Valid => "valid",
-        Split::Test => "test",
-    };
+    let split = args.split.split();
     let batches = data
         .batches(split, open.plan.eval.batch_size)
         .map_err(Failure::input)?;
-    let evaluation = evaluate(&task, &batches, &device)?;
+    let evaluation = evaluate(&task, batches.as_ref(), &device)?;
     warn(&batches.warnings());
     if args.json {
         let metrics: serde_json::Map<_, _> = evaluation
@@ -61,9 +51,11 @@ pub(crate) fn eval(args: EvalArgs) -> Result<(), Failure> {
             .iter()
             .map(|m| (m.name.to_owned(), json!(m.value)))
             .collect();
-        let result = json!({"split": split, "samples": evaluation.samples, "metrics": metrics});
+        let result =
+            json!({"split": split.name(), "samples": evaluation.samples, "metrics": metrics});
         return print(&result.to_string());
     }
-    let head = format!("{split}, {} images", evaluation.samples);
+    let (split, samples, unit) = (split.name(), evaluation.samples, data.unit());
+    let head = format!("{split}, {samples} {unit}");
     print(&format!("{head}\n{}", train::measured(&evaluation.metrics)))
 }

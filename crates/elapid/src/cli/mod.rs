@@ -19,6 +19,7 @@ mod rehearse;
 mod replay;
 mod run;
 mod runs;
+mod split;
 mod sweep;
 mod table;
 mod train;

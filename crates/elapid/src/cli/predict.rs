@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use elapid::data::{ImageBatch, ImagePipeline, PixelImage};
-use elapid::registry;
+use elapid::registry::{self, AnyTask, Described};
 use serde_json::json;
 
 use super::failure::Failure;
@@ -39,9 +39,10 @@ const BATCH: usize = 32;
 pub(crate) fn predict(args: PredictArgs) -> Result<(), Failure> {
     let open = OpenRun::open(&args.run)?;
     let device = registry::device(&open.device_name(args.device)).map_err(Failure::input)?;
-    let (pipeline, classes) = (open.pipeline()?, open.classes()?);
+    let pipeline = open.image_pipeline()?;
     let files = image_files(&args.inputs)?;
-    let task = open.trained(&device, args.checkpoint, None)?;
+    let AnyTask::Classify(task) = open.trained(&device, args.checkpoint, None)?;
+    let classes = task.classes();
     let mut rows = Vec::new();
     for files in files.chunks(BATCH) {
         let batch = load(files, &pipeline)?;

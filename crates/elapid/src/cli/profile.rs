@@ -4,12 +4,12 @@ use burn::tensor::{DType, Device};
 use elapid::bench::{ScanBench, ScanTiming};
 use elapid::config::Plan;
 use elapid::models::Cost;
-use elapid::registry;
+use elapid::registry::{self, AnyTask, Described};
 use elapid::train::{Profile, Setup, Spread, TrainSource};
 use serde::Serialize;
 
 use super::failure::Failure;
-use super::run::{Built, storage};
+use super::run::Built;
 use super::{print, rehearse, table};
 
 /// A backward pass makes two products for each one of the forward pass.
@@ -57,10 +57,10 @@ pub(crate) fn profile(
         config: &config,
         device: &device,
         source: sources.train.as_ref() as &dyn TrainSource<_>,
-        rules: &|task: &registry::ImageClassification| registry::param_rules(plan, task, per_epoch),
+        rules: &|task: &AnyTask| registry::param_rules(plan, task, per_epoch),
     };
     let profile = elapid::train::profile(built.task, &setup, options.steps)?;
-    let measured = measure(profile, &cost, storage(plan), &device, options);
+    let measured = measure(profile, &cost, registry::storage(plan), &device, options);
     if options.json {
         return print(&serde_json::to_string(&measured).map_err(Failure::run)?);
     }

@@ -6,12 +6,12 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use elapid::config::Plan;
-use elapid::data::ImageBatch;
+use elapid::data::Split;
 use elapid::models::named_params;
 use elapid::nn::role_of;
-use elapid::registry::{self, ImageClassification};
+use elapid::registry::{self, AnyBatch, AnyTask};
 use elapid::train::{
-    BoxError, Decay, Ending, Outcome, RunDir, Schedule, Sources, TrainConfig, TrainSource,
+    BoxError, Decay, Ending, Outcome, RunDir, Schedule, Sources, Task, TrainConfig, TrainSource,
 };
 use serde_json::{Map, Value};
 
@@ -35,7 +35,7 @@ pub(crate) fn dry_run(plan: &Plan, built: Built, device: Device) -> Result<(), F
         "steps".into(),
         format!("{}, {per_epoch} an epoch", config.total_steps),
     ]);
-    rows.push(vec!["batch".into(), format!("{:?}", batch.shape)]);
+    rows.push(vec!["batch".into(), shapes(&built.task, batch.clone())]);
     let parameters = parameters(plan, &built.task, per_epoch as u64);
     rows.push(vec!["memory".into(), memory(&built.task, &config)]);
     let config = TrainConfig {
@@ -97,7 +97,7 @@ pub(crate) fn overfit_one_batch(plan: &Plan, built: Built, device: Device) -> Re
     };
     let lr = config.schedule.lr;
     let batch = first_batch(&sources)?;
-    let samples = batch.labels.len();
+    let samples = AnyTask::batch_len(&batch);
     let sources = Sources {
         train: Box::new(Repeated(batch)),
         valid: None,
@@ -164,8 +164,8 @@ fn rehearse(
     plan: &Plan,
     config: TrainConfig,
     device: Device,
-    sources: Sources<ImageBatch>,
-    task: ImageClassification,
+    sources: Sources<AnyBatch>,
+    task: AnyTask,
 ) -> Result<(Outcome, Traces), Failure> {
     let place = tempfile::tempdir().map_err(Failure::run)?;
     let path = place.path().join(&plan.run.name);
@@ -177,9 +177,9 @@ fn rehearse(
 
 /// The same batch for ever.
 #[derive(Clone)]
-struct Repeated(ImageBatch);
+struct Repeated(AnyBatch);
 
-impl TrainSource<ImageBatch> for Repeated {
+impl TrainSource<AnyBatch> for Repeated {
     fn batches_per_epoch(&self) -> usize {
         1
     }
@@ -187,40 +187,49 @@ impl TrainSource<ImageBatch> for Repeated {
     fn iter_from(
         &self,
         _first: usize,
-    ) -> Box<dyn Iterator<Item = Result<ImageBatch, BoxError>> + Send> {
+    ) -> Box<dyn Iterator<Item = Result<AnyBatch, BoxError>> + Send> {
         let batch = self.0.clone();
         Box::new(std::iter::repeat_with(move || Ok(batch.clone())))
     }
 }
 
-impl elapid::train::EvalSource<ImageBatch> for Repeated {
-    fn iter(&self) -> Box<dyn Iterator<Item = Result<ImageBatch, BoxError>> + Send> {
+impl elapid::train::EvalSource<AnyBatch> for Repeated {
+    fn iter(&self) -> Box<dyn Iterator<Item = Result<AnyBatch, BoxError>> + Send> {
         Box::new(std::iter::once(Ok(self.0.clone())))
     }
 }
 
-fn first_batch(sources: &Sources<ImageBatch>) -> Result<ImageBatch, Failure> {
+/// The shapes of what travels to the device.
+fn shapes(task: &AnyTask, batch: AnyBatch) -> String {
+    let inputs = task.inputs(batch).into_iter();
+    let shapes: Vec<String> = inputs
+        .map(|input| format!("{:?}", input.shape().to_vec()))
+        .collect();
+    shapes.join(", ")
+}
+
+fn first_batch(sources: &Sources<AnyBatch>) -> Result<AnyBatch, Failure> {
     let first = sources.train.iter_from(0).next();
     let first = first.ok_or_else(|| Failure::wrong("the training data is empty"))?;
     first.map_err(|error| Failure::Input(anyhow::anyhow!(error)))
 }
 
 pub(super) fn data(built: &Built) -> Vec<String> {
-    let manifest = built.data.manifest();
-    let count = |split: &str| {
-        let images = manifest[split]["images"].as_u64();
-        images.map(|images| format!("{images} {split}"))
+    let data = built.data.as_ref();
+    let count = |split: Split| {
+        let part = data.part(split)?;
+        Some(format!("{} {}", part.samples, split.name()))
     };
-    let counts: Vec<String> = ["train", "valid", "test"]
-        .into_iter()
-        .filter_map(count)
-        .collect();
-    let name = manifest["name"].as_str().unwrap_or_default();
-    vec!["data".into(), format!("{name}: {}", counts.join(", "))]
+    let counts: Vec<String> = Split::ALL.into_iter().filter_map(count).collect();
+    let (name, unit) = (data.name(), data.unit());
+    vec![
+        "data".into(),
+        format!("{name}, {unit}: {}", counts.join(", ")),
+    ]
 }
 
 /// Parameters by role, with what the optimiser does with them.
-fn parameters(plan: &Plan, task: &ImageClassification, per_epoch: u64) -> String {
+fn parameters(plan: &Plan, task: &AnyTask, per_epoch: u64) -> String {
     let rules = registry::param_rules(plan, task, per_epoch);
     let mut groups: BTreeMap<(String, bool), (usize, usize)> = BTreeMap::new();
     for (param, rule) in named_params(task).iter().zip(&rules) {
@@ -239,7 +248,7 @@ fn parameters(plan: &Plan, task: &ImageClassification, per_epoch: u64) -> String
 }
 
 /// What the parameters take; activations come on top.
-fn memory(task: &ImageClassification, config: &TrainConfig) -> String {
+fn memory(task: &AnyTask, config: &TrainConfig) -> String {
     use burn::module::Module;
     let weights = 4.0 * task.num_params() as f64;
     let copies = 4.0 + f64::from(u8::from(config.ema.is_some()));

@@ -1,7 +1,7 @@
 //! Going back to a moment between two checkpoints of a run.
 
 use burn::tensor::Device;
-use elapid::registry::{self, ImageClassification, ImageData};
+use elapid::registry::{self, AnyTask, Data};
 use elapid::train::checkpoint::Checkpoint;
 use elapid::train::{NotFinite, Recovery, Replayed, RunDir, StopFlag, Trainer};
 use serde_json::Map;
@@ -13,11 +13,11 @@ use super::run::OpenRun;
 /// initial weights, the run's steps are made again. The run itself is left as it is.
 pub(crate) fn before(
     open: &OpenRun,
-    data: &ImageData,
+    data: &dyn Data,
     note: NotFinite,
     device: &Device,
-    task: ImageClassification,
-) -> Result<Replayed<ImageClassification>, Failure> {
+    task: AnyTask,
+) -> Result<Replayed<AnyTask>, Failure> {
     let until = note.step - 1;
     let from = newest(open, until, &note.recovery)?;
     let first = from.as_ref().map_or(0, |from| from.state().step);

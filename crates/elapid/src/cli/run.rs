@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use burn::tensor::{DType, Device, FloatDType};
-use elapid::config::{self, Plan, Precision, TaskSpec};
-use elapid::data::ImagePipeline;
-use elapid::nn::Init;
-use elapid::registry::{self, ImageClassification, ImageData};
+use burn::module::Module;
+use burn::tensor::{Device, FloatDType};
+use elapid::config::{self, Plan, Precision};
+use elapid::data::{ImagePipeline, Split};
+use elapid::registry::{self, AnyTask, Data, Described, Facts};
 use elapid::train::{MicroBatch, RunDir, TrainConfig, TrainError};
 use serde_json::{Map, Value, json};
 
@@ -15,34 +15,16 @@ use super::failure::Failure;
 
 /// A plan turned into objects.
 pub(crate) struct Built {
-    pub(crate) data: ImageData,
-    pub(crate) task: ImageClassification,
+    pub(crate) data: Box<dyn Data>,
+    pub(crate) task: AnyTask,
 }
 
 /// Opens the data and builds the task of a plan.
 pub(crate) fn build(plan: &Plan, device: &Device) -> Result<Built, Failure> {
     check_precision(plan, device)?;
-    let (data, classes) = open_data(plan)?;
-    Ok(Built {
-        task: task(plan, classes, device),
-        data,
-    })
-}
-
-/// Opens the data of a plan, with the names of the classes.
-pub(crate) fn open_data(plan: &Plan) -> Result<(ImageData, Vec<String>), Failure> {
-    let data = ImageData::open(plan, registry::input_shape(&plan.model)).map_err(Failure::input)?;
-    let classes = classes(plan, data.classes())?;
-    Ok((data, classes))
-}
-
-/// Type of stored activations and matrix products.
-pub(crate) fn storage(plan: &Plan) -> DType {
-    match plan.train.precision {
-        Precision::Fp32 => DType::F32,
-        Precision::Bf16 => DType::BF16,
-        Precision::Fp16 => DType::F16,
-    }
+    let data = registry::open_data(plan).map_err(Failure::input)?;
+    let task = registry::task(plan, &data.facts(), device).map_err(Failure::input)?;
+    Ok(Built { data, task })
 }
 
 /// Refuses a precision that the device does not have.
@@ -61,48 +43,20 @@ fn check_precision(plan: &Plan, device: &Device) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A freshly initialised task.
-pub(crate) fn task(plan: &Plan, classes: Vec<String>, device: &Device) -> ImageClassification {
-    let TaskSpec::Classify(spec) = &plan.task;
-    let mut init = Init::new(plan.run.seed, device);
-    let model = registry::image_classifier(&mut init, &plan.model, classes.len());
-    ImageClassification::new(model, classes, spec.label_smoothing, storage(plan))
-}
-
-/// Names of the classes: those of the data, and numbers for more that the task asks for.
-fn classes(plan: &Plan, data: &[String]) -> Result<Vec<String>, Failure> {
-    let TaskSpec::Classify(spec) = &plan.task;
-    let wanted = spec.classes.unwrap_or(data.len());
-    if wanted < data.len() {
-        return Err(Failure::wrong(format!(
-            "`classes` in [task] is {wanted}, but the data set `{}` has {} classes, so labels {wanted} to {} are out of range; leave `classes` out, or set it to at least {}",
-            plan.data.source.name(),
-            data.len(),
-            data.len() - 1,
-            data.len()
-        )));
-    }
-    let more = (data.len()..wanted).map(|class| format!("class {class}"));
-    Ok(data.iter().cloned().chain(more).collect())
-}
-
 /// What the run directory records besides plan and config.
-pub(crate) fn manifest(
-    data: &ImageData,
-    parameters: usize,
-    classes: &[String],
-    device: &str,
-    base: Option<Value>,
-) -> Map<String, Value> {
-    let pipeline = &data.pipeline;
+pub(crate) fn manifest(built: &Built, device: &str, base: Option<Value>) -> Map<String, Value> {
+    let facts = Facts {
+        classes: built.task.classes().to_vec(),
+        ..built.data.facts()
+    };
     let mut manifest = environment(device);
     let command: Vec<String> = std::env::args().collect();
     manifest.insert("command".into(), command.join(" ").into());
-    manifest.insert("parameters".into(), parameters.into());
-    manifest.insert("data".into(), data.manifest());
-    manifest.insert("classes".into(), classes.into());
-    let normalisation = json!({"mean": pipeline.mean, "std": pipeline.std});
-    manifest.insert("normalisation".into(), normalisation);
+    manifest.insert("parameters".into(), built.task.num_params().into());
+    manifest.insert("data".into(), built.data.manifest());
+    if let Ok(Value::Object(facts)) = serde_json::to_value(facts) {
+        manifest.extend(facts);
+    }
     manifest.extend(base.map(|base| ("base".to_owned(), base)));
     manifest
 }
@@ -161,19 +115,21 @@ impl OpenRun {
     }
 
     /// Refuses data that is not what the run was started with: going on would not be the same run.
-    pub(crate) fn check_data(&self, data: &ImageData) -> Result<(), Failure> {
+    pub(crate) fn check_data(&self, data: &dyn Data) -> Result<(), Failure> {
         let (then, now) = (self.manifest.get("data"), data.manifest());
         let Some(then) = then.filter(|then| **then != now) else {
             return Ok(());
         };
-        let images = |of: &Value, split: &str| of[split]["images"].as_u64();
-        let changed = ["train", "valid", "test"]
+        let unit = data.unit();
+        let samples = |of: &Value, split: &str| of[split][unit].as_u64();
+        let changed = Split::ALL
+            .map(Split::name)
             .into_iter()
             .filter(|split| then[*split] != now[*split])
-            .map(|split| match (images(then, split), images(&now, split)) {
-                (then, now) if then == now => format!("other images in `{split}`"),
+            .map(|split| match (samples(then, split), samples(&now, split)) {
+                (then, now) if then == now => format!("other {unit} in `{split}`"),
                 (then, now) => format!(
-                    "{} images in `{split}` instead of {}",
+                    "{} {unit} in `{split}` instead of {}",
                     now.unwrap_or(0),
                     then.unwrap_or(0)
                 ),
@@ -186,40 +142,26 @@ impl OpenRun {
         )))
     }
 
-    /// Names of the classes, in the order of the scores.
-    pub(crate) fn classes(&self) -> Result<Vec<String>, Failure> {
-        let names = self.manifest.get("classes").cloned().unwrap_or_default();
-        serde_json::from_value(names).map_err(|_| self.damaged("classes"))
+    /// What the run knew of its data.
+    pub(crate) fn facts(&self) -> Result<Facts, Failure> {
+        let facts = Value::Object(self.manifest.clone());
+        serde_json::from_value(facts).map_err(|error| self.damaged(&error.to_string()))
     }
 
     /// How images are prepared for the model.
-    pub(crate) fn pipeline(&self) -> Result<ImagePipeline, Failure> {
-        let numbers = |name: &str| {
-            let values = self
-                .manifest
-                .get("normalisation")
-                .and_then(|n| n.get(name))
-                .cloned();
-            serde_json::from_value(values.unwrap_or_default())
-                .map_err(|_| self.damaged("normalisation"))
-        };
-        let [channels, size, _] = registry::input_shape(&self.plan.model);
-        let (mean, std) = (numbers("mean")?, numbers("std")?);
-        Ok(ImagePipeline {
-            size,
-            channels,
-            mean,
-            std,
-            crop_ratio: self.plan.data.common.crop_ratio,
-            interpolation: registry::interpolation(&self.plan),
-            augment: None,
-        })
+    pub(crate) fn image_pipeline(&self) -> Result<ImagePipeline, Failure> {
+        let images = self.plan.data.images();
+        let images = images.ok_or_else(|| Failure::wrong("this run was not trained on images"))?;
+        let normalisation = self.facts()?.normalisation;
+        let normalisation =
+            normalisation.ok_or_else(|| self.damaged("missing field `normalisation`"))?;
+        Ok(registry::image_pipeline(&self.plan, images, normalisation))
     }
 
-    fn damaged(&self, member: &str) -> Failure {
+    fn damaged(&self, problem: &str) -> Failure {
         let path = self.dir.path().join("manifest.json");
         Failure::wrong(format!(
-            "`{}`: `{member}` is missing or damaged; the file is written by `elapid train` and needed as it was",
+            "`{}` is damaged: {problem}; the file is written by `elapid train` and needed as it was",
             path.display()
         ))
     }
@@ -231,11 +173,10 @@ impl OpenRun {
         device: &Device,
         checkpoint: Option<Checkpoint>,
         weights: Option<&Path>,
-    ) -> Result<ImageClassification, Failure> {
-        let mut task = task(&self.plan, self.classes()?, device);
+    ) -> Result<AnyTask, Failure> {
+        let task = registry::task(&self.plan, &self.facts()?, device).map_err(Failure::input)?;
         if let Some(path) = weights {
-            task.model = load_weights(task.model, path)?;
-            return Ok(task);
+            return with_weights(task, path);
         }
         let checkpoints = self.dir.checkpoints();
         let planned = match self.plan.eval.weights {
@@ -263,8 +204,18 @@ pub(crate) enum Checkpoint {
     Last,
 }
 
+/// A task with the weights of a checkpoint file in its model.
+fn with_weights(task: AnyTask, path: &Path) -> Result<AnyTask, Failure> {
+    match task {
+        AnyTask::Classify(mut task) => {
+            task.model = load_weights(task.model, path)?;
+            Ok(AnyTask::Classify(task))
+        }
+    }
+}
+
 /// A model with the weights of a checkpoint file.
-pub(crate) fn load_weights<M: burn::module::Module>(model: M, path: &Path) -> Result<M, Failure> {
+pub(crate) fn load_weights<M: Module>(model: M, path: &Path) -> Result<M, Failure> {
     use elapid::models::checkpoint;
     let read = checkpoint::read(path).map_err(Failure::input)?;
     checkpoint::apply(model, read, path).map_err(Failure::input)

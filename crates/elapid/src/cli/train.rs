@@ -3,10 +3,9 @@
 use std::fs;
 use std::path::PathBuf;
 
-use burn::module::Module;
 use elapid::config::{self, Plan};
-use elapid::registry;
-use elapid::train::{Ending, Measured, RunDir, StopFlag, TrainConfig, Trainer};
+use elapid::registry::{self, AnyBatch, AnyTask};
+use elapid::train::{Ending, Measured, RunDir, Sources, StopFlag, TrainConfig, Trainer};
 
 use super::abort::abort_before;
 use super::failure::Failure;
@@ -75,7 +74,7 @@ pub(crate) fn train(args: TrainArgs) -> Result<(), Failure> {
     let device_name = registry::resolve(&args.device);
     let device = registry::device(device_name).map_err(Failure::input)?;
     let built = run::build(&plan, &device)?;
-    built.data.check(&plan.data).map_err(Failure::input)?;
+    built.data.check().map_err(Failure::input)?;
     tracing::info!(device = device_name, data = %built.data.manifest(), "data opened");
     if args.dry_run {
         return rehearse::dry_run(&plan, built, device);
@@ -96,10 +95,8 @@ pub(crate) fn train(args: TrainArgs) -> Result<(), Failure> {
     }
     let path = run::new_run_path(args.out, &plan.run.name);
     let text = fs::read_to_string(&args.config).map_err(Failure::input)?;
-    let parameters = built.task.num_params();
-    let classes = built.task.classes().to_vec();
     let base = run::base(&args.config, &args.set, &plan);
-    let manifest = run::manifest(&built.data, parameters, &classes, device_name, base);
+    let manifest = run::manifest(&built, device_name, base);
     let mut trainer_data = built.data.sources(&plan).map_err(Failure::input)?;
     if let Some(step) = args.abort_before {
         trainer_data = abort_before(trainer_data, step);
@@ -114,20 +111,18 @@ pub(crate) fn resume(args: ResumeArgs) -> Result<(), Failure> {
     let open = OpenRun::open(&args.run)?;
     let device = registry::device(&open.device_name(args.device)).map_err(Failure::input)?;
     let Built { data, task } = run::build(&open.plan, &device)?;
-    open.check_data(&data)?;
+    open.check_data(data.as_ref())?;
     let sources = data.sources(&open.plan).map_err(Failure::input)?;
     let trainer = trainer(open.dir, &open.plan, device, sources)?;
     finish(&args.run, trainer.resume(task)?)
 }
 
-pub(crate) type ImageTrainer = Trainer<registry::ImageClassification>;
-
 fn trainer(
     dir: RunDir,
     plan: &Plan,
     device: burn::tensor::Device,
-    sources: elapid::train::Sources<elapid::data::ImageBatch>,
-) -> Result<ImageTrainer, Failure> {
+    sources: Sources<AnyBatch>,
+) -> Result<Trainer<AnyTask>, Failure> {
     let config = registry::train_config(plan, sources.train.batches_per_epoch() as u64);
     trainer_with(dir, config, plan, device, sources)
 }
@@ -138,8 +133,8 @@ pub(crate) fn trainer_with(
     config: TrainConfig,
     plan: &Plan,
     device: burn::tensor::Device,
-    sources: elapid::train::Sources<elapid::data::ImageBatch>,
-) -> Result<ImageTrainer, Failure> {
+    sources: Sources<AnyBatch>,
+) -> Result<Trainer<AnyTask>, Failure> {
     let stop = StopFlag::on_signals().map_err(Failure::run)?;
     let plan = plan.clone();
     let is_gpu = registry::is_gpu(&device);

@@ -1,15 +1,17 @@
 //! From names in a plan to built objects: plain matches, one file per kind.
 
-mod augment;
-mod classify;
 mod data;
 mod device;
+mod error;
 mod model;
+mod task;
 mod training;
 
-pub use augment::interpolation;
-pub use classify::{ClassificationTally, ImageClassification};
-pub use data::{EvalBatches, ImageData, TrainBatches};
+pub use data::{Data, Facts, Normalisation, Part, image_pipeline, open_data};
 pub use device::{DeviceError, device, device_names, is_gpu, resolve};
+pub use error::PlanError;
 pub use model::{cost, image_backbone, image_classifier, input_shape};
+pub use task::{
+    AnyBatch, AnyTally, AnyTask, ClassificationTally, Described, ImageClassification, storage, task,
+};
 pub use training::{param_rules, train_config};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use burn::module::Module;
-use elapid_config::{Best, Frozen, Graph, OptimSpec, Plan, Precision, ScheduleSpec, Weights};
+use elapid_config::{Frozen, Graph, OptimSpec, Plan, Precision, ScheduleSpec, Weights};
 use elapid_models::named_params;
 use elapid_nn::{Place, Role, place_of, role_of};
 use elapid_train::{
@@ -26,10 +26,7 @@ pub fn train_config(plan: &Plan, steps_per_epoch: u64) -> TrainConfig {
         keep_last: plan.train.keep_last,
         keep_best: plan.train.keep_best,
         keep_every: plan.train.keep_every.map(steps),
-        best_metric: match plan.eval.best {
-            Best::Accuracy => "accuracy".to_owned(),
-            Best::Loss => "loss".to_owned(),
-        },
+        best_metric: plan.eval.best.to_string(),
         test_weights: match plan.eval.weights {
             Weights::Best => TestWeights::Best,
             Weights::Last => TestWeights::Last,

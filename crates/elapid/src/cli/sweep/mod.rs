@@ -9,6 +9,7 @@ mod trial;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use burn::tensor::Device;
 use elapid::config::{self, Plan, Sweep};
 use elapid::registry;
 use elapid::train::StopFlag;
@@ -18,7 +19,8 @@ use self::children::{Children, Ended};
 use self::results::Results;
 use self::trial::{Job, State};
 use super::failure::Failure;
-use super::{print, run, table};
+use super::run::{self, Built};
+use super::{print, table};
 
 /// Train one experiment with many settings and compare them.
 #[derive(clap::Args)]
@@ -107,14 +109,12 @@ fn check(sweep: &Sweep, devices: &[String]) -> Result<(), Failure> {
     }
     let mut checked: Vec<&Plan> = Vec::new();
     for plan in sweep.trials.iter().map(|trial| &trial.plan) {
-        let shape = registry::input_shape(&plan.model);
         let is_known = checked.iter().any(|other| {
-            let same = registry::input_shape(&other.model) == shape;
-            same && other.data == plan.data && other.task == plan.task
+            other.model == plan.model && other.data == plan.data && other.task == plan.task
         });
         if !is_known {
-            let (data, _) = run::open_data(plan)?;
-            data.check(&plan.data).map_err(Failure::input)?;
+            let Built { data, .. } = run::build(plan, &Device::flex())?;
+            data.check().map_err(Failure::input)?;
             checked.push(plan);
         }
     }

@@ -78,16 +78,13 @@ impl<'a> Results<'a> {
     }
 
     /// The metric that settings are compared by.
-    pub(super) fn metric(&self) -> &'static str {
-        match self.best() {
-            Best::Accuracy => "accuracy",
-            Best::Loss => "loss",
-        }
+    pub(super) fn metric(&self) -> String {
+        self.best().to_string()
     }
 
     fn best(&self) -> Best {
         let first = self.runs.first();
-        first.map_or(Best::Accuracy, |run| run.trial.plan.eval.best)
+        first.map_or(Best::Loss, |run| run.trial.plan.eval.best)
     }
 
     /// Settings, the best validation first; those without one last. Only finished runs count.
@@ -145,9 +142,9 @@ impl<'a> Results<'a> {
     }
 
     fn better_first(&self, a: f64, b: f64) -> Ordering {
-        match self.best() {
-            Best::Accuracy => b.total_cmp(&a),
-            Best::Loss => a.total_cmp(&b),
+        match self.best().higher_is_better() {
+            true => b.total_cmp(&a),
+            false => a.total_cmp(&b),
         }
     }
 
@@ -165,7 +162,7 @@ impl<'a> Results<'a> {
             "samples/s".to_owned(),
         ]);
         let mut rows = vec![head];
-        rows.extend(self.groups().iter().map(|group| group.row(metric)));
+        rows.extend(self.groups().iter().map(|group| group.row(&metric)));
         let mut text = format!(
             "{}: {} of {} runs finished{}\n\n{}",
             self.sweep.name,

@@ -2,13 +2,49 @@
 
 use burn::module::Module;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation, bf16, f16};
+use elapid_config::{Classify, Plan};
 use elapid_data::ImageBatch;
 use elapid_models::ImageClassifier;
-use elapid_nn::Probe;
+use elapid_nn::{Init, Probe};
 use elapid_train::{Confusion, Inputs, Measured, Noise, Tally, Task};
 use rayon::prelude::*;
 
+use super::{Described, storage};
 use crate::diagnose::Watched;
+use crate::registry::{Facts, PlanError, image_classifier};
+
+/// The task that a plan describes.
+pub(super) fn build(
+    spec: &Classify,
+    plan: &Plan,
+    facts: &Facts,
+    init: &mut Init,
+) -> Result<ImageClassification, PlanError> {
+    let classes = classes(spec, plan, &facts.classes)?;
+    let model = image_classifier(init, &plan.model, classes.len());
+    Ok(ImageClassification::new(
+        model,
+        classes,
+        spec.label_smoothing,
+        storage(plan),
+    ))
+}
+
+/// Names of the classes: those of the data, and numbers for more that the task asks for.
+fn classes(spec: &Classify, plan: &Plan, data: &[String]) -> Result<Vec<String>, PlanError> {
+    let wanted = spec.classes.unwrap_or(data.len());
+    if wanted < data.len() {
+        return Err(PlanError(format!(
+            "`classes` in [task] is {wanted}, but the data set `{}` has {} classes, so labels {wanted} to {} are out of range; leave `classes` out, or set it to at least {}",
+            plan.data.source.name(),
+            data.len(),
+            data.len() - 1,
+            data.len()
+        )));
+    }
+    let more = (data.len()..wanted).map(|class| format!("class {class}"));
+    Ok(data.iter().cloned().chain(more).collect())
+}
 
 /// An image classifier trained by cross-entropy.
 #[derive(Module, Debug)]
@@ -37,11 +73,6 @@ impl ImageClassification {
             classes,
             storage,
         }
-    }
-
-    /// Names of the classes, in the order of the scores.
-    pub fn classes(&self) -> &[String] {
-        &self.classes
     }
 
     /// Class probabilities, `[B, classes]`, of a batch on a plain device.
@@ -112,6 +143,12 @@ impl Task for ImageClassification {
 
     fn split(batch: ImageBatch, samples: usize) -> Vec<ImageBatch> {
         batch.split(samples)
+    }
+}
+
+impl Described for ImageClassification {
+    fn classes(&self) -> &[String] {
+        &self.classes
     }
 }
 
@@ -283,7 +320,7 @@ mod tests {
 
     #[test]
     fn losses_of_mixed_images_are_those_of_timm() {
-        let record = include_str!("../../../../tests/golden/transforms/mixing.json");
+        let record = include_str!("../../../../../tests/golden/transforms/mixing.json");
         let recorded: Recorded = serde_json::from_str(record).unwrap();
         let device = Device::flex();
         let [images, ..] = recorded.shape;

@@ -4,23 +4,23 @@ use std::sync::Arc;
 
 use burn_dataset::{Dataset, DatasetError};
 
-use super::{ImageDataset, ImageSample};
+use crate::SampleSet;
 use crate::fingerprint::Fingerprint;
 
 /// The samples of `inner` at `indices`, in that order.
-pub(crate) struct Subset {
-    inner: Arc<dyn ImageDataset>,
+pub(crate) struct Subset<S> {
+    inner: Arc<dyn SampleSet<S>>,
     indices: Vec<usize>,
 }
 
-impl Subset {
-    pub(crate) fn new(inner: Arc<dyn ImageDataset>, indices: Vec<usize>) -> Self {
+impl<S> Subset<S> {
+    pub(crate) fn new(inner: Arc<dyn SampleSet<S>>, indices: Vec<usize>) -> Self {
         Self { inner, indices }
     }
 }
 
-impl Dataset<ImageSample> for Subset {
-    fn get(&self, index: usize) -> Result<ImageSample, DatasetError> {
+impl<S> Dataset<S> for Subset<S> {
+    fn get(&self, index: usize) -> Result<S, DatasetError> {
         self.inner.get(self.indices[index])
     }
 
@@ -29,7 +29,7 @@ impl Dataset<ImageSample> for Subset {
     }
 }
 
-impl ImageDataset for Subset {
+impl<S> SampleSet<S> for Subset<S> {
     fn classes(&self) -> &[String] {
         self.inner.classes()
     }

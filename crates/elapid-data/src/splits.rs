@@ -3,31 +3,58 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::ImageDataset;
-use super::subset::Subset;
+use crate::SampleSet;
 use crate::card::Card;
 use crate::error::DataError;
 use crate::order::permuted;
 use crate::random::{derived_seed, purpose};
+use crate::subset::Subset;
+
+/// A part of a data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Split {
+    /// What the model learns from.
+    Train,
+    /// What decisions during training are based on.
+    Valid,
+    /// What the final number is measured on.
+    Test,
+}
+
+impl Split {
+    /// All of them, in this order.
+    pub const ALL: [Self; 3] = [Self::Train, Self::Valid, Self::Test];
+
+    /// `train`, `valid` or `test`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Valid => "valid",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// A set of samples that several own.
+pub type Shared<S> = Arc<dyn SampleSet<S>>;
 
 /// The parts of a data set, and the card that documents it.
-#[derive(Clone)]
-pub struct Splits {
+pub struct Splits<S> {
     /// What the model learns from.
-    pub train: Arc<dyn ImageDataset>,
+    pub train: Shared<S>,
     /// What decisions during training are based on; `None` if nothing is held out.
-    pub valid: Option<Arc<dyn ImageDataset>>,
+    pub valid: Option<Shared<S>>,
     /// What the final number is measured on.
-    pub test: Arc<dyn ImageDataset>,
+    pub test: Shared<S>,
     /// Source, licence, normalisation and protocol.
     pub card: Card,
 }
 
-impl Splits {
+impl<S: 'static> Splits<S> {
     /// Holds `valid_fraction` of `train` out; see [`hold_out`].
     pub(crate) fn held_out(
-        train: Arc<dyn ImageDataset>,
-        test: Arc<dyn ImageDataset>,
+        train: Shared<S>,
+        test: Shared<S>,
         card: Card,
         valid_fraction: f64,
         seed: u64,
@@ -42,8 +69,19 @@ impl Splits {
     }
 }
 
+impl<S> Splits<S> {
+    /// One of the parts, if it exists.
+    pub fn get(&self, split: Split) -> Option<&Shared<S>> {
+        match split {
+            Split::Train => Some(&self.train),
+            Split::Valid => self.valid.as_ref(),
+            Split::Test => Some(&self.test),
+        }
+    }
+}
+
 /// Shows the sizes: the samples themselves would fill the terminal.
-impl fmt::Debug for Splits {
+impl<S> fmt::Debug for Splits<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Splits")
             .field("card", &self.card.name)
@@ -55,14 +93,18 @@ impl fmt::Debug for Splits {
 }
 
 /// A training set, and what was held out of it.
-type HeldOut = (Arc<dyn ImageDataset>, Option<Arc<dyn ImageDataset>>);
+type HeldOut<S> = (Shared<S>, Option<Shared<S>>);
 
 /// Divides `whole` into a training and a validation part.
 ///
 /// The validation part is the first `round(fraction * len)` positions of the permutation of `whole`
 /// that belongs to `seed` (see [`permuted`]), at least one sample and at most all but one. Both
 /// parts keep the order of `whole`. A fraction of 0 holds nothing out.
-fn hold_out(whole: Arc<dyn ImageDataset>, fraction: f64, seed: u64) -> Result<HeldOut, DataError> {
+fn hold_out<S: 'static>(
+    whole: Shared<S>,
+    fraction: f64,
+    seed: u64,
+) -> Result<HeldOut<S>, DataError> {
     check_fraction("valid_fraction", fraction)?;
     if fraction == 0.0 {
         return Ok((whole, None));

@@ -1,9 +1,9 @@
 //! `[data]` and `[data.augment]`: specification to what is done with images.
 
 use elapid_config::{
-    Augment as Spec, Corrupt as Policy, DataSpec, Interpolation as Kernel, Plan, Source,
+    Augment as Spec, Corrupt as Policy, DataSpec, ImageSpec, Interpolation as Kernel, Plan, Source,
 };
-use elapid_data::{Augment, Batching, Corrupt, Interpolation, Mixing, RandAugment, RandomCrop};
+use elapid_data::{Augment, Corrupt, Interpolation, Mixing, Order, RandAugment, RandomCrop};
 
 /// What is done to each training image.
 pub(super) fn augment(spec: &Spec) -> Augment {
@@ -29,21 +29,22 @@ pub(super) fn augment(spec: &Spec) -> Augment {
     }
 }
 
-/// How training batches are put together.
-pub(super) fn batching(plan: &Plan) -> Batching {
-    let spec = &plan.data.augment;
-    let mixing = Mixing {
+/// How training batches are mixed, if they are.
+pub(super) fn mixing(spec: &Spec) -> Option<Mixing> {
+    let is_mixed = (spec.mixup > 0.0 || spec.cutmix > 0.0) && spec.mix_probability > 0.0;
+    is_mixed.then_some(Mixing {
         mixup: spec.mixup,
         cutmix: spec.cutmix,
         probability: spec.mix_probability,
         switch: spec.cutmix_share,
-    };
-    let is_mixed = (spec.mixup > 0.0 || spec.cutmix > 0.0) && spec.mix_probability > 0.0;
-    Batching {
-        repeats: spec.repeats,
-        mixing: is_mixed.then_some(mixing),
-        corrupt: corrupt(&plan.data),
-        ..Batching::plain(plan.train.batch_size, plan.run.seed)
+    })
+}
+
+/// The order in which images are trained on.
+pub(super) fn order(plan: &Plan, images: &ImageSpec) -> Order {
+    Order {
+        repeats: images.augment.repeats,
+        ..Order::plain(plan.train.batch_size, plan.run.seed)
     }
 }
 
@@ -56,8 +57,8 @@ pub(super) fn corrupt(spec: &DataSpec) -> Corrupt {
 }
 
 /// How images are brought to size.
-pub fn interpolation(plan: &Plan) -> Interpolation {
-    match plan.data.common.interpolation {
+pub(super) fn interpolation(images: &ImageSpec) -> Interpolation {
+    match images.options.interpolation {
         Kernel::Bicubic => Interpolation::Bicubic,
         Kernel::Bilinear => Interpolation::Bilinear,
     }

@@ -1,0 +1,191 @@
+//! Images: specification to batches.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use elapid_config::{DataSpec, ImageSpec, Plan, Source};
+use elapid_data::{
+    Augment, Corrupt, DataError, EvalLoader, ImageBatcher, ImageDataset, ImagePipeline,
+    ImageSplits, Mixing, Order, TrainLoader, check_readable, cifar, digits, image_folder, mnist,
+};
+use elapid_train::{EvalSource, TrainSource};
+
+use super::augment::{augment, corrupt, interpolation, mixing, order};
+use super::facts::{Facts, Normalisation};
+use super::sources::{EvalBatches, TrainBatches};
+use super::{Data, Part, Split};
+use crate::registry::{AnyBatch, input_shape};
+
+/// Folders with more images than this are not opened image by image before a run.
+const CHECKED_IMAGES: usize = 5_000;
+/// Seed of what is held out. It is fixed, so that runs with different seeds are measured on the
+/// same images.
+const SPLIT_SEED: u64 = 0;
+
+/// The splits of an image data set, ready to be batched for one model.
+pub(super) struct ImageData {
+    splits: ImageSplits,
+    /// How evaluation images are prepared; training adds `augment`.
+    pipeline: ImagePipeline,
+    augment: Augment,
+    mixing: Option<Mixing>,
+    order: Order,
+    corrupt: Corrupt,
+    workers: usize,
+    is_folder: bool,
+}
+
+/// How images are prepared for the model of a plan, where `normalisation` has one value a channel.
+pub fn image_pipeline(
+    plan: &Plan,
+    images: &ImageSpec,
+    normalisation: Normalisation,
+) -> ImagePipeline {
+    let [channels, size, _] = input_shape(&plan.model);
+    ImagePipeline {
+        size,
+        channels,
+        mean: normalisation.mean,
+        std: normalisation.std,
+        crop_ratio: images.options.crop_ratio,
+        interpolation: interpolation(images),
+        augment: None,
+    }
+}
+
+impl ImageData {
+    /// Opens the data set that a plan names.
+    ///
+    /// # Errors
+    ///
+    /// A data set that is missing or damaged, or a normalisation that does not fit the channels.
+    pub(super) fn open(plan: &Plan, images: &ImageSpec) -> Result<Self, DataError> {
+        let splits = splits(&plan.data)?;
+        let [channels, ..] = input_shape(&plan.model);
+        let given = |values: &Option<Vec<f64>>, card: &[f32]| match values {
+            Some(values) => values.iter().map(|&x| x as f32).collect(),
+            None => fit_channels(card, channels),
+        };
+        let card = &splits.card.normalisation;
+        let normalisation = Normalisation {
+            mean: given(&images.options.mean, &card.mean),
+            std: given(&images.options.std, &card.std),
+        };
+        let pipeline = image_pipeline(plan, images, normalisation);
+        pipeline.check()?;
+        Ok(Self {
+            splits,
+            pipeline,
+            augment: augment(&images.augment),
+            mixing: mixing(&images.augment),
+            order: order(plan, images),
+            corrupt: corrupt(&plan.data),
+            workers: plan.data.common.workers,
+            is_folder: matches!(plan.data.source, Source::ImageFolder(_)),
+        })
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &Arc<ImageDataset>> {
+        let splits = &self.splits;
+        [
+            Some(&splits.train),
+            splits.valid.as_ref(),
+            Some(&splits.test),
+        ]
+        .into_iter()
+        .flatten()
+    }
+
+    fn batcher(
+        &self,
+        images: &Arc<ImageDataset>,
+        augment: Option<Augment>,
+    ) -> Result<ImageBatcher, DataError> {
+        let pipeline = ImagePipeline {
+            augment,
+            ..self.pipeline.clone()
+        };
+        ImageBatcher::new(Arc::clone(images), pipeline, self.corrupt)
+    }
+}
+
+impl Data for ImageData {
+    /// Opens every image of a folder of moderate size. Larger folders, those with `corrupt = "skip"`, and formats that
+    /// were read whole already, are trusted.
+    fn check(&self) -> Result<(), DataError> {
+        let images: usize = self.parts().map(|part| part.len()).sum();
+        if self.is_folder && self.corrupt == Corrupt::Error && images <= CHECKED_IMAGES {
+            return self
+                .parts()
+                .try_for_each(|part| check_readable(part.as_ref()));
+        }
+        Ok(())
+    }
+
+    fn name(&self) -> &str {
+        &self.splits.card.name
+    }
+
+    fn unit(&self) -> &'static str {
+        "images"
+    }
+
+    fn facts(&self) -> Facts {
+        Facts {
+            classes: self.splits.train.classes().to_vec(),
+            normalisation: Some(Normalisation {
+                mean: self.pipeline.mean.clone(),
+                std: self.pipeline.std.clone(),
+            }),
+        }
+    }
+
+    fn part(&self, split: Split) -> Option<Part> {
+        let images = self.splits.get(split)?;
+        Some(Part {
+            samples: images.len(),
+            fingerprint: images.fingerprint(),
+        })
+    }
+
+    fn train(&self) -> Result<Box<dyn TrainSource<AnyBatch>>, DataError> {
+        let batcher = self.batcher(&self.splits.train, Some(self.augment))?;
+        let loader = TrainLoader::new(batcher.mixed(self.mixing)?, self.order, self.workers)?;
+        Ok(Box::new(TrainBatches::new(loader, AnyBatch::Classify)))
+    }
+
+    fn eval(
+        &self,
+        split: Split,
+        batch_size: usize,
+    ) -> Result<Option<Box<dyn EvalSource<AnyBatch>>>, DataError> {
+        let Some(images) = self.splits.get(split) else {
+            return Ok(None);
+        };
+        let loader = EvalLoader::new(self.batcher(images, None)?, batch_size, self.workers)?;
+        Ok(Some(Box::new(EvalBatches::new(loader, AnyBatch::Classify))))
+    }
+}
+
+/// The splits of the data set that a specification names.
+fn splits(spec: &DataSpec) -> Result<ImageSplits, DataError> {
+    let (valid, seed) = (spec.common.valid_fraction, SPLIT_SEED);
+    match &spec.source {
+        Source::Digits(_) => digits::splits(valid, seed),
+        Source::ImageFolder(s) => {
+            image_folder::splits(Path::new(&s.path), valid, s.test_fraction, seed)
+        }
+        Source::Mnist(s) => mnist::splits(Path::new(&s.path), valid, seed),
+        Source::Cifar10(s) => cifar::splits10(Path::new(&s.path), valid, seed),
+        Source::Cifar100(s) => cifar::splits100(Path::new(&s.path), valid, seed),
+    }
+}
+
+/// A card's constants for a model with another number of channels: repeated for a grey data set,
+/// averaged for a grey model.
+fn fit_channels(card: &[f32], channels: usize) -> Vec<f32> {
+    match card.len() == channels {
+        true => card.to_vec(),
+        false => vec![card.iter().sum::<f32>() / card.len().max(1) as f32; channels],
+    }
+}

@@ -1,0 +1,124 @@
+//! `[data]`: from a specification to batches. One file for each kind of samples.
+
+mod augment;
+mod facts;
+mod images;
+mod sources;
+
+use elapid_config::{Plan, Samples};
+use elapid_data::{DataError, Split};
+use elapid_train::{EvalSource, Sources, TrainSource};
+use serde_json::{Map, Value, json};
+
+use self::images::ImageData;
+use super::AnyBatch;
+
+pub use facts::{Facts, Normalisation};
+pub use images::image_pipeline;
+
+/// The data of an experiment, opened and ready to be batched for its model and task.
+pub trait Data {
+    /// Opens every sample once where that is quick, so that a broken file stops a run before it starts.
+    ///
+    /// # Errors
+    ///
+    /// The first sample that cannot be read.
+    fn check(&self) -> Result<(), DataError>;
+
+    /// The data set's name.
+    fn name(&self) -> &str;
+
+    /// What samples are called when they are counted.
+    fn unit(&self) -> &'static str;
+
+    /// What the task needs to know.
+    fn facts(&self) -> Facts;
+
+    /// Size and content of a split, if there is such a split.
+    fn part(&self, split: Split) -> Option<Part>;
+
+    /// Training batches.
+    ///
+    /// # Errors
+    ///
+    /// An empty split, or settings that are not legal.
+    fn train(&self) -> Result<Box<dyn TrainSource<AnyBatch>>, DataError>;
+
+    /// A split in order, for evaluation; `None` if there is no such split.
+    ///
+    /// # Errors
+    ///
+    /// An empty split.
+    fn eval(
+        &self,
+        split: Split,
+        batch_size: usize,
+    ) -> Result<Option<Box<dyn EvalSource<AnyBatch>>>, DataError>;
+}
+
+/// Size and content of a split.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Number of samples.
+    pub samples: usize,
+    /// Changes when the samples do.
+    pub fingerprint: String,
+}
+
+/// Opens the data of a plan.
+///
+/// # Errors
+///
+/// A data set that is missing or damaged, or settings that do not fit it.
+pub fn open_data(plan: &Plan) -> Result<Box<dyn Data>, DataError> {
+    match &plan.data.samples {
+        Samples::Images(images) => Ok(Box::new(ImageData::open(plan, images)?)),
+    }
+}
+
+impl dyn Data + '_ {
+    /// Batches of all splits.
+    ///
+    /// # Errors
+    ///
+    /// An empty split.
+    pub fn sources(&self, plan: &Plan) -> Result<Sources<AnyBatch>, DataError> {
+        let batch = plan.eval.batch_size;
+        Ok(Sources {
+            train: self.train()?,
+            valid: self.eval(Split::Valid, batch)?,
+            test: self.eval(Split::Test, batch)?,
+        })
+    }
+
+    /// As [`Data::eval`], where a split that does not exist is an error.
+    ///
+    /// # Errors
+    ///
+    /// An empty split, or a validation split where none is held out.
+    pub fn batches(
+        &self,
+        split: Split,
+        batch_size: usize,
+    ) -> Result<Box<dyn EvalSource<AnyBatch>>, DataError> {
+        self.eval(split, batch_size)?
+            .ok_or_else(|| DataError::Setting {
+                setting: "valid_fraction",
+                value: "0".into(),
+                expected: "above 0 to evaluate a validation split".into(),
+            })
+    }
+
+    /// What the manifest says of the data.
+    pub fn manifest(&self) -> Value {
+        let mut manifest = Map::new();
+        manifest.insert("name".into(), self.name().into());
+        for split in Split::ALL {
+            let part = self
+                .part(split)
+                .map(|part| json!({(self.unit()): part.samples, "fingerprint": part.fingerprint}));
+            manifest.insert(split.name().into(), part.into());
+        }
+        Value::Object(manifest)
+    }
+}

@@ -1,0 +1,115 @@
+//! One type for all tasks, so that the trainer and the commands are built once and not once a task.
+
+/// Declares [`AnyTask`](super::AnyTask), its batches and its tallies from the list of tasks.
+///
+/// A batch meets the task that its own data set was opened for, so a pair of different kinds is a defect.
+macro_rules! tasks {
+    ($($kind:ident($task:ident),)*) => {
+        /// A task of any kind.
+        #[derive(Module, Debug)]
+        #[allow(missing_docs)]
+        pub enum AnyTask {
+            $($kind($task),)*
+        }
+
+        /// A batch for [`AnyTask`].
+        #[derive(Clone, Debug)]
+        #[allow(missing_docs)]
+        pub enum AnyBatch {
+            $($kind(<$task as Task>::Batch),)*
+        }
+
+        /// Sums over an evaluation of [`AnyTask`].
+        #[derive(Clone, Debug)]
+        #[allow(missing_docs)]
+        pub enum AnyTally {
+            $($kind(<$task as Task>::Tally),)*
+        }
+
+        #[allow(unreachable_patterns)]
+        impl Task for AnyTask {
+            type Batch = AnyBatch;
+            type Tally = AnyTally;
+
+            fn inputs(&self, batch: AnyBatch) -> Vec<TensorData> {
+                match (self, batch) {
+                    $((Self::$kind(task), AnyBatch::$kind(batch)) => task.inputs(batch),)*
+                    _ => panic!("{ODD}"),
+                }
+            }
+
+            fn loss(&self, inputs: &Inputs, noise: &Noise) -> Tensor<1> {
+                match self {
+                    $(Self::$kind(task) => task.loss(inputs, noise),)*
+                }
+            }
+
+            fn tally(&self) -> AnyTally {
+                match self {
+                    $(Self::$kind(task) => AnyTally::$kind(task.tally()),)*
+                }
+            }
+
+            fn observe(&self, batch: &AnyBatch, device: &Device, tally: &mut AnyTally) {
+                match (self, batch, tally) {
+                    $((Self::$kind(task), AnyBatch::$kind(batch), AnyTally::$kind(tally)) => {
+                        task.observe(batch, device, tally);
+                    })*
+                    _ => panic!("{ODD}"),
+                }
+            }
+
+            fn batch_len(batch: &AnyBatch) -> usize {
+                match batch {
+                    $(AnyBatch::$kind(batch) => <$task>::batch_len(batch),)*
+                }
+            }
+
+            fn split(batch: AnyBatch, samples: usize) -> Vec<AnyBatch> {
+                match batch {
+                    $(AnyBatch::$kind(batch) => {
+                        let parts = <$task>::split(batch, samples).into_iter();
+                        parts.map(AnyBatch::$kind).collect()
+                    })*
+                }
+            }
+        }
+
+        impl Watched for AnyTask {
+            fn watched_loss(
+                &self,
+                inputs: &Inputs,
+                noise: &Noise,
+                probe: &mut dyn Probe,
+            ) -> Tensor<1> {
+                match self {
+                    $(Self::$kind(task) => task.watched_loss(inputs, noise, probe),)*
+                }
+            }
+        }
+
+        impl Described for AnyTask {
+            fn classes(&self) -> &[String] {
+                match self {
+                    $(Self::$kind(task) => task.classes(),)*
+                }
+            }
+        }
+
+        impl Tally for AnyTally {
+            fn metrics(&self) -> Vec<Measured> {
+                match self {
+                    $(Self::$kind(tally) => tally.metrics(),)*
+                }
+            }
+
+            fn confusion(&self) -> Option<Confusion> {
+                match self {
+                    $(Self::$kind(tally) => tally.confusion(),)*
+                }
+            }
+        }
+    };
+}
+
+pub(super) use tasks;

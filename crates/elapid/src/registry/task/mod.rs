@@ -1,0 +1,50 @@
+//! `[task]`: from a specification to what is trained. One file a task, and one line in each of the two lists below.
+
+mod any;
+mod classify;
+
+use burn::module::Module;
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use elapid_config::{Plan, Precision, TaskSpec};
+use elapid_nn::{Init, Probe};
+use elapid_train::{Confusion, Inputs, Measured, Noise, Tally, Task};
+
+use self::any::tasks;
+use super::data::Facts;
+use super::error::PlanError;
+use crate::diagnose::Watched;
+
+pub use classify::{ClassificationTally, ImageClassification};
+
+/// What reports and predictions ask of a task.
+pub trait Described {
+    /// Names of the classes, in the order of the scores; none where nothing is classified.
+    fn classes(&self) -> &[String];
+}
+
+const ODD: &str = "a batch of another kind than the task";
+
+tasks! {
+    Classify(ImageClassification),
+}
+
+/// The task of a plan, freshly initialised from its seed, for data of which `facts` are known.
+///
+/// # Errors
+///
+/// If task, model and data do not fit together.
+pub fn task(plan: &Plan, facts: &Facts, device: &Device) -> Result<AnyTask, PlanError> {
+    let init = &mut Init::new(plan.run.seed, device);
+    match &plan.task {
+        TaskSpec::Classify(spec) => classify::build(spec, plan, facts, init).map(AnyTask::Classify),
+    }
+}
+
+/// Type of stored activations and matrix products.
+pub fn storage(plan: &Plan) -> DType {
+    match plan.train.precision {
+        Precision::Fp32 => DType::F32,
+        Precision::Bf16 => DType::BF16,
+        Precision::Fp16 => DType::F16,
+    }
+}
