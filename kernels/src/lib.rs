@@ -32,6 +32,7 @@ pub mod add_norm;
 pub mod blend;
 pub mod buffers;
 pub mod causal_conv1d;
+pub mod group;
 pub mod linear;
 pub mod mamba_inner;
 pub mod memory;

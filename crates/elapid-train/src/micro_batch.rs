@@ -62,7 +62,9 @@ impl MicroBatch {
 pub(crate) struct Chosen {
     /// Samples at a time.
     pub(crate) samples: usize,
+    /// Samples of a batch, or of a device's share of one.
     batch: usize,
+    is_shared: bool,
     /// Bytes that steps of this size take, and that there are for them, where both are known.
     bytes: Option<(u64, u64)>,
 }
@@ -77,9 +79,10 @@ impl Chosen {
 impl fmt::Display for Chosen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { samples, batch, .. } = self;
+        let whose = if self.is_shared { "device" } else { "batch" };
         write!(
             f,
-            "micro_batch: {samples} of a batch's {batch} samples at a time"
+            "micro_batch: {samples} of a {whose}'s {batch} samples at a time"
         )?;
         let gb = |bytes: u64| bytes as f64 / 1e9;
         match self.bytes {
@@ -89,18 +92,24 @@ impl fmt::Display for Chosen {
     }
 }
 
-/// The largest power-of-two part of a batch whose steps fit into memory. Steps are made for it, with weights that are
-/// thrown away.
+/// The largest power-of-two part of a device's share of a batch whose steps fit into memory, where `devices` share it.
+/// Steps are made for it, with weights that are thrown away.
 ///
 /// # Errors
 ///
 /// [`TrainError::NoRoom`] if not even one sample fits, and whatever else goes wrong with data or device.
-pub(crate) fn choose<T: Task>(task: &T, setup: &Setup<'_, T>) -> Result<Chosen, TrainError> {
+pub(crate) fn choose<T: Task>(
+    task: &T,
+    setup: &Setup<'_, T>,
+    devices: usize,
+) -> Result<Chosen, TrainError> {
     let first = setup.batches().next().transpose()?;
     let batch = first.map_or(1, |batch| T::batch_len(&batch)).max(1);
+    let batch = batch.div_ceil(devices);
     let whole = Chosen {
         samples: batch,
         batch,
+        is_shared: devices > 1,
         bytes: None,
     };
     let Some(gauge) = Gauge::new(setup.device) else {

@@ -105,7 +105,7 @@ pub fn profile<T: Task>(
     setup.config.check()?;
     let config = match setup.config.micro_batch {
         MicroBatch::Auto => TrainConfig {
-            micro_batch: MicroBatch::Of(choose(&task, setup)?.samples),
+            micro_batch: MicroBatch::Of(choose(&task, setup, 1)?.samples),
             ..setup.config.clone()
         },
         _ => setup.config.clone(),

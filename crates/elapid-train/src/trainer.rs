@@ -17,6 +17,8 @@ pub struct Trainer<T: Task> {
     pub(crate) run: RunDir,
     pub(crate) config: TrainConfig,
     pub(crate) device: Device,
+    /// Devices that share the work of the first.
+    others: Vec<Device>,
     pub(crate) sources: Sources<T::Batch>,
     pub(crate) rules: Rules<T>,
     pub(crate) stop: StopFlag,
@@ -60,6 +62,7 @@ impl<T: Task> Trainer<T> {
             run,
             config,
             device,
+            others: Vec::new(),
             sources,
             rules: Box::new(|_| Vec::new()),
             stop: StopFlag::default(),
@@ -73,6 +76,16 @@ impl<T: Task> Trainer<T> {
     /// ids.
     pub fn with_rules(mut self, rules: impl Fn(&T) -> Vec<ParamRule> + 'static) -> Self {
         self.rules = Box::new(rules);
+        self
+    }
+
+    /// Shares every batch out to more devices, each of which holds all weights. The losses are those of one device, up to
+    /// rounding; a device may be named several times, which is of use in tests only.
+    ///
+    /// Evaluation and checkpoints are the first device's. Resume a run with as many devices as it was started with: the noise of
+    /// a step depends on how a batch is shared out.
+    pub fn shared_with(mut self, others: impl IntoIterator<Item = Device>) -> Self {
+        self.others.extend(others);
         self
     }
 
@@ -143,6 +156,12 @@ impl<T: Task> Trainer<T> {
         self.train(task, Some(&checkpoint), progress)
     }
 
+    /// All devices, with autodiff.
+    pub(crate) fn devices(&self) -> Vec<Device> {
+        let all = std::iter::once(&self.device).chain(&self.others);
+        all.map(|device| device.clone().autodiff()).collect()
+    }
+
     pub(crate) fn progress(&self) -> Result<Progress, TrainError> {
         self.config.check()?;
         Ok(Progress::new(self.config.total_steps, self.run.lock()?))
@@ -162,7 +181,7 @@ impl<T: Task> Trainer<T> {
             source: self.sources.train.as_ref(),
             rules: &self.rules,
         };
-        let chosen = choose(task, &setup)?;
+        let chosen = choose(task, &setup, 1 + self.others.len())?;
         progress.say(&chosen.to_string());
         chosen.note(&self.run)?;
         self.config.micro_batch = MicroBatch::Of(chosen.samples);

@@ -17,12 +17,21 @@ impl BufferOps for CubeBackend {
     }
 
     fn overwrite(target: FloatTensor<Self>, value: FloatTensor<Self>) -> FloatTensor<Self> {
-        write(&target, value);
+        write(&target, 0, value);
+        target
+    }
+
+    fn overwrite_part(
+        target: FloatTensor<Self>,
+        value: FloatTensor<Self>,
+        first: usize,
+    ) -> FloatTensor<Self> {
+        write(&target, first, value);
         target
     }
 
     fn overwrite_int(target: IntTensor<Self>, value: IntTensor<Self>) -> IntTensor<Self> {
-        write(&target, value);
+        write(&target, 0, value);
         target
     }
 }
@@ -30,13 +39,13 @@ impl BufferOps for CubeBackend {
 /// A row-major copy in memory of its own.
 pub(crate) fn duplicate(tensor: CubeTensor) -> CubeTensor {
     let copy = empty(&tensor, tensor.meta.shape().clone(), tensor.dtype);
-    write(&copy, tensor);
+    write(&copy, 0, tensor);
     copy
 }
 
-/// Copies every element.
-fn write(target: &CubeTensor, value: CubeTensor) {
-    let elements = target.meta.shape().num_elements();
+/// Copies every element of `value`, in row-major order, to those of `target` from number `first` on.
+fn write(target: &CubeTensor, first: usize, value: CubeTensor) {
+    let elements = value.meta.shape().num_elements();
     if elements == 0 {
         return;
     }
@@ -44,9 +53,15 @@ fn write(target: &CubeTensor, value: CubeTensor) {
         target.is_contiguous(),
         "overwrite: `target` has gaps or another order than row-major"
     );
-    let columns = target.meta.shape().last().copied().unwrap_or(1);
+    let room = target.meta.shape().num_elements();
+    assert!(
+        first + elements <= room,
+        "overwrite: elements {first} to {} of {room}",
+        first + elements
+    );
+    let columns = value.meta.shape().last().copied().unwrap_or(1);
     let value = Rows::new(value, 1);
-    // SAFETY: a unit beyond the elements leaves first; the others write one element below their count and read that of
+    // SAFETY: a unit beyond the elements leaves first; the others write one element within the target and read that of
     // the same row and column, at the distance between rows.
     unsafe {
         copy_kernel::launch_unchecked(
@@ -56,6 +71,7 @@ fn write(target: &CubeTensor, value: CubeTensor) {
             address_type(&[target, &value.tensor]),
             value.tensor.clone().into_buffer_arg(),
             target.clone().into_buffer_arg(),
+            first,
             columns,
             value.pitch,
             elements,
@@ -68,6 +84,7 @@ fn write(target: &CubeTensor, value: CubeTensor) {
 fn copy_kernel<E: Numeric>(
     source: &[E],
     target: &mut [E],
+    first: usize,
     columns: usize,
     pitch: usize,
     elements: usize,
@@ -78,5 +95,5 @@ fn copy_kernel<E: Numeric>(
         terminate!();
     }
     let row = element / columns;
-    target[element] = source[row * pitch + element - row * columns];
+    target[first + element] = source[row * pitch + element - row * columns];
 }

@@ -9,3 +9,7 @@ pub(crate) fn first(tensor: &TensorSpec) -> TensorSpec {
 pub(crate) fn target(target: &TensorSpec, _value: &TensorSpec) -> TensorSpec {
     target.clone()
 }
+
+pub(crate) fn row(target: &TensorSpec, _value: &TensorSpec, _first: &usize) -> TensorSpec {
+    target.clone()
+}

@@ -44,6 +44,28 @@ pub fn overwrite<const D: usize>(target: &Tensor<D>, value: Tensor<D>) -> Tensor
     Tensor::from_dispatch(Dispatch::overwrite(target, value))
 }
 
+/// Writes all elements of `value` into the memory of `target`, from element `first` on, and returns `target`.
+///
+/// What [`overwrite`] says of memory holds here as well, but on the CPU the result is a row of its own.
+///
+/// # Panics
+///
+/// Panics if the types differ, or if `target` ends before `value` does.
+pub fn overwrite_part<const D: usize>(
+    target: &Tensor<1>,
+    first: usize,
+    value: Tensor<D>,
+) -> Tensor<1> {
+    let ([room], len) = (target.dims(), value.dims().iter().product::<usize>());
+    let (own, other) = (target.dtype(), value.dtype());
+    assert!(
+        own == other && first + len <= room,
+        "overwrite_part: `value` is {len} elements of {other:?} for {first} on, expected {own:?} up to {room}"
+    );
+    let (target, value) = (target.clone().into_dispatch(), value.into_dispatch());
+    Tensor::from_dispatch(Dispatch::overwrite_part(target, value, first))
+}
+
 /// [`overwrite`] for integers.
 ///
 /// # Panics

@@ -42,7 +42,7 @@ impl<T: Task> Session<'_, T> {
         };
         let best = state.best_ones().iter().map(|best| best.step).collect();
         let mut copy = weights.clone();
-        if self.machine.works_in_place() {
+        if self.engine.works_in_place() {
             copy = copy.duplicated();
         }
         let checkpoints = self.checkpoints.clone();

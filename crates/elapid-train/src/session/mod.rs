@@ -22,7 +22,7 @@ use crate::optim::Scaler;
 use crate::plateau::Descent;
 use crate::progress::Progress;
 use crate::recovery::Recovery;
-use crate::step::{Machine, Numbers, Operands, Recipe, Weights};
+use crate::step::{Engine, Numbers, Recipe, Weights};
 use crate::{
     BoxError, Decay, Ending, Measured, Outcome, StepKey, Tally, Task, TrainError, Trainer, report,
     timestamp,
@@ -32,7 +32,7 @@ use crate::{
 pub(crate) struct Session<'a, T: Task> {
     trainer: &'a Trainer<T>,
     device: Device,
-    machine: Machine,
+    engine: Engine<T>,
     freezing: Freezing,
     /// Where the run is. Its interval is filled in when it is saved.
     state: State,
@@ -64,18 +64,14 @@ impl<'a, T: Task> Session<'a, T> {
         let recipe = Recipe::new(config, &rules);
         let freezing = Freezing::new(&rules);
         weights.task = freezing.applied(weights.task, step);
-        let machine = Machine::new(recipe, device.clone(), config.graphs);
-        let weights = match machine.works_in_place() {
-            true => weights.duplicated(),
-            false => weights,
-        };
+        let (engine, weights) = Engine::new(recipe, trainer.devices(), config, weights)?;
         let mut state = from.map_or_else(|| State::new(config.seed), |from| from.state().clone());
         state.recovery = recovery;
         let interval = Interval::resumed(std::mem::take(&mut state.interval));
         progress.start_at(state.step);
         let session = Self {
             device,
-            machine,
+            engine,
             freezing,
             interval,
             checkpoints: trainer.run.checkpoints(),
@@ -231,13 +227,13 @@ impl<'a, T: Task> Session<'a, T> {
         let samples = T::batch_len(&batch);
         let micro_batch = self.trainer.config.micro_batch.samples();
         let numbers = self.numbers();
-        let operands = Operands::upload(&weights.task, batch, micro_batch, &numbers, &self.device);
-        if self.machine.is_about_to_record(&operands) {
+        let operands = (self.engine).upload(&weights.task, batch, micro_batch, &numbers);
+        if self.engine.is_about_to_record(&operands) {
             // Its thread reads from the device.
             self.wait();
         }
-        let (weights, made) = self.machine.step(weights, operands)?;
-        if let Some(message) = self.machine.take_message() {
+        let (weights, made) = self.engine.step(weights, operands)?;
+        if let Some(message) = self.engine.take_message() {
             self.progress.say(&message);
         }
         self.interval.push(made.loss, made.grad_norm, samples);
@@ -250,8 +246,8 @@ impl<'a, T: Task> Session<'a, T> {
         if !self.freezing.changes_at(self.state.step) {
             return weights;
         }
-        self.machine.forget();
-        let task = self.freezing.applied(weights.task, self.state.step);
+        let step = self.state.step;
+        let task = self.engine.thawed(weights.task, &self.freezing, step);
         Weights { task, ..weights }
     }
 
@@ -260,7 +256,7 @@ impl<'a, T: Task> Session<'a, T> {
         let (config, step) = (&self.trainer.config, self.state.step);
         let keep = config.ema.map_or(0.0, |decay| average::kept(decay, step));
         let made = |step| self.state.recovery.made(step);
-        let recipe = self.machine.recipe();
+        let recipe = self.engine.recipe();
         Numbers {
             key: StepKey::new(config.seed, step),
             table: recipe.numbers([self.lr(step), keep], step, made),

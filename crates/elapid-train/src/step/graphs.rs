@@ -5,40 +5,20 @@
 //! memory, so the weights are updated in place and every batch is written into the memory of the one that was
 //! recorded.
 
-use burn::tensor::{Device, Shape};
-use elapid_kernels::buffers::duplicate;
+use burn::tensor::Device;
 use elapid_kernels::graph::{self, Graph};
 
+use super::forms::{Forms, Turn};
 use super::{Made, Operands, Recipe, Weights};
 use crate::{Task, TrainError};
-
-/// Steps of a form that are made before one is recorded: the first compile and tune, and lay out memory as no later one
-/// does.
-const WARM_UP: u32 = 3;
-/// Forms of batches that are recorded; each holds memory for a whole step.
-const FORMS: usize = 3;
 
 /// Makes steps by a recipe, on its own or by replaying one.
 pub(crate) struct Machine {
     recipe: Recipe,
     device: Device,
     /// Is empty for ever if nothing is to be recorded.
-    forms: Vec<Form>,
+    forms: Forms<Box<Recording>>,
     message: Option<String>,
-}
-
-/// Batches that are of the same form.
-struct Form {
-    signature: Vec<Vec<(Shape, bool)>>,
-    state: State,
-}
-
-enum State {
-    /// So many steps were made.
-    Seen(u32),
-    Recorded(Box<Recording>),
-    /// It cannot be recorded.
-    Refused,
 }
 
 /// A recorded step and what it reads and leaves.
@@ -55,13 +35,17 @@ impl Machine {
         Self {
             recipe: recipe.in_place(in_place),
             device,
-            forms: Vec::new(),
+            forms: Forms::new(),
             message: None,
         }
     }
 
     pub(crate) fn recipe(&self) -> &Recipe {
         &self.recipe
+    }
+
+    pub(crate) fn device(&self) -> &Device {
+        &self.device
     }
 
     /// Whether a step changes weights where they lie, so that whoever keeps some has to copy them.
@@ -71,8 +55,7 @@ impl Machine {
 
     /// Whether there is a recorded step.
     pub(crate) fn has_recorded(&self) -> bool {
-        let mut states = self.forms.iter().map(|form| &form.state);
-        states.any(|state| matches!(state, State::Recorded(_)))
+        self.forms.has_recorded()
     }
 
     /// Forgets what was recorded, since the steps to come are others.
@@ -82,8 +65,7 @@ impl Machine {
 
     /// Whether the next step of such a batch is recorded, which nothing else may disturb on the device.
     pub(crate) fn is_about_to_record(&self, operands: &Operands) -> bool {
-        let form = self.find(operands);
-        form.is_some_and(|form| matches!(self.forms[form].state, State::Seen(WARM_UP)))
+        self.forms.is_about_to_record(&[operands.signature()])
     }
 
     /// What there is to say since it was asked last.
@@ -104,37 +86,13 @@ impl Machine {
         if !self.recipe.is_in_place() {
             return self.recipe.make(weights, &operands);
         }
-        let Some(form) = self.find(&operands) else {
-            self.meet(&operands);
-            return self.recipe.make(weights, &operands);
-        };
-        match &mut self.forms[form].state {
-            State::Refused => self.recipe.make(weights, &operands),
-            State::Recorded(recording) => {
+        match self.forms.turn(vec![operands.signature()]) {
+            Turn::Make => self.recipe.make(weights, &operands),
+            Turn::Record(form) => self.record(form, weights, operands),
+            Turn::Replay(recording) => {
                 let made = recording.replay(&operands)?;
                 Ok((weights, made))
             }
-            State::Seen(steps) if *steps < WARM_UP => {
-                *steps += 1;
-                self.recipe.make(weights, &operands)
-            }
-            State::Seen(_) => self.record(form, weights, operands),
-        }
-    }
-
-    fn find(&self, operands: &Operands) -> Option<usize> {
-        let signature = operands.signature();
-        self.forms
-            .iter()
-            .position(|form| form.signature == signature)
-    }
-
-    fn meet(&mut self, operands: &Operands) {
-        if self.forms.len() < FORMS {
-            self.forms.push(Form {
-                signature: operands.signature(),
-                state: State::Seen(1),
-            });
         }
     }
 
@@ -157,10 +115,7 @@ impl Machine {
                 return self.recipe.make(weights, &operands);
             }
         };
-        let made = Made {
-            loss: duplicate(made.loss),
-            grad_norm: duplicate(made.grad_norm),
-        };
+        let made = made.duplicated();
         let copy = copy.overwritten(weights.clone());
         let _ = self.device.sync();
         match graph::record(&self.device, || recipe.make(weights, &operands)) {
@@ -171,8 +126,7 @@ impl Machine {
                     operands,
                     made: recorded,
                 };
-                self.forms[form].state = State::Recorded(Box::new(recording));
-                tracing::debug!(form, "step recorded");
+                self.forms.keep(form, Box::new(recording));
                 Ok((weights, made))
             }
             Err(problem) => {
@@ -183,10 +137,7 @@ impl Machine {
     }
 
     fn refuse(&mut self, form: usize, problem: &str) {
-        self.forms[form].state = State::Refused;
-        self.message = Some(format!(
-            "steps are made one operation at a time, since this one could not be recorded as a graph: {problem}"
-        ));
+        self.message = Some(self.forms.refuse(form, problem));
     }
 }
 
@@ -200,9 +151,6 @@ impl Recording {
         drop(written);
         outcome.map_err(TrainError::Device)?;
         // The next replay writes there again.
-        Ok(Made {
-            loss: duplicate(self.made.loss.clone()),
-            grad_norm: duplicate(self.made.grad_norm.clone()),
-        })
+        Ok(self.made.clone().duplicated())
     }
 }

@@ -6,7 +6,7 @@ use burn::module::{ModuleMapper, Param, ParamId};
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{DType, Tensor};
 use elapid_kernels::blend::blend;
-use elapid_kernels::buffers::overwrite;
+use elapid_kernels::buffers::{duplicate, overwrite};
 
 use super::{Operands, Weights};
 use crate::clip::global_norm;
@@ -34,6 +34,14 @@ pub(crate) struct Made {
 }
 
 impl Made {
+    /// The same in memory of its own.
+    pub(super) fn duplicated(self) -> Self {
+        Self {
+            loss: duplicate(self.loss),
+            grad_norm: duplicate(self.grad_norm),
+        }
+    }
+
     /// Waits for the step, and fetches its loss and norm.
     ///
     /// # Errors
@@ -117,6 +125,22 @@ impl Recipe {
         operands: &Operands,
         mut done: impl FnMut(Phase),
     ) -> Result<(Weights<T>, Made), TrainError> {
+        let loss_scale = weights.scaler.as_ref().map(Scaler::scale);
+        let (loss, gradients) = gradients(&weights.task, operands, loss_scale.as_ref(), &mut done)?;
+        let made = self.update(weights, loss, gradients, &operands.numbers);
+        done(Phase::Optimiser);
+        Ok(made)
+    }
+
+    /// What follows from the loss and the gradients, which are scaled where the weights have a scaler: clipping, the
+    /// optimiser's step with its `numbers`, the average.
+    pub(crate) fn update<T: Task>(
+        &self,
+        weights: Weights<T>,
+        loss: Tensor<1>,
+        gradients: Pool,
+        numbers: &Tensor<1>,
+    ) -> (Weights<T>, Made) {
         let Weights {
             task,
             moments,
@@ -124,8 +148,7 @@ impl Recipe {
             scaler,
         } = weights;
         let loss_scale = scaler.as_ref().map(Scaler::scale);
-        let (loss, gradients) = gradients(&task, operands, loss_scale.as_ref(), &mut done)?;
-        let plain = operands.numbers.device();
+        let plain = numbers.device();
         let scaled_norm = global_norm(&task, &gradients, &plain);
         let grad_norm = match &scaler {
             Some(scaler) => scaler.unscaled(&scaled_norm),
@@ -140,20 +163,19 @@ impl Recipe {
             method: self.method,
             table: &self.table,
             hidden_matrices: &self.hidden_matrices,
-            numbers: &operands.numbers,
+            numbers,
             grad_scale: &grad_scale,
             in_place: self.in_place,
         };
         let (task, moments) = update(task, moments, gradients, &with);
-        let average = average.map(|average| self.follow(average, &task, &operands.numbers));
+        let average = average.map(|average| self.follow(average, &task, numbers));
         let weights = Weights {
             task,
             moments,
             average,
             scaler: scaler.map(|scaler| self.rescaled(&scaler, &scaled_norm)),
         };
-        done(Phase::Optimiser);
-        Ok((weights, Made { loss, grad_norm }))
+        (weights, Made { loss, grad_norm })
     }
 
     fn rescaled(&self, scaler: &Scaler, scaled_norm: &Tensor<1>) -> Scaler {
@@ -212,7 +234,7 @@ pub(crate) fn gradients<T: Task>(
     let noise = Noise::from_key(operands.key.clone());
     let mut sum = GradientsAccumulator::new();
     let mut total: Option<Tensor<1>> = None;
-    for (index, part) in (0..).zip(&operands.parts) {
+    for (index, part) in (operands.first_part..).zip(&operands.parts) {
         let loss = task.loss(&part.inputs, &noise.of_part(index));
         if !loss.is_tracked() {
             return Err(TrainError::NothingToTrain);

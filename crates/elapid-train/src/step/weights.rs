@@ -3,9 +3,10 @@
 use burn::module::{ModuleMapper, Param};
 use burn::tensor::{Device, Tensor};
 use elapid_kernels::buffers::{duplicate, overwrite};
+use elapid_kernels::group;
 
 use crate::optim::{Pool, Scaler, taken};
-use crate::{Task, TrainConfig};
+use crate::{Task, TrainConfig, TrainError};
 
 /// The weights, and what follows them from step to step.
 #[derive(Clone, Debug)]
@@ -38,6 +39,36 @@ impl<T: Task> Weights<T> {
     /// What to evaluate: the averaged weights, where there are such.
     pub(crate) fn evaluated(&self) -> &T {
         self.average.as_ref().unwrap_or(&self.task)
+    }
+
+    /// The same on the autodiff device `device`, through main memory.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError::Device`] if a number could not be read.
+    pub(crate) fn copied(&self, device: &Device) -> Result<Self, TrainError> {
+        let plain = device.clone().inner();
+        let mut copied = Copied {
+            device: &plain,
+            failed: None,
+        };
+        let mut copy = |module: &T| module.clone().map(&mut copied);
+        let task = copy(&self.task);
+        let moments = self.moments.iter().map(&mut copy).collect();
+        let average = self.average.as_ref().map(&mut copy);
+        if let Some(problem) = copied.failed {
+            return Err(TrainError::Device(problem));
+        }
+        let scaler = self.scaler.as_ref().map(|scaler| {
+            let copy = group::copied(scaler.0.clone(), &plain)?;
+            Ok(Scaler(copy))
+        });
+        Ok(Self {
+            task,
+            moments,
+            average,
+            scaler: scaler.transpose().map_err(TrainError::Device)?,
+        })
     }
 
     /// A copy in memory of its own, in which every tensor is row-major and without gaps.
@@ -76,6 +107,23 @@ struct Zeros;
 impl ModuleMapper for Zeros {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         param.map(|tensor| tensor.zeros_like())
+    }
+}
+
+struct Copied<'a> {
+    device: &'a Device,
+    /// What went wrong first.
+    failed: Option<String>,
+}
+
+impl ModuleMapper for Copied<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        replaced(param, |tensor| {
+            group::copied(tensor.clone(), self.device).unwrap_or_else(|problem| {
+                self.failed.get_or_insert(problem);
+                tensor
+            })
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Whole runs of a toy task.
 
+mod devices;
 mod micro_batch;
 mod profile;
 mod pytorch;
