@@ -48,13 +48,30 @@ impl ImageBatch {
         };
         parts
             .map(|(at, (pixels, labels))| Self {
-                pixels: pixels.to_vec(),
+                pixels: copied(pixels),
                 labels: labels.to_vec(),
                 partners: partners(at, labels.len()),
                 shape: [labels.len(), c, h, w],
             })
             .collect()
     }
+}
+
+/// A copy that many threads make if it is large, since the system takes longer to give new memory than to fill it.
+fn copied(values: &[f32]) -> Vec<f32> {
+    const SHARE: usize = 1 << 21;
+    if values.len() <= SHARE {
+        return values.to_vec();
+    }
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = values.len().div_ceil(threads).max(SHARE);
+    let mut copy = vec![0.0; values.len()];
+    std::thread::scope(|scope| {
+        for (to, from) in copy.chunks_mut(share).zip(values.chunks(share)) {
+            scope.spawn(|| to.copy_from_slice(from));
+        }
+    });
+    copy
 }
 
 /// Reads images, prepares them for a model, and mixes them where that is asked for.
@@ -249,6 +266,13 @@ mod tests {
             .flat_map(|batch| &batch.pixels)
             .map(|value| value.to_bits())
             .collect()
+    }
+
+    #[test]
+    fn large_copies_are_whole() {
+        let values: Vec<f32> = (0..(5 << 20) + 3).map(|i| i as f32).collect();
+        assert!(copied(&values) == values);
+        assert_eq!(copied(&values[7..9]), [7.0, 8.0]);
     }
 
     #[test]
