@@ -1,5 +1,5 @@
 //! Steps that are replayed as graphs against steps that are launched operation by operation, on the device that
-//! `ELAPID_TEST_DEVICE` names; on the CPU there is nothing to compare.
+//! `ELAPID_TEST_DEVICE` names, alone and named twice; on the CPU there is nothing to compare.
 
 use std::fs;
 use std::path::Path;
@@ -39,18 +39,29 @@ fn train(dir: &Path, name: &str, device: &str, graph: &str) -> (Vec<String>, Str
     (lines.map(str::to_owned).collect(), said)
 }
 
-#[test]
-fn graphs_change_no_bit() {
-    let Ok(device) = std::env::var("ELAPID_TEST_DEVICE") else {
-        return;
-    };
+/// Compares runs with and without graphs on devices named with commas between.
+fn compare(devices: &str) {
     let temp = tempfile::tempdir().unwrap();
-    let (mut eager, _) = train(temp.path(), "eager", &device, "off");
-    let (graph, said) = train(temp.path(), "graph", &device, "auto");
+    let (mut eager, _) = train(temp.path(), "eager", devices, "off");
+    let (graph, said) = train(temp.path(), "graph", devices, "auto");
     assert!(said.contains("step recorded"), "{said}");
     if eager != graph {
         // The first run on a machine tunes matrix products as it goes, and may round as no later one does.
-        eager = train(temp.path(), "tuned", &device, "off").0;
+        eager = train(temp.path(), "tuned", devices, "off").0;
     }
     assert_eq!(eager, graph);
+}
+
+#[test]
+fn graphs_change_no_bit() {
+    if let Ok(device) = std::env::var("ELAPID_TEST_DEVICE") {
+        compare(&device);
+    }
+}
+
+#[test]
+fn graphs_of_a_device_that_shares_with_itself_change_no_bit() {
+    if let Ok(device) = std::env::var("ELAPID_TEST_DEVICE") {
+        compare(&format!("{device},{device}"));
+    }
 }

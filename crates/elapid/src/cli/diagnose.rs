@@ -39,7 +39,7 @@ pub(crate) struct DiagnoseArgs {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
-    /// Where to compute [default: the device the run was started on].
+    /// Where to compute [default: the device or devices the run was started on].
     #[arg(long)]
     device: Option<String>,
 }
@@ -74,14 +74,14 @@ impl FromStr for Which {
 
 pub(crate) fn diagnose(args: DiagnoseArgs) -> Result<(), Failure> {
     let open = OpenRun::open(&args.run)?;
-    let device =
-        registry::device(&open.device_name(args.device.clone())).map_err(Failure::input)?;
-    let Built { data, task } = build(&open.plan, &device)?;
+    let names = open.device_names(args.device.clone());
+    let devices = registry::devices(&names).map_err(Failure::input)?;
+    let Built { data, task } = build(&open.plan, &devices[0])?;
     let Moment {
         what,
         step,
         reached: Replayed { task, loss_scale },
-    } = moment(&args, &open, data.as_ref(), &device, task)?;
+    } = moment(&args, &open, data.as_ref(), &devices, task)?;
     let sources = data.sources(&open.plan).map_err(Failure::input)?;
     let per_epoch = sources.train.batches_per_epoch() as u64;
     let config = open.train_config(per_epoch)?;
@@ -92,14 +92,17 @@ pub(crate) fn diagnose(args: DiagnoseArgs) -> Result<(), Failure> {
     };
     let samples = AnyTask::batch_len(&batch);
     let what = format!("{what}; batch {number} of {split}, {samples} samples");
+    // The parts in which several devices shared the batch out drew noise of their own.
+    let share = (devices.len() > 1).then(|| samples.div_ceil(devices.len()));
+    let micro_batch = config.micro_batch.samples().into_iter().chain(share).min();
     let at = Step {
         number: step,
         key: StepKey::new(config.seed, step_of(args.split, number, step)),
-        micro_batch: config.micro_batch.samples(),
+        micro_batch,
         loss_scale,
     };
     let rules = |task: &_| registry::param_rules(&open.plan, task, per_epoch);
-    let found = inside::diagnose(task, batch, &at, rules, &device.autodiff());
+    let found = inside::diagnose(task, batch, &at, rules, &devices[0].clone().autodiff());
     if args.json {
         let result = json!({"split": split, "batch": number, "step": step, "diagnosis": found});
         return print(&result.to_string());
@@ -121,7 +124,7 @@ fn moment(
     args: &DiagnoseArgs,
     open: &OpenRun,
     data: &dyn Data,
-    device: &Device,
+    devices: &[Device],
     task: AnyTask,
 ) -> Result<Moment, Failure> {
     if let Some(note) = wanted(args, open)? {
@@ -129,7 +132,7 @@ fn moment(
         return Ok(Moment {
             what: format!("step {}, whose {} was not finite", note.step, note.quantity),
             step: note.step - 1,
-            reached: replay::before(open, data, note, device, task)?,
+            reached: replay::before(open, data, note, devices, task)?,
         });
     }
     let found = checkpoint(open, args.checkpoint)?;

@@ -44,7 +44,7 @@ impl Args {
 pub(crate) fn find_lr(
     plan: &Plan,
     built: Built,
-    device: Device,
+    devices: Vec<Device>,
     range: LrRange,
     out: Option<PathBuf>,
 ) -> Result<(), Failure> {
@@ -55,7 +55,8 @@ pub(crate) fn find_lr(
     let dir = RunDir::create(&place.path().join("run"), "", "", Map::new())?;
     let stop = StopFlag::on_signals().map_err(Failure::run)?;
     let rules = plan.clone();
-    let trainer = Trainer::new(dir, config, device, sources)
+    let trainer = Trainer::new(dir, config, devices[0].clone(), sources)
+        .shared_with(devices[1..].iter().cloned())
         .with_rules(move |task| registry::param_rules(&rules, task, per_epoch))
         .stop_on(stop.clone());
     let curve = trainer.find_lr(built.task, range)?;

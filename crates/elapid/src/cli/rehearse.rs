@@ -25,7 +25,7 @@ const STEPS: u64 = 100;
 const SHARE: f64 = 0.5;
 
 /// Does everything that a run does, once: one step, one checkpoint, one batch of each split. Keeps nothing.
-pub(crate) fn dry_run(plan: &Plan, built: Built, device: Device) -> Result<(), Failure> {
+pub(crate) fn dry_run(plan: &Plan, built: Built, devices: Vec<Device>) -> Result<(), Failure> {
     let mut rows = vec![data(&built)];
     let sources = built.data.sources(plan).map_err(Failure::input)?;
     let per_epoch = sources.train.batches_per_epoch();
@@ -52,7 +52,7 @@ pub(crate) fn dry_run(plan: &Plan, built: Built, device: Device) -> Result<(), F
             .then(|| Box::new(one.clone()) as Box<_>),
         test: Some(Box::new(one)),
     };
-    let (_, run) = rehearse(plan, config, device, sources, built.task)?;
+    let (_, run) = rehearse(plan, config, devices, sources, built.task)?;
     let number = |name| run.first(name).unwrap_or(f64::NAN);
     rows.push(vec![
         "step".into(),
@@ -78,7 +78,11 @@ pub(crate) fn dry_run(plan: &Plan, built: Built, device: Device) -> Result<(), F
 }
 
 /// Trains on the first batch alone, which any sound model and learning rate can learn by heart.
-pub(crate) fn overfit_one_batch(plan: &Plan, built: Built, device: Device) -> Result<(), Failure> {
+pub(crate) fn overfit_one_batch(
+    plan: &Plan,
+    built: Built,
+    devices: Vec<Device>,
+) -> Result<(), Failure> {
     let sources = built.data.sources(plan).map_err(Failure::input)?;
     let config = registry::train_config(plan, sources.train.batches_per_epoch() as u64);
     let config = TrainConfig {
@@ -103,7 +107,7 @@ pub(crate) fn overfit_one_batch(plan: &Plan, built: Built, device: Device) -> Re
         valid: None,
         test: None,
     };
-    let (outcome, run) = rehearse(plan, config, device, sources, built.task)?;
+    let (outcome, run) = rehearse(plan, config, devices, sources, built.task)?;
     if outcome.ending != Ending::Finished {
         return print("stopped early; nothing was kept");
     }
@@ -163,14 +167,14 @@ impl Traces {
 fn rehearse(
     plan: &Plan,
     config: TrainConfig,
-    device: Device,
+    devices: Vec<Device>,
     sources: Sources<AnyBatch>,
     task: AnyTask,
 ) -> Result<(Outcome, Traces), Failure> {
     let place = tempfile::tempdir().map_err(Failure::run)?;
     let path = place.path().join(&plan.run.name);
     let dir = RunDir::create(&path, &plan.to_toml(), "", Map::new())?;
-    let outcome = trainer_with(dir, config, plan, device, sources)?.fit(task)?;
+    let outcome = trainer_with(dir, config, plan, devices, sources)?.fit(task)?;
     let traces = Traces::read(&RunDir::open(&path)?)?;
     Ok((outcome, traces))
 }

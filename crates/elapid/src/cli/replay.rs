@@ -15,7 +15,7 @@ pub(crate) fn before(
     open: &OpenRun,
     data: &dyn Data,
     note: NotFinite,
-    device: &Device,
+    devices: &[Device],
     task: AnyTask,
 ) -> Result<Replayed<AnyTask>, Failure> {
     let until = note.step - 1;
@@ -31,7 +31,8 @@ pub(crate) fn before(
     let dir = RunDir::create(&place.path().join("replay"), "", "", Map::new())?;
     let plan = open.plan.clone();
     let stop = StopFlag::on_signals().map_err(Failure::run)?;
-    let trainer = Trainer::new(dir, config, device.clone(), sources)
+    let trainer = Trainer::new(dir, config, devices[0].clone(), sources)
+        .shared_with(devices[1..].iter().cloned())
         .with_rules(move |task| registry::param_rules(&plan, task, per_epoch))
         .stop_on(stop.clone());
     let reached = trainer.replay(task, from.as_ref(), note.recovery, until)?;

@@ -99,10 +99,19 @@ impl OpenRun {
         })
     }
 
-    /// The device to use: the one asked for, or else the one the run was started on.
+    /// The devices to use: those asked for, or else those the run was started on.
+    pub(crate) fn device_names(&self, asked: Option<String>) -> String {
+        asked.unwrap_or_else(|| self.started_on().to_owned())
+    }
+
+    /// The one device to use: the one asked for, or else the first that the run was started on.
     pub(crate) fn device_name(&self, asked: Option<String>) -> String {
+        asked.unwrap_or_else(|| registry::first_device(self.started_on()).to_owned())
+    }
+
+    fn started_on(&self) -> &str {
         let recorded = self.manifest.get("device").and_then(Value::as_str);
-        asked.unwrap_or_else(|| recorded.unwrap_or("auto").to_owned())
+        recorded.unwrap_or("auto")
     }
 
     /// The settings that the run was trained with.

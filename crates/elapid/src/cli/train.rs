@@ -26,8 +26,8 @@ pub(crate) struct TrainArgs {
     /// Directory of the run [default: the first free one of runs/NAME, runs/NAME-2, …].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Where to compute: auto, cpu, or a GPU backend of this build.
-    #[arg(long, default_value = "auto")]
+    /// Where to compute: auto, cpu, or a GPU backend of this build; several devices, with commas between, share every batch.
+    #[arg(long, default_value = "auto", value_name = "DEVICE[,DEVICE…]")]
     device: String,
     /// Check everything and make one step, with a table of parameters; keep nothing.
     #[arg(long)]
@@ -57,8 +57,8 @@ pub(crate) struct TrainArgs {
 pub(crate) struct ResumeArgs {
     /// Directory of the run.
     run: PathBuf,
-    /// Where to compute [default: the device the run was started on].
-    #[arg(long)]
+    /// Where to compute [default: the device or devices the run was started on].
+    #[arg(long, value_name = "DEVICE[,DEVICE…]")]
     device: Option<String>,
 }
 
@@ -72,15 +72,15 @@ fn positive(text: &str) -> Result<f64, String> {
 pub(crate) fn train(args: TrainArgs) -> Result<(), Failure> {
     let plan = config::load(&args.config, &args.set).map_err(Failure::input)?;
     let device_name = registry::resolve(&args.device);
-    let device = registry::device(device_name).map_err(Failure::input)?;
-    let built = run::build(&plan, &device)?;
+    let devices = registry::devices(device_name).map_err(Failure::input)?;
+    let built = run::build(&plan, &devices[0])?;
     built.data.check().map_err(Failure::input)?;
     tracing::info!(device = device_name, data = %built.data.manifest(), "data opened");
     if args.dry_run {
-        return rehearse::dry_run(&plan, built, device);
+        return rehearse::dry_run(&plan, built, devices);
     }
     if args.overfit_one_batch {
-        return rehearse::overfit_one_batch(&plan, built, device);
+        return rehearse::overfit_one_batch(&plan, built, devices);
     }
     if let Some(steps) = args.profile {
         let how = profile::Options {
@@ -88,10 +88,11 @@ pub(crate) fn train(args: TrainArgs) -> Result<(), Failure> {
             peak_tflops: args.peak_tflops,
             json: args.json,
         };
+        let device = registry::device(device_name).map_err(Failure::input)?;
         return profile::profile(&plan, built, device, &how);
     }
     if let Some(range) = args.lr_find.range()? {
-        return find_lr::find_lr(&plan, built, device, range, args.out);
+        return find_lr::find_lr(&plan, built, devices, range, args.out);
     }
     let path = run::new_run_path(args.out, &plan.run.name);
     let text = fs::read_to_string(&args.config).map_err(Failure::input)?;
@@ -103,28 +104,28 @@ pub(crate) fn train(args: TrainArgs) -> Result<(), Failure> {
     }
     // Nothing has started yet: a directory that cannot be made is the wrong place to ask for.
     let dir = RunDir::create(&path, &plan.to_toml(), &text, manifest).map_err(Failure::input)?;
-    let trainer = trainer(dir, &plan, device, trainer_data)?;
+    let trainer = trainer(dir, &plan, devices, trainer_data)?;
     finish(&path, trainer.fit(built.task)?)
 }
 
 pub(crate) fn resume(args: ResumeArgs) -> Result<(), Failure> {
     let open = OpenRun::open(&args.run)?;
-    let device = registry::device(&open.device_name(args.device)).map_err(Failure::input)?;
-    let Built { data, task } = run::build(&open.plan, &device)?;
+    let devices = registry::devices(&open.device_names(args.device)).map_err(Failure::input)?;
+    let Built { data, task } = run::build(&open.plan, &devices[0])?;
     open.check_data(data.as_ref())?;
     let sources = data.sources(&open.plan).map_err(Failure::input)?;
-    let trainer = trainer(open.dir, &open.plan, device, sources)?;
+    let trainer = trainer(open.dir, &open.plan, devices, sources)?;
     finish(&args.run, trainer.resume(task)?)
 }
 
 fn trainer(
     dir: RunDir,
     plan: &Plan,
-    device: burn::tensor::Device,
+    devices: Vec<burn::tensor::Device>,
     sources: Sources<AnyBatch>,
 ) -> Result<Trainer<AnyTask>, Failure> {
     let config = registry::train_config(plan, sources.train.batches_per_epoch() as u64);
-    trainer_with(dir, config, plan, device, sources)
+    trainer_with(dir, config, plan, devices, sources)
 }
 
 /// A trainer that signals stop, with settings of one's own.
@@ -132,14 +133,15 @@ pub(crate) fn trainer_with(
     dir: RunDir,
     config: TrainConfig,
     plan: &Plan,
-    device: burn::tensor::Device,
+    devices: Vec<burn::tensor::Device>,
     sources: Sources<AnyBatch>,
 ) -> Result<Trainer<AnyTask>, Failure> {
     let stop = StopFlag::on_signals().map_err(Failure::run)?;
     let plan = plan.clone();
-    let is_gpu = registry::is_gpu(&device);
+    let is_gpu = registry::is_gpu(&devices[0]);
     let per_epoch = sources.train.batches_per_epoch() as u64;
-    let trainer = Trainer::new(dir, config, device, sources)
+    let trainer = Trainer::new(dir, config, devices[0].clone(), sources)
+        .shared_with(devices[1..].iter().cloned())
         .with_rules(move |task| registry::param_rules(&plan, task, per_epoch))
         .stop_on(stop);
     Ok(if is_gpu {

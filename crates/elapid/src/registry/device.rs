@@ -33,6 +33,22 @@ pub enum DeviceError {
         /// The part behind it.
         index: String,
     },
+    /// Several devices where there can be one only.
+    #[error(
+        "device `{names}` names several devices; name one here: `elapid train` and `elapid resume` share the batches of a run out to several, and `elapid sweep` its runs"
+    )]
+    Several {
+        /// What was asked for.
+        names: String,
+    },
+    /// Devices that cannot share a batch.
+    #[error(
+        "devices `{names}` are of different kinds, which cannot share the batches of a run; name devices of one kind, such as `cuda:0,cuda:1`"
+    )]
+    Mixed {
+        /// What was asked for.
+        names: String,
+    },
     /// There is a number where there is nothing to choose from.
     #[error("device `{name}`: `{kind}` takes no number; write `{kind}`")]
     NoNumber {
@@ -64,10 +80,10 @@ pub fn device_names() -> Vec<&'static str> {
 ///
 /// An unknown name, a bad number, or a backend that this build lacks.
 pub fn device(name: &str) -> Result<Device, DeviceError> {
-    let (kind, index) = match name.split_once(':') {
-        Some((kind, index)) => (kind, Some(index)),
-        None => (name, None),
-    };
+    if name.contains(',') {
+        return Err(DeviceError::Several { names: name.into() });
+    }
+    let (kind, index) = split(name);
     let number = match index.map(str::parse::<usize>) {
         None => None,
         Some(Ok(number)) => Some(number),
@@ -88,6 +104,37 @@ pub fn device(name: &str) -> Result<Device, DeviceError> {
             kind: kind.into(),
         }),
         _ => gpu(kind, number, name),
+    }
+}
+
+/// The plain devices named with commas between, such as `cuda:0,cuda:1`, all of one kind; at least one.
+///
+/// # Errors
+///
+/// As for [`device`], and devices of different kinds.
+pub fn devices(names: &str) -> Result<Vec<Device>, DeviceError> {
+    let kind = |name| split(resolve(name)).0;
+    let all: Vec<&str> = names.split(',').map(str::trim).collect();
+    let devices = all.iter().map(|name| device(name));
+    let devices = devices.collect::<Result<_, _>>()?;
+    match all.iter().all(|name| kind(name) == kind(all[0])) {
+        true => Ok(devices),
+        false => Err(DeviceError::Mixed {
+            names: names.into(),
+        }),
+    }
+}
+
+/// The first of the devices named with commas between.
+pub fn first_device(names: &str) -> &str {
+    names.split(',').next().unwrap_or(names).trim()
+}
+
+/// Kind and number of a name.
+fn split(name: &str) -> (&str, Option<&str>) {
+    match name.split_once(':') {
+        Some((kind, index)) => (kind, Some(index)),
+        None => (name, None),
     }
 }
 
@@ -186,6 +233,28 @@ mod tests {
     }
 
     #[test]
+    fn several_devices_are_of_one_kind() {
+        assert_eq!(devices("cpu").unwrap().len(), 1);
+        assert_eq!(devices("cpu, cpu,cpu").unwrap().len(), 3);
+        assert_eq!(first_device("cuda:1, cuda:0"), "cuda:1");
+        for names in ["", "cpu,", "cpu,gpu"] {
+            let error = devices(names).unwrap_err().to_string();
+            assert!(error.contains("unknown device"), "{error}");
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "gpu")]
+    fn devices_of_different_kinds_are_refused() {
+        let gpu = device_names()
+            .into_iter()
+            .find(|name| !["auto", "cpu"].contains(name));
+        let names = format!("cpu,{}", gpu.unwrap().trim_end_matches("[:N]"));
+        let error = devices(&names).unwrap_err().to_string();
+        assert!(error.contains("of different kinds"), "{error}");
+    }
+
+    #[test]
     #[cfg(not(feature = "cuda"))]
     fn a_missing_backend_names_its_feature() {
         let error = device("cuda:0").unwrap_err().to_string();
@@ -205,6 +274,12 @@ mod tests {
                 .unwrap_err()
                 .to_string()
                 .contains("`cuda:0`")
+        );
+        assert!(
+            device("cpu,cpu")
+                .unwrap_err()
+                .to_string()
+                .contains("names several devices")
         );
         for name in ["auto:0", "cpu:1"] {
             let error = device(name).unwrap_err().to_string();

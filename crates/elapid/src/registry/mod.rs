@@ -8,7 +8,7 @@ mod task;
 mod training;
 
 pub use data::{Data, Facts, Normalisation, Part, image_pipeline, open_data};
-pub use device::{DeviceError, device, device_names, is_gpu, resolve};
+pub use device::{DeviceError, device, device_names, devices, first_device, is_gpu, resolve};
 pub use error::PlanError;
 pub use model::{cost, image_backbone, image_classifier, input_shape};
 pub use task::{
