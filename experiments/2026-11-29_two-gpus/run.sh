@@ -76,9 +76,10 @@ smoke=configs/smoke/vim_digits.toml
 every=(log.every=1 train.checkpoint=1000 "eval.every=20 steps" train.steps=60 data.workers=4)
 
 say "losses: a batch of 32 on one device and on two"
-train tune "$smoke" "$one" "${every[@]}"
-train one "$smoke" "$one" "${every[@]}"
-train two "$smoke" "$two" "${every[@]}"
+quiet=model.drop_path_rate=0
+train tune "$smoke" "$one" "${every[@]}" $quiet
+train one "$smoke" "$one" "${every[@]}" $quiet
+train two "$smoke" "$two" "${every[@]}" $quiet
 compare "one device, two devices" one two
 # The same noise is drawn for halves of a batch, whichever device they are on.
 noisy=(model.drop_path_rate=0.2 train.ema=0.9)
@@ -89,8 +90,8 @@ train two-off "$smoke" "$two" "${every[@]}" "${noisy[@]}" train.graph=off
 compare "two devices with hardware graphs, without" two-noisy two-off
 
 say "uneven batches: 333 samples in shares of 167 and 166, and what is left for the last of an epoch"
-train one-odd "$smoke" "$one" "${every[@]}" train.batch_size=333
-train two-odd "$smoke" "$two" "${every[@]}" train.batch_size=333
+train one-odd "$smoke" "$one" "${every[@]}" $quiet train.batch_size=333
+train two-odd "$smoke" "$two" "${every[@]}" $quiet train.batch_size=333
 compare "one device, two devices" one-odd two-odd
 
 say "resumption"

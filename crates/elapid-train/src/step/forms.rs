@@ -76,8 +76,14 @@ impl<R> Forms<R> {
         tracing::debug!(form, "step recorded");
     }
 
-    /// Gives up on recording a form; this is what to tell people.
+    /// Gives up on recording a form; this is what to tell people. Others are recorded anew when their turn comes: what they
+    /// wrote to was given up together with the failed recording.
     pub(super) fn refuse(&mut self, form: usize, problem: &str) -> String {
+        for other in &mut self.0 {
+            if matches!(other.state, State::Recorded(_)) {
+                other.state = State::Seen(WARM_UP);
+            }
+        }
         self.0[form].state = State::Refused;
         format!(
             "steps are made one operation at a time, since this one could not be recorded as a graph: {problem}"
@@ -90,5 +96,48 @@ impl<R> Forms<R> {
 
     fn find(&self, signatures: &[Signature]) -> Option<usize> {
         self.0.iter().position(|form| form.signatures == signatures)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn turn(forms: &mut Forms<&str>, parts: usize) -> String {
+        match forms.turn(vec![vec![Vec::new(); parts]]) {
+            Turn::Make => "make".to_owned(),
+            Turn::Record(form) => format!("record {form}"),
+            Turn::Replay(recording) => (*recording).to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_form_is_recorded_when_it_has_come_up_often_enough() {
+        let mut forms = Forms::new();
+        for _ in 0..WARM_UP {
+            assert_eq!(turn(&mut forms, 1), "make");
+        }
+        assert!(forms.is_about_to_record(&[vec![Vec::new()]]));
+        assert_eq!(turn(&mut forms, 2), "make");
+        assert_eq!(turn(&mut forms, 1), "record 0");
+        forms.keep(0, "replay");
+        assert_eq!(turn(&mut forms, 1), "replay");
+        assert!(forms.has_recorded());
+    }
+
+    #[test]
+    fn after_a_failure_other_forms_are_recorded_anew() {
+        let mut forms = Forms::new();
+        for parts in [1, 2] {
+            for _ in 0..WARM_UP {
+                turn(&mut forms, parts);
+            }
+        }
+        assert_eq!(turn(&mut forms, 1), "record 0");
+        forms.keep(0, "replay");
+        assert_eq!(turn(&mut forms, 2), "record 1");
+        assert!(forms.refuse(1, "no room").contains("no room"));
+        assert_eq!(turn(&mut forms, 2), "make");
+        assert_eq!(turn(&mut forms, 1), "record 0");
     }
 }

@@ -15,6 +15,7 @@ fn two_devices_train_as_one_and_are_noted() {
         "train.batch_size=17",
         "log.every=1",
         "model.depth=1",
+        "model.drop_path_rate=0",
         "eval.every=6",
     ];
     let run = |name: &str, devices: &str| {
