@@ -19,7 +19,8 @@ say() { echo "[$SECONDS s] $*" | tee -a "$report"; }
 
 # NCCL: PyTorch's wheel has it under a name that is not looked for.
 if ! ldconfig -p 2>/dev/null | grep -q 'libnccl\.so '; then
-    found=$(find / -name 'libnccl.so.2' -not -path '/proc/*' 2>/dev/null | head -n 1)
+    packages=$(python3 -c 'import site; print(*site.getsitepackages())')
+    found=$(find $packages /usr/lib /usr/local /opt -name 'libnccl.so.2' 2>/dev/null | head -n 1)
     if [ -n "$found" ]; then
         ln -s "$found" "$work/libnccl.so"
         export LD_LIBRARY_PATH="$work:$(dirname "$found")${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
