@@ -38,6 +38,9 @@ pub struct TrainConfig {
     pub max_skips: usize,
     /// Steps between lines in the log; at least 1.
     pub log_every: u64,
+    /// How far above the median of the steps before a step's loss has to lie to be noted as a spike, in distances from
+    /// there to their 95th percentile; `None` for no such notes.
+    pub spike_factor: Option<f64>,
     /// Formats in which `metrics.jsonl` is copied.
     pub copies: Vec<MirrorFormat>,
     /// Decay of an exponential moving average of the weights, below 1, which is then evaluated in their place.

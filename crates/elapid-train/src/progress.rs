@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::interval::Observed;
+use crate::spikes::Spike;
 use crate::{Measured, timestamp};
 
 /// A bar where standard error is a terminal, lines where it is not; `log.txt` in both cases.
@@ -74,6 +76,17 @@ impl Progress {
             Display::Bar(bar) => bar.set_message(format!("{numbers}{}", self.valid)),
             Display::Lines(out) => write_line(out, &text),
         }
+    }
+
+    /// Shows that the loss of a step stands out; `lr` is its learning rate.
+    pub(crate) fn spiked(&mut self, spike: &Spike, lr: f64) {
+        let Observed { loss, grad_norm } = spike.observed;
+        self.say(&format!(
+            "loss spike at step {}: {loss:.4}, usually {:.4}  lr {lr:.1e}  |g| {grad_norm:.2}  batch {}",
+            spike.step + 1,
+            spike.typical,
+            spike.step,
+        ));
     }
 
     /// Shows the metrics of an evaluation.

@@ -51,7 +51,7 @@ fn mistakes_name_the_override() {
         (
             "log.evry=1",
             "--set log.evry=1: unknown key `evry` in [log]; did you mean `every`? Valid keys: \
-             `every`, `csv`, `tensorboard`",
+             `every`, `spikes`, `csv`, `tensorboard`",
         ),
         (
             "train.epochs",

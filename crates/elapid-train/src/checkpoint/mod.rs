@@ -25,6 +25,7 @@ use crate::files;
 use crate::interval::Observed;
 use crate::plateau::Descent;
 use crate::recovery::Recovery;
+use crate::spikes::Spikes;
 
 const MODEL: &str = "model.bpk";
 const OPTIMISER: &str = "optim.bpk";
@@ -67,6 +68,9 @@ pub struct State {
     /// Steps that were left out.
     #[serde(default)]
     pub recovery: Recovery,
+    /// The losses that the next ones are compared with.
+    #[serde(default)]
+    pub spikes: Spikes,
 }
 
 /// The best validation of a run.

@@ -37,6 +37,7 @@ fn state(step: u64) -> State {
         }),
         evaluated: None,
         recovery: Recovery::default(),
+        spikes: Default::default(),
         scaler: None,
         descent: Descent::default(),
         runners_up: Vec::new(),

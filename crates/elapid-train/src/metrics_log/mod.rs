@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use mirror::Mirror;
 pub use mirror::MirrorFormat;
 
+use crate::interval::Observed;
+use crate::spikes::Spike;
 use crate::{TrainError, files};
 
 /// Appends lines `{"step","epoch","split","name","value"}`; a value that is not finite is `null`.
@@ -47,11 +49,37 @@ struct Line<'a> {
     value: Option<f64>,
 }
 
+/// A line about a step whose loss stands out. What reads numbers alone takes it for one of name `loss_spike`.
+#[derive(Serialize)]
+struct SpikeLine<'a> {
+    #[serde(flatten)]
+    line: Line<'a>,
+    /// The step, counted from 1 as all steps of the log.
+    at: u64,
+    typical: f64,
+    threshold: f64,
+    grad_norm: Option<f64>,
+    lr: f64,
+    batch: u64,
+}
+
 /// What decides whether a line outlives a resumption.
 #[derive(Deserialize)]
 struct Key {
     step: u64,
     split: String,
+}
+
+impl<'a> Line<'a> {
+    fn new(at: Moment, name: &'a str, value: f64) -> Self {
+        Self {
+            step: at.step,
+            epoch: (at.epoch * 1e4).round() / 1e4,
+            split: at.split,
+            name,
+            value: value.is_finite().then_some(value),
+        }
+    }
 }
 
 impl MetricsLog {
@@ -80,15 +108,26 @@ impl MetricsLog {
 
     /// Adds a line, to be written by the next flush.
     pub(crate) fn push(&mut self, at: Moment, name: &str, value: f64) {
-        let line = Line {
-            step: at.step,
-            epoch: (at.epoch * 1e4).round() / 1e4,
-            split: at.split,
-            name,
-            value: value.is_finite().then_some(value),
-        };
+        self.push_line(&Line::new(at, name, value));
+    }
+
+    /// Adds the line of a spike, noticed `at` a line of the log; `lr` is the learning rate of its step.
+    pub(crate) fn push_spike(&mut self, at: Moment, spike: &Spike, lr: f64) {
+        let Observed { loss, grad_norm } = spike.observed;
+        self.push_line(&SpikeLine {
+            line: Line::new(at, "loss_spike", loss),
+            at: spike.step + 1,
+            typical: spike.typical,
+            threshold: spike.threshold,
+            grad_norm: grad_norm.is_finite().then_some(grad_norm),
+            lr,
+            batch: spike.step,
+        });
+    }
+
+    fn push_line(&mut self, line: &impl Serialize) {
         // Numbers and plain strings always serialise.
-        if let Ok(line) = serde_json::to_string(&line) {
+        if let Ok(line) = serde_json::to_string(line) {
             self.pending += &line;
             self.pending.push('\n');
         }
@@ -170,6 +209,31 @@ mod tests {
 {"step":2,"epoch":0.6667,"split":"valid","name":"accuracy","value":1.0}
 "#
         );
+    }
+
+    #[test]
+    fn spikes_are_lines_with_more_members() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("metrics.jsonl");
+        let mut log = MetricsLog::open(path.clone(), 0, &[MirrorFormat::Csv]).unwrap();
+        let spike = Spike {
+            step: 2,
+            observed: Observed {
+                loss: 4.5,
+                grad_norm: f64::INFINITY,
+            },
+            typical: 1.5,
+            threshold: 2.5,
+        };
+        log.push_spike(at(3, "train"), &spike, 1e-3);
+        log.flush().unwrap();
+        assert_eq!(
+            fs::read_to_string(&path).unwrap(),
+            r#"{"step":3,"epoch":1.0,"split":"train","name":"loss_spike","value":4.5,"at":3,"typical":1.5,"threshold":2.5,"grad_norm":null,"lr":0.001,"batch":2}
+"#
+        );
+        let csv = fs::read_to_string(dir.path().join("metrics.csv")).unwrap();
+        assert!(csv.ends_with("3,1,train,loss_spike,4.5\n"), "{csv}");
     }
 
     #[test]

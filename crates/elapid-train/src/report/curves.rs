@@ -3,6 +3,7 @@
 use super::metric::Metric;
 use super::metrics::{Metrics, Point};
 use super::plot::{Axis, Chart, Look, Series, smooth};
+use super::spikes;
 
 /// Training curves with fewer points are drawn as they are.
 const SMOOTH_FROM: usize = 100;
@@ -45,7 +46,10 @@ fn chart(id: usize, metric: &Metric, metrics: &Metrics, steps: Axis) -> Chart {
             .iter()
             .flat_map(|(split, points)| lines(split, metric, points))
             .collect(),
-        marks: Vec::new(),
+        marks: match metric.name {
+            "loss" => spikes::marks(&metrics.spikes),
+            _ => Vec::new(),
+        },
     }
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::spikes::Spike;
+
 /// Values at least this large count as not finite, so that no arithmetic of a plot can overflow.
 const LARGEST: f64 = 1e300;
 
@@ -19,6 +21,8 @@ pub(super) struct Point {
 #[derive(Debug, Default)]
 pub(super) struct Metrics {
     curves: BTreeMap<String, BTreeMap<String, Vec<Point>>>,
+    /// Steps whose loss stood out, in the order in which they were noted.
+    pub(super) spikes: Vec<Spike>,
     /// Largest epoch seen, with its fraction.
     pub(super) epoch: f64,
     /// Lines that are not what a trainer writes.
@@ -47,6 +51,12 @@ impl Metrics {
                 continue;
             }
             match serde_json::from_slice(line) {
+                Ok(Line { name, .. }) if name == "loss_spike" => {
+                    match serde_json::from_slice(line) {
+                        Ok(spike) => metrics.spikes.push(spike),
+                        Err(_) => metrics.malformed += 1,
+                    }
+                }
                 Ok(line) => metrics.insert(line),
                 Err(_) if line.ends_with(b"\n") => metrics.malformed += 1,
                 Err(_) => {}
@@ -202,6 +212,17 @@ mod tests {
             .collect();
         assert_eq!(points, [(10, Some(3.0)), (15, Some(4.0)), (20, Some(2.0))]);
         assert_eq!(metrics.steps(), Some((10, 20)));
+    }
+
+    #[test]
+    fn spikes_are_no_curve() {
+        let text = line(1, "train", "1")
+            + r#"{"step":10,"epoch":0.1,"split":"train","name":"loss_spike","value":4.5,"at":7,"typical":1.5,"threshold":2.5,"grad_norm":null,"lr":0.001,"batch":6}
+{"step":10,"epoch":0.1,"split":"train","name":"loss_spike","value":4.5}
+"#;
+        let metrics = Metrics::parse(text.as_bytes());
+        assert_eq!(metrics.names().collect::<Vec<_>>(), ["loss"]);
+        assert_eq!((metrics.spikes.len(), metrics.malformed), (1, 1));
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod plot;
 mod read;
 mod record;
 mod settings;
+mod spikes;
 mod summary;
 mod table;
 mod time;

@@ -2,7 +2,7 @@
 
 use super::html::Escaped;
 use super::read::Run;
-use super::{curves, record, summary, table};
+use super::{curves, record, spikes, summary, table};
 
 /// The complete HTML document.
 pub(super) fn render(run: &Run) -> String {
@@ -33,7 +33,9 @@ fn metrics(run: &Run) -> String {
         return "<section>\n<p class=\"empty\">No metrics have been recorded yet.</p>\n</section>\n"
             .to_owned();
     }
-    curves::render(&run.metrics) + &table::render(&run.metrics)
+    curves::render(&run.metrics)
+        + &table::render(&run.metrics)
+        + &spikes::render(&run.metrics.spikes)
 }
 
 fn notes(run: &Run) -> String {

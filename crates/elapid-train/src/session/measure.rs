@@ -3,11 +3,12 @@
 use std::io;
 
 use super::Session;
-use crate::checkpoint::{Best, Checkpoint};
+use crate::checkpoint::{Best, Checkpoint, State};
 use crate::evaluate::evaluate_unless;
 use crate::interval::{self, Interval, Observed};
 use crate::metrics_log::Moment;
 use crate::progress::TrainLine;
+use crate::spikes::Spike;
 use crate::step::Weights;
 use crate::{Decay, Evaluation, Measured, Task, TestWeights, TrainError};
 
@@ -28,6 +29,10 @@ impl<T: Task> Session<'_, T> {
         ] {
             self.log.push(at, name, value);
         }
+        let spikes = self.spikes()?;
+        for spike in &spikes {
+            self.log.push_spike(at, spike, self.lr(spike.step));
+        }
         self.flush();
         self.progress.trained(TrainLine {
             step: at.step,
@@ -37,9 +42,31 @@ impl<T: Task> Session<'_, T> {
             grad_norm,
             samples_per_s,
         });
+        for spike in &spikes {
+            let lr = self.lr(spike.step);
+            self.progress.spiked(spike, lr);
+        }
         self.check_interval()?;
         self.interval = Interval::default();
         Ok(())
+    }
+
+    /// The steps of the interval whose losses stand out.
+    fn spikes(&mut self) -> Result<Vec<Spike>, TrainError> {
+        let Some(factor) = self.trainer.config.spike_factor else {
+            return Ok(Vec::new());
+        };
+        let observed = self.interval.read()?;
+        let State {
+            step,
+            recovery,
+            spikes,
+            ..
+        } = &mut self.state;
+        let made = recovery.made_before(*step, observed.len());
+        let steps = made.into_iter().zip(observed);
+        let found = steps.filter_map(|(step, observed)| spikes.observe(step, *observed, factor));
+        Ok(found.collect())
     }
 
     /// Evaluates on the validation split, if that is due, and says whether it is among the best.

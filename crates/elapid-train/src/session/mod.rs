@@ -22,6 +22,7 @@ use crate::optim::Scaler;
 use crate::plateau::Descent;
 use crate::progress::Progress;
 use crate::recovery::Recovery;
+use crate::spikes::Spikes;
 use crate::step::{Engine, Numbers, Recipe, Weights};
 use crate::{
     BoxError, Decay, Ending, Measured, Outcome, StepKey, Tally, Task, TrainError, Trainer, report,
@@ -325,6 +326,7 @@ impl State {
             scaler: None,
             descent: Descent::default(),
             recovery: Recovery::default(),
+            spikes: Spikes::default(),
         }
     }
 }

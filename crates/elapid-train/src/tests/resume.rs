@@ -285,6 +285,56 @@ fn run_that_leaves_out_a_step_resumes_as_well() {
     }
 }
 
+/// Batch 24 is all wrong; stops, if it is told to, when batch `at` is asked for.
+fn with_a_spike(dir: &Path, at: Option<usize>) {
+    let sources = || {
+        sources_with(|number, mut points| {
+            if number == 24 {
+                points.inputs.iter_mut().for_each(|value| *value *= -30.0);
+            }
+            Ok(points)
+        })
+    };
+    let Some(at) = at else {
+        new_trainer(dir, config(STEPS), sources())
+            .fit(toy())
+            .unwrap();
+        return;
+    };
+    let (stopping, stop) = stopping(sources(), at);
+    let stopped = new_trainer(dir, config(STEPS), stopping).stop_on(stop);
+    stopped.fit(toy()).unwrap();
+    old_trainer_on(dir, config(STEPS), sources())
+        .resume(toy())
+        .unwrap();
+}
+
+#[test]
+fn a_loss_spike_is_noted_with_its_batch_whatever_interrupts_the_run() {
+    let temp = tempfile::tempdir().unwrap();
+    let expected = temp.path().join("through");
+    with_a_spike(&expected, None);
+    let lines = lines(&expected);
+    let spikes: Vec<_> = lines.iter().filter(|line| line.contains("spike")).collect();
+    let [spike] = spikes[..] else {
+        panic!("{spikes:?}")
+    };
+    let spike: serde_json::Value = serde_json::from_str(spike).unwrap();
+    assert_eq!((&spike["step"], &spike["at"]), (&28.into(), &25.into()));
+    assert_eq!(spike["batch"], 24);
+    assert!(spike["value"].as_f64() > spike["threshold"].as_f64());
+    let log = fs::read_to_string(expected.join("log.txt")).unwrap();
+    assert!(log.contains("loss spike at step 25: "), "{log}");
+    let report = fs::read_to_string(expected.join("report.html")).unwrap();
+    assert!(report.contains("<h2>1 loss spike</h2>"));
+    // Before it, while it is not noted yet, and behind it.
+    for at in [8, 25, 28] {
+        let dir = temp.path().join(format!("stopped-{at}"));
+        with_a_spike(&dir, Some(at));
+        assert_same(&dir, &expected);
+    }
+}
+
 #[test]
 fn killed_run_resumes_from_the_last_checkpoint() {
     let temp = tempfile::tempdir().unwrap();

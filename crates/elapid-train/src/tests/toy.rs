@@ -250,6 +250,7 @@ pub(crate) fn config(total_steps: u64) -> TrainConfig {
         test_weights: TestWeights::Best,
         max_skips: 0,
         log_every: 4,
+        spike_factor: Some(4.0),
         copies: Vec::new(),
         ema: None,
         micro_batch: MicroBatch::Whole,

@@ -34,6 +34,7 @@ pub fn train_config(plan: &Plan, steps_per_epoch: u64) -> TrainConfig {
         log_every: steps(plan.log.every),
         copies: [
             (plan.log.csv, MirrorFormat::Csv),
+        spike_factor: Some(plan.log.spikes).filter(|factor| *factor > 0.0),
             (plan.log.tensorboard, MirrorFormat::TensorBoard),
         ]
         .into_iter()

@@ -4,7 +4,7 @@ use super::Axis;
 use super::svg::{BOTTOM, LEFT, RIGHT, TOP, x};
 use crate::report::html::Escaped;
 
-/// A dashed line at a step, with its text beside it.
+/// A dashed line at a step, with its text beside it, if it has any.
 pub(in crate::report) struct Mark {
     pub(in crate::report) step: u64,
     pub(in crate::report) text: String,
@@ -21,8 +21,9 @@ pub(super) fn draw(marks: &[Mark], steps: &Axis) -> String {
         .map(|mark| format!("<path d=\"M{:.1} {TOP}V{BOTTOM}\"/>", at(mark)))
         .collect();
     let leftmost = marks.iter().map(at).fold(f64::INFINITY, f64::min);
+    let labelled = marks.iter().filter(|mark| !mark.text.is_empty());
     let labels: String = (0..)
-        .zip(marks)
+        .zip(labelled)
         .map(|(row, mark)| {
             let (anchor, shift) = match is_left(&mark.text, at(mark), leftmost) {
                 true => ("end", -5.0),
