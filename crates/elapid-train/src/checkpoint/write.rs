@@ -124,8 +124,12 @@ impl io::Write for HashWriter<'_> {
     }
 }
 
+/// Burn keeps the words of the operating system alone, which end in its number of the error.
 fn as_io(error: RecordError) -> io::Error {
-    io::Error::other(error)
+    let text = error.to_string();
+    let number = text.rsplit_once("(os error ");
+    let number = number.and_then(|(_, rest)| rest.split(')').next()?.parse().ok());
+    number.map_or_else(|| io::Error::other(error), io::Error::from_raw_os_error)
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> Failure {

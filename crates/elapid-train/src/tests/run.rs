@@ -170,6 +170,24 @@ fn divergence_stops_the_run_and_keeps_the_last_good_checkpoint() {
     );
 }
 
+#[test]
+fn one_batch_with_a_number_that_is_none_costs_its_step_alone() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("run");
+    let sources = sources_with(|number, mut points| {
+        if number == 10 {
+            points.inputs[3] = f32::NAN;
+        }
+        Ok(points)
+    });
+    let outcome = new_trainer(&dir, lenient(30), sources).fit(toy()).unwrap();
+    assert_eq!((outcome.ending, outcome.steps), (Ending::Finished, 30));
+    let log = fs::read_to_string(dir.join("log.txt")).unwrap();
+    assert!(log.contains("of step 11 is not finite"), "{log}");
+    let mut finite = curve(&dir, "train", "loss").into_iter();
+    assert!(finite.all(|(_, loss)| loss.is_some()));
+}
+
 /// Settings that leave out up to two steps.
 fn lenient(total_steps: u64) -> TrainConfig {
     TrainConfig {

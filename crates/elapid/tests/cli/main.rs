@@ -1,9 +1,12 @@
 //! The command line as a user meets it: files, messages, exit codes.
 
 mod bad_input;
+mod clock;
 mod devices;
 mod diagnose;
+mod disk;
 mod faults;
+mod kills;
 mod profile;
 mod rehearse;
 mod resume;
