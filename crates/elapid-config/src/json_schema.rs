@@ -70,6 +70,7 @@ fn table(section: &Section) -> Value {
 fn property(key: &Key) -> Value {
     let mut value = match key.kind.form {
         Form::Name => json!({"enum": key.kind.names}),
+        Form::Names => json!({"type": "array", "items": {"enum": key.kind.names}}),
         Form::Boolean => json!({"type": "boolean"}),
         Form::Text => json!({"type": "string"}),
         Form::Integer => number("integer", &key.range),

@@ -4,15 +4,15 @@ use std::path::Path;
 
 use crate::check::check_names;
 use crate::document::{Raw, Table};
-use crate::error::ConfigError;
+use crate::error::{ConfigError, ErrorKind};
 use crate::extends::{extend, parse_chain, read_text};
 use crate::options::{Options, Tagged};
 use crate::origin::Place;
 use crate::overrides::parse_overrides;
 use crate::plan::Plan;
-use crate::reader::Reader;
+use crate::reader::{Reader, SectionReader};
 use crate::sections::{
-    DataSpec, Eval, Log, ModelSpec, OptimSpec, Run, ScheduleSpec, TaskSpec, Train,
+    DataSpec, Eval, Log, Lora, ModelSpec, OptimSpec, Run, ScheduleSpec, TaskSpec, Train,
 };
 
 /// Reads the experiment at `path`, with everything it extends, and lays the `overrides` over it.
@@ -70,6 +70,9 @@ pub(crate) fn resolve_over(text: &str, path: &Path, over: Table) -> Result<Plan,
     let optim = OptimSpec::read(&mut reader.section("optim"))?;
     let schedule = ScheduleSpec::read(&mut reader.section("schedule"))?;
     let train = Train::read(&mut reader.section("train"))?;
+    let mut section = reader.section("lora");
+    let lora = Lora::read(&mut section)?;
+    no_freezing_beside(&lora, &train, &section)?;
     let batch_size = Raw::Integer(train.batch_size as i128);
     let best = Raw::String(task.best().to_string());
     let eval = reader.section("eval").supply("batch_size", batch_size);
@@ -84,10 +87,26 @@ pub(crate) fn resolve_over(text: &str, path: &Path, over: Table) -> Result<Plan,
         optim,
         schedule,
         train,
+        lora,
         eval,
         log,
         origins,
     })
+}
+
+/// Adapters say themselves what is trained.
+fn no_freezing_beside(
+    lora: &Lora,
+    train: &Train,
+    section: &SectionReader<'_>,
+) -> Result<(), ConfigError> {
+    if lora.rank.is_none() || train.freeze.is_none() {
+        return Ok(());
+    }
+    let message = "`rank` in [lora] and `freeze` in [train] both say what is trained";
+    Err(section.error(ErrorKind::Conflict, &["rank"], message).hint(
+        "leave `freeze` out: with adapters, all weights but those of the head stay as they are",
+    ))
 }
 
 /// The merged document, all of whose names are known.

@@ -8,7 +8,7 @@ use crate::lines::Lines;
 use crate::options::{Options, Tagged};
 use crate::origin::Origins;
 use crate::sections::{
-    DataSpec, Eval, Log, ModelSpec, OptimSpec, Run, ScheduleSpec, TaskSpec, Train,
+    DataSpec, Eval, Log, Lora, ModelSpec, OptimSpec, Run, ScheduleSpec, TaskSpec, Train,
 };
 
 /// An experiment with every value settled. [`load`](crate::load) makes one.
@@ -30,6 +30,8 @@ pub struct Plan {
     pub schedule: ScheduleSpec,
     /// `[train]`
     pub train: Train,
+    /// `[lora]`
+    pub lora: Lora,
     /// `[eval]`
     pub eval: Eval,
     /// `[log]`
@@ -60,6 +62,7 @@ impl Plan {
         self.optim.write(lines.section("optim"));
         self.schedule.write(lines.section("schedule"));
         self.train.write(lines.section("train"));
+        self.lora.write(lines.section("lora"));
         self.eval.write(lines.section("eval"));
         self.log.write(lines.section("log"));
         lines

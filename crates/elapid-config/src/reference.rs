@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use crate::nearest::code_list;
 use crate::schema::{Default, Key, SECTIONS, Section};
+use crate::value::Form;
 
 const HEAD: &str = "# Options of an experiment\n\n\
     Printed by `elapid config reference > docs/reference/config.md`.\n\n";
@@ -55,7 +56,11 @@ fn table(keys: &[&Key]) -> String {
 
 fn kind(key: &Key) -> String {
     if !key.kind.names.is_empty() {
-        return code_list(key.kind.names);
+        let names = code_list(key.kind.names);
+        return match key.kind.form {
+            Form::Names => format!("array of {names}"),
+            _ => names,
+        };
     }
     match key.range.is_any() {
         true => key.kind.noun.to_owned(),

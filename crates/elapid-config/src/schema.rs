@@ -3,8 +3,8 @@
 use crate::options::{Options, Tagged};
 use crate::range::Range;
 use crate::sections::{
-    Augment, DataCommon, Eval, ImageOptions, Log, ModelSpec, OptimSpec, Run, ScheduleSpec, Source,
-    TaskSpec, Train,
+    Augment, DataCommon, Eval, ImageOptions, Log, Lora, ModelSpec, OptimSpec, Run, ScheduleSpec,
+    Source, TaskSpec, Train,
 };
 use crate::value::Kind;
 
@@ -20,6 +20,7 @@ pub(crate) const SECTIONS: &[Section] = &[
     Section::tagged::<OptimSpec>("optim"),
     Section::tagged::<ScheduleSpec>("schedule"),
     Section::plain::<Train>("train").either(&["epochs", "steps"]),
+    Section::plain::<Lora>("lora"),
     Section::plain::<Eval>("eval"),
     Section::plain::<Log>("log"),
 ];

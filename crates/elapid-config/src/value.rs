@@ -34,6 +34,8 @@ pub(crate) enum Form {
     Interval,
     /// One of a few strings.
     Name,
+    /// Any number of a few strings, in brackets.
+    Names,
 }
 
 /// What a value of a type looks like to a reader of messages and reference.

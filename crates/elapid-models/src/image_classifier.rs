@@ -1,7 +1,7 @@
 //! Images to class scores.
 
 use burn::module::Module;
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, TensorData};
 use elapid_nn::{Init, Linear, Noise, Seen, show};
 
 use crate::Vim;
@@ -64,6 +64,15 @@ impl ImageClassifier {
         match scores.dims()[1] {
             1 => scores.squeeze_dim(1),
             _ => scores.max_dim(1).squeeze_dim(1),
+        }
+    }
+
+    /// A table of positions of another image size, made to fit; `None` if this model has none, or the patches make no square.
+    /// With `first_rows`, the class tokens' rows are taken for the first ones wherever they stand, as the official
+    /// fine-tuning of Vim does.
+    pub fn resized_positions(&self, table: &TensorData, first_rows: bool) -> Option<TensorData> {
+        match &self.backbone {
+            ImageBackbone::Vim(vim) => vim.resized_positions(table, first_rows),
         }
     }
 

@@ -4,8 +4,9 @@
 //! middle of the sequence, absolute positions, a stack of add–norm–mix blocks with bidirectional
 //! Mamba-1, a final norm. Checked against that code in `tests/golden/vim_*`.
 
+use crate::positions;
 use burn::module::{Module, Param};
-use burn::tensor::{Tensor, s};
+use burn::tensor::{Tensor, TensorData, s};
 use elapid_nn::mixer::{BackwardBranch, BidirectionalMamba, DtBias, Mamba, MambaConfig, Mixer};
 use elapid_nn::{Block, Init, Noise, Norm, PatchEmbed, Seen, drop_path_rates, dropout, show};
 
@@ -212,6 +213,26 @@ impl Vim {
     /// Model width D.
     pub fn width(&self) -> usize {
         self.patch_embed.proj.weight.dims()[0]
+    }
+
+    /// See [`ImageClassifier::resized_positions`](crate::ImageClassifier::resized_positions).
+    pub(crate) fn resized_positions(
+        &self,
+        table: &TensorData,
+        first_rows: bool,
+    ) -> Option<TensorData> {
+        let classes = match self.class_token {
+            ClassToken::Middle | ClassToken::Head => 1,
+            ClassToken::Double => 2,
+            ClassToken::None => 0,
+        };
+        let patches = self.pos_embed.as_ref()?.dims()[1] - classes;
+        positions::resized(table, patches, |patches| match self.class_token {
+            _ if first_rows => (0..classes).collect(),
+            ClassToken::Double => vec![0, patches + 1],
+            ClassToken::None => Vec::new(),
+            ClassToken::Middle | ClassToken::Head => vec![self.class_position(patches)],
+        })
     }
 
     fn with_class_tokens(&self, patches: Tensor<3>) -> Tensor<3> {

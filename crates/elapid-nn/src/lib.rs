@@ -11,6 +11,7 @@ mod conv;
 mod dropout;
 mod init;
 mod linear;
+pub mod lora;
 pub mod mixer;
 mod noise;
 mod norm;

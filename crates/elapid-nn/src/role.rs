@@ -21,6 +21,8 @@ pub enum Role {
     Position,
     /// Class token.
     ClassToken,
+    /// A factor of a low-rank adapter.
+    Adapter,
     /// Any other matrix.
     Matrix,
 }
@@ -35,6 +37,7 @@ pub fn role_of(path: &str) -> Role {
         .find(|name| !name.starts_with(char::is_uppercase))
         .unwrap_or_default();
     match (owner, last) {
+        ("lora", _) => Role::Adapter,
         (_, "A_log" | "A_b_log") => Role::SsmA,
         (_, "D" | "D_b") => Role::SsmD,
         (_, "pos_embed") => Role::Position,
@@ -50,10 +53,13 @@ pub fn role_of(path: &str) -> Role {
 }
 
 impl Role {
-    /// Whether weight decay applies by the usual convention: matrices, convolution and embedding
-    /// weights decay; gains, biases, positions, class tokens and the dynamics do not.
+    /// Whether weight decay applies by the usual convention: matrices, adapters, convolution and
+    /// embedding weights decay; gains, biases, positions, class tokens and the dynamics do not.
     pub fn decays(self) -> bool {
-        matches!(self, Self::Matrix | Self::Conv | Self::Embed)
+        matches!(
+            self,
+            Self::Matrix | Self::Conv | Self::Embed | Self::Adapter
+        )
     }
 }
 
@@ -119,6 +125,7 @@ mod tests {
             ("pos_embed", Role::Position),
             ("cls_token", Role::ClassToken),
             ("layers.0.mixer.in_proj.weight", Role::Matrix),
+            ("layers.0.mixer.in_proj.weight.lora.a", Role::Adapter),
             ("head.bias", Role::Bias),
         ] {
             assert_eq!(role_of(path), role, "{path}");

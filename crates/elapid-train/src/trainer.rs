@@ -23,6 +23,7 @@ pub struct Trainer<T: Task> {
     pub(crate) rules: Rules<T>,
     pub(crate) stop: StopFlag,
     pub(crate) preparation: Option<String>,
+    pub(crate) opening: Option<String>,
 }
 
 /// Gives the rule of each parameter.
@@ -67,6 +68,7 @@ impl<T: Task> Trainer<T> {
             rules: Box::new(|_| Vec::new()),
             stop: StopFlag::default(),
             preparation: None,
+            opening: None,
         }
     }
 
@@ -101,6 +103,12 @@ impl<T: Task> Trainer<T> {
         self
     }
 
+    /// Says this before a run begins.
+    pub fn saying(mut self, what: impl Into<String>) -> Self {
+        self.opening = Some(what.into());
+        self
+    }
+
     /// Trains a task from its first step.
     ///
     /// # Errors
@@ -115,6 +123,9 @@ impl<T: Task> Trainer<T> {
             });
         }
         let mut progress = self.progress()?;
+        if let Some(what) = &self.opening {
+            progress.say(what);
+        }
         if self.config.micro_batch == MicroBatch::Auto {
             self.choose_micro_batch(&task, &mut progress)?;
         }

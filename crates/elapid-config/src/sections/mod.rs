@@ -3,6 +3,7 @@
 mod data;
 mod eval;
 mod log;
+mod lora;
 mod model;
 mod optim;
 mod run;
@@ -17,6 +18,7 @@ pub use data::{
 };
 pub use eval::{Best, Eval, Weights};
 pub use log::Log;
+pub use lora::{Lora, ParamRole};
 pub use model::ModelSpec;
 pub use optim::{AdamW, Lion, Muon, OptimCommon, OptimSpec};
 pub use run::Run;
@@ -24,5 +26,5 @@ pub use schedule::{
     Constant, Cosine, Linear, OneCycle, Plateau, Polynomial, ScheduleSpec, Step, Wsd,
 };
 pub use task::{Classify, TaskSpec};
-pub use train::{Frozen, Graph, MicroBatch, Precision, Train};
+pub use train::{Frozen, Graph, InitPositions, MicroBatch, Precision, Train};
 pub use vim::{ClassToken, DtInit, DtRank, Pool, Scan, Vim, VimSize};

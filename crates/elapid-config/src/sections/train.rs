@@ -27,6 +27,12 @@ options! {
         precision: Precision = "fp32";
         /// Steps as hardware graphs.
         graph: Graph = "auto";
+        /// Weights to start from: a file of official names (.safetensors, .pth, .pt, .bin), a `.bpk` of elapid, a checkpoint, or
+        /// a run, of which the best checkpoint is taken. A head for another number of classes is left out, and positions
+        /// are resized. Left out, weights are drawn.
+        init_from: Option<String> = unset;
+        /// How positions of another image size are resized.
+        init_positions: InitPositions = "grid";
         /// Parameters that stay as they are.
         freeze: Option<Frozen> = unset;
         /// How long they do; left out, for the whole run.
@@ -76,6 +82,16 @@ choice! {
         Auto = "auto",
         /// Every operation is launched for itself.
         Off = "off",
+    }
+}
+
+choice! {
+    /// How positions of another image size are resized.
+    pub enum InitPositions {
+        /// Those of the patches as a picture, by bicubic interpolation; those of class tokens stay.
+        Grid = "grid",
+        /// The same, taking the first rows for those of the class tokens wherever these stand, as the official code of Vim does.
+        Official = "official",
     }
 }
 

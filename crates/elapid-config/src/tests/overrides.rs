@@ -46,7 +46,7 @@ fn mistakes_name_the_override() {
             "optm.lr=1",
             "--set optm.lr=1: unknown section [optm]; did you mean `optim`? Valid sections: \
              `run`, `data`, `data.augment`, `model`, `task`, `optim`, `schedule`, `train`, \
-             `eval`, `log`",
+             `lora`, `eval`, `log`",
         ),
         (
             "log.evry=1",

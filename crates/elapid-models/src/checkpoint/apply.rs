@@ -59,7 +59,7 @@ pub fn apply<M: Module>(
 }
 
 /// The entries under the wrapper that holds most of the expected names, without it.
-fn unwrap(checkpoint: Checkpoint, expected: &BTreeMap<String, &[usize]>) -> Checkpoint {
+pub(super) fn unwrap(checkpoint: Checkpoint, expected: &BTreeMap<String, &[usize]>) -> Checkpoint {
     let matches = |wrapper: &&str| {
         let names = checkpoint
             .keys()
@@ -80,7 +80,7 @@ fn unwrap(checkpoint: Checkpoint, expected: &BTreeMap<String, &[usize]>) -> Chec
     checkpoint.into_iter().filter_map(strip).collect()
 }
 
-fn compare(expected: &BTreeMap<String, &[usize]>, weights: &Checkpoint) -> Differences {
+pub(super) fn compare(expected: &BTreeMap<String, &[usize]>, weights: &Checkpoint) -> Differences {
     let mut differences = Differences::default();
     for (name, shape) in expected {
         match weights.get(name) {
@@ -100,8 +100,8 @@ fn compare(expected: &BTreeMap<String, &[usize]>, weights: &Checkpoint) -> Diffe
 }
 
 /// Replaces parameter values by identifier.
-struct Assign {
-    by_id: BTreeMap<ParamId, TensorData>,
+pub(super) struct Assign {
+    pub(super) by_id: BTreeMap<ParamId, TensorData>,
 }
 
 impl ModuleMapper for Assign {

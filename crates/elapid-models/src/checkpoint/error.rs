@@ -23,6 +23,14 @@ pub enum CheckpointError {
         /// The file.
         path: String,
     },
+    /// Weights with adapters beside them, which only the run that trained them can use.
+    #[error(
+        "{path}: these weights have LoRA adapters beside them; give merged weights, or the directory of the run"
+    )]
+    Adapters {
+        /// The file.
+        path: String,
+    },
     /// The file belongs to another model.
     #[error("{path}: this checkpoint is not of the configured model{differences}")]
     Mismatch {
@@ -74,7 +82,7 @@ impl fmt::Display for Differences {
     }
 }
 
-fn list(f: &mut fmt::Formatter<'_>, what: &str, items: Vec<String>) -> fmt::Result {
+pub(super) fn list(f: &mut fmt::Formatter<'_>, what: &str, items: Vec<String>) -> fmt::Result {
     if items.is_empty() {
         return Ok(());
     }

@@ -10,6 +10,7 @@ mod eval;
 mod failure;
 mod find_lr;
 mod forward;
+mod init_from;
 mod list;
 mod logging;
 mod params;

@@ -28,10 +28,12 @@ pub(crate) fn params(args: ParamsArgs) -> Result<(), Failure> {
     let (spec, task) = config::load_model(&args.config).map_err(Failure::input)?;
     let device = Device::flex();
     let mut init = Init::new(0, &device);
-    let params = match classes(&args, task) {
+    let classes = classes(&args, task);
+    let params = match classes {
         Some(classes) => named_params(&registry::image_classifier(&mut init, &spec, classes)),
         None => named_params(&registry::image_backbone(&mut init, &spec)),
     };
+    let trained = trained(&args, classes);
     let mut rows = Vec::new();
     let mut groups: BTreeMap<String, usize> = BTreeMap::new();
     let mut total = 0;
@@ -62,7 +64,34 @@ pub(crate) fn params(args: ParamsArgs) -> Result<(), Failure> {
     if let (true, Some(last)) = (args.all, rows.last_mut()) {
         last.push(total.to_string());
     }
+    if let Some(trained) = trained.filter(|trained| *trained != total) {
+        let mut row = vec!["trained, with adapters".into(), trained.to_string()];
+        if args.all {
+            row.insert(1, String::new());
+        }
+        rows.push(row);
+    }
     print(&table::align(rows))
+}
+
+/// How many numbers a run of the experiment trains from its first step on, adapters included; `None` for a file that is no whole
+/// experiment.
+fn trained(args: &ParamsArgs, classes: Option<usize>) -> Option<usize> {
+    let plan = config::load(&args.config, &[]).ok()?;
+    let device = Device::flex();
+    let model = registry::image_classifier(&mut Init::new(0, &device), &plan.model, classes?);
+    let model = registry::with_adapters(&plan, model, &device);
+    let rules = registry::param_rules(&plan, &model, 1);
+    let params = named_params(&model);
+    let trained = params
+        .iter()
+        .zip(rules)
+        .filter(|(_, rule)| rule.trained_from == 0);
+    Some(
+        trained
+            .map(|(param, _)| param.shape.iter().product::<usize>())
+            .sum(),
+    )
 }
 
 /// Classes of the head: the task's, or those of the data set's card. Without either the backbone

@@ -235,19 +235,36 @@ pub(super) fn data(built: &Built) -> Vec<String> {
 /// Parameters by role, with what the optimiser does with them.
 fn parameters(plan: &Plan, task: &AnyTask, per_epoch: u64) -> String {
     let rules = registry::param_rules(plan, task, per_epoch);
-    let mut groups: BTreeMap<(String, bool), (usize, usize)> = BTreeMap::new();
+    let mut groups: BTreeMap<(String, bool, u64), (usize, usize)> = BTreeMap::new();
     for (param, rule) in named_params(task).iter().zip(&rules) {
         let role = format!("{:?}", role_of(&param.path));
-        let group = groups.entry((role, rule.decay)).or_default();
+        let group = groups
+            .entry((role, rule.decay, rule.trained_from))
+            .or_default();
         group.0 += 1;
         group.1 += param.shape.iter().product::<usize>();
     }
-    let head = ["role", "tensors", "parameters", "weight decay"];
+    let head = ["role", "tensors", "parameters", "trained", "weight decay"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
-    rows.extend(groups.into_iter().map(|((role, decays), (tensors, n))| {
-        let decay = if decays { "yes" } else { "no" };
-        vec![role, tensors.to_string(), n.to_string(), decay.into()]
-    }));
+    rows.extend(
+        groups
+            .into_iter()
+            .map(|((role, decays, from), (tensors, n))| {
+                let trained = match from {
+                    0 => "yes".to_owned(),
+                    u64::MAX => "no".to_owned(),
+                    from => format!("from step {from}"),
+                };
+                let decay = if decays { "yes" } else { "no" };
+                vec![
+                    role,
+                    tensors.to_string(),
+                    n.to_string(),
+                    trained,
+                    decay.into(),
+                ]
+            }),
+    );
     table::align(rows)
 }
 

@@ -7,6 +7,7 @@ use elapid::train::{NotFinite, Recovery, Replayed, RunDir, StopFlag, Trainer};
 use serde_json::Map;
 
 use super::failure::Failure;
+use super::init_from;
 use super::run::OpenRun;
 
 /// The run as it was in front of the step that was not finite: from the last checkpoint before it, or from the
@@ -20,6 +21,10 @@ pub(crate) fn before(
 ) -> Result<Replayed<AnyTask>, Failure> {
     let until = note.step - 1;
     let from = newest(open, until, &note.recovery)?;
+    let task = match &from {
+        Some(_) => task,
+        None => init_from::start(&open.plan, task, &devices[0])?.0,
+    };
     let first = from.as_ref().map_or(0, |from| from.state().step);
     if first < until {
         tracing::info!(first, until, "replaying");

@@ -6,6 +6,7 @@ use burn::module::Module;
 use burn::tensor::{Device, FloatDType};
 use elapid::config::{self, Plan, Precision};
 use elapid::data::{ImagePipeline, Split};
+use elapid::nn::{Role, lora, role_of};
 use elapid::registry::{self, AnyTask, Data, Described, Facts};
 use elapid::train::{MicroBatch, RunDir, TrainConfig, TrainError};
 use serde_json::{Map, Value, json};
@@ -227,6 +228,12 @@ fn with_weights(task: AnyTask, path: &Path) -> Result<AnyTask, Failure> {
 pub(crate) fn load_weights<M: Module>(model: M, path: &Path) -> Result<M, Failure> {
     use elapid::models::checkpoint;
     let read = checkpoint::read(path).map_err(Failure::input)?;
+    let has_adapters = read.keys().any(|name| role_of(name) == Role::Adapter);
+    let model = match has_adapters {
+        true => model,
+        // Those of files without are merged.
+        false => lora::merged(model),
+    };
     checkpoint::apply(model, read, path).map_err(Failure::input)
 }
 

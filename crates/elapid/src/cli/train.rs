@@ -10,7 +10,7 @@ use elapid::train::{Ending, Measured, RunDir, Sources, StopFlag, TrainConfig, Tr
 use super::abort::abort_before;
 use super::failure::Failure;
 use super::run::{self, Built, OpenRun};
-use super::{find_lr, print, profile, rehearse, table};
+use super::{find_lr, init_from, print, profile, rehearse, table};
 
 /// Train a model as a TOML file says.
 #[derive(clap::Args)]
@@ -73,7 +73,9 @@ pub(crate) fn train(args: TrainArgs) -> Result<(), Failure> {
     let plan = config::load(&args.config, &args.set).map_err(Failure::input)?;
     let device_name = registry::resolve(&args.device);
     let devices = registry::devices(device_name).map_err(Failure::input)?;
-    let built = run::build(&plan, &devices[0])?;
+    let Built { data, task } = run::build(&plan, &devices[0])?;
+    let (task, init) = init_from::start(&plan, task, &devices[0])?;
+    let built = Built { data, task };
     built.data.check().map_err(Failure::input)?;
     tracing::info!(device = device_name, data = %built.data.manifest(), "data opened");
     if args.dry_run {
@@ -97,14 +99,20 @@ pub(crate) fn train(args: TrainArgs) -> Result<(), Failure> {
     let path = run::new_run_path(args.out, &plan.run.name);
     let text = fs::read_to_string(&args.config).map_err(Failure::input)?;
     let base = run::base(&args.config, &args.set, &plan);
-    let manifest = run::manifest(&built, device_name, base);
+    let mut manifest = run::manifest(&built, device_name, base);
+    if let Some(init) = &init {
+        manifest.insert("init".into(), init_from::record(init));
+    }
     let mut trainer_data = built.data.sources(&plan).map_err(Failure::input)?;
     if let Some(step) = args.abort_before {
         trainer_data = abort_before(trainer_data, step);
     }
     // Nothing has started yet: a directory that cannot be made is the wrong place to ask for.
     let dir = RunDir::create(&path, &plan.to_toml(), &text, manifest).map_err(Failure::input)?;
-    let trainer = trainer(dir, &plan, devices, trainer_data)?;
+    let mut trainer = trainer(dir, &plan, devices, trainer_data)?;
+    if let (Some(init), Some(from)) = (&init, &plan.train.init_from) {
+        trainer = trainer.saying(format!("starting from `{from}`: {init}"));
+    }
     finish(&path, trainer.fit(built.task)?)
 }
 

@@ -3,6 +3,7 @@
 mod data;
 mod device;
 mod error;
+mod lora;
 mod model;
 mod task;
 mod training;
@@ -10,6 +11,7 @@ mod training;
 pub use data::{Data, Facts, Normalisation, Part, image_pipeline, open_data};
 pub use device::{DeviceError, device, device_names, devices, first_device, is_gpu, resolve};
 pub use error::PlanError;
+pub use lora::with_adapters;
 pub use model::{cost, image_backbone, image_classifier, input_shape};
 pub use task::{
     AnyBatch, AnyTally, AnyTask, ClassificationTally, Described, ImageClassification, storage, task,

@@ -10,6 +10,8 @@ use elapid_train::{
     Decay, Method, MicroBatch, MirrorFormat, ParamRule, Plateau, Schedule, TestWeights, TrainConfig,
 };
 
+use super::lora;
+
 /// The trainer's settings, with every interval in steps.
 pub fn train_config(plan: &Plan, steps_per_epoch: u64) -> TrainConfig {
     let steps = |interval: elapid_config::Interval| interval.in_steps(steps_per_epoch);
@@ -32,9 +34,9 @@ pub fn train_config(plan: &Plan, steps_per_epoch: u64) -> TrainConfig {
             Weights::Last => TestWeights::Last,
         },
         log_every: steps(plan.log.every),
+        spike_factor: Some(plan.log.spikes).filter(|factor| *factor > 0.0),
         copies: [
             (plan.log.csv, MirrorFormat::Csv),
-        spike_factor: Some(plan.log.spikes).filter(|factor| *factor > 0.0),
             (plan.log.tensorboard, MirrorFormat::TensorBoard),
         ]
         .into_iter()
@@ -149,13 +151,14 @@ pub fn param_rules<M: Module>(plan: &Plan, module: &M, steps_per_epoch: u64) -> 
         id: param.id,
         decay: decays(plan, &param),
         lr_scale: lr_scale(plan.train.layer_decay, place_of(&param.path), blocks),
-        trained_from: if is_frozen(plan, &param.path) {
-            thaw
-        } else {
-            0
+        trained_from: match is_frozen(plan, &param.path) {
+            _ if lora::is_frozen(plan, &param.path) => u64::MAX,
+            true => thaw,
+            false => 0,
         },
         // The head reads hidden states, but writes none.
-        hidden_matrix: role_of(&param.path) == Role::Matrix && place_of(&param.path) != Place::Head,
+        hidden_matrix: matches!(role_of(&param.path), Role::Matrix | Role::Adapter)
+            && place_of(&param.path) != Place::Head,
     };
     params.into_iter().map(rule).collect()
 }

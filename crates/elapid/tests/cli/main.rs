@@ -6,6 +6,7 @@ mod devices;
 mod diagnose;
 mod disk;
 mod faults;
+mod fine_tune;
 mod kills;
 mod profile;
 mod rehearse;

@@ -12,6 +12,7 @@ use elapid_train::{Confusion, Inputs, Measured, Noise, Tally, Task};
 use self::any::tasks;
 use super::data::Facts;
 use super::error::PlanError;
+use super::lora::with_adapters;
 use crate::diagnose::Watched;
 
 pub use classify::{ClassificationTally, ImageClassification};
@@ -35,9 +36,10 @@ tasks! {
 /// If task, model and data do not fit together.
 pub fn task(plan: &Plan, facts: &Facts, device: &Device) -> Result<AnyTask, PlanError> {
     let init = &mut Init::new(plan.run.seed, device);
-    match &plan.task {
+    let task = match &plan.task {
         TaskSpec::Classify(spec) => classify::build(spec, plan, facts, init).map(AnyTask::Classify),
-    }
+    };
+    task.map(|task| with_adapters(plan, task, device))
 }
 
 /// Type of stored activations and matrix products.

@@ -1,0 +1,65 @@
+//! `train.init_from`: weights that a run starts from.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use elapid::config::{InitPositions, Plan};
+use elapid::models::checkpoint::{self, Checkpoint, Transfer};
+use elapid::nn::lora;
+use elapid::registry::AnyTask;
+use serde_json::{Value, json};
+
+use super::failure::Failure;
+use super::run::OpenRun;
+
+/// The task with the weights that its plan starts from, and what became of these; as it is, where the plan names none.
+pub(crate) fn start(
+    plan: &Plan,
+    task: AnyTask,
+    device: &Device,
+) -> Result<(AnyTask, Option<Transfer>), Failure> {
+    let Some(from) = &plan.train.init_from else {
+        return Ok((task, None));
+    };
+    let path = Path::new(from);
+    let weights = weights(path, device)?;
+    let first_rows = plan.train.init_positions == InitPositions::Official;
+    match task {
+        AnyTask::Classify(mut task) => {
+            let shape = task.model.clone();
+            let positions = |table: &_| shape.resized_positions(table, first_rows);
+            let moved = checkpoint::transfer(task.model, weights, path, positions);
+            let (model, transfer) = moved.map_err(Failure::input)?;
+            task.model = model;
+            Ok((AnyTask::Classify(task), Some(transfer)))
+        }
+    }
+}
+
+/// What the manifest says of it.
+pub(crate) fn record(transfer: &Transfer) -> Value {
+    let resized = transfer.resized.iter();
+    let resized = resized.map(|(name, from, to)| json!({"name": name, "from": from, "to": to}));
+    json!({
+        "loaded": transfer.loaded.len(),
+        "resized": resized.collect::<Vec<_>>(),
+        "new": transfer.new,
+        "left_out": transfer.left_out,
+    })
+}
+
+/// The tensors of a file, of a checkpoint, or of the best checkpoint of a run.
+fn weights(path: &Path, device: &Device) -> Result<Checkpoint, Failure> {
+    if path.join("plan.toml").is_file() {
+        let run = OpenRun::open(path)?;
+        let trained = run.trained(device, None, None)?;
+        return Ok(checkpoint::of_model(&lora::merged(trained)));
+    }
+    let averaged = path.join("average.bpk");
+    let file = match path.is_dir() {
+        true if averaged.is_file() => averaged,
+        true => path.join("model.bpk"),
+        false => path.to_owned(),
+    };
+    checkpoint::read(&file).map_err(Failure::input)
+}
