@@ -6,6 +6,7 @@
 //! threads and deliver in order. What batch `k` contains is a pure function of the seed and `k`: neither the number of worker threads nor the batch a run started
 //! from can change it.
 
+pub mod audio;
 mod card;
 mod corrupt;
 mod error;
