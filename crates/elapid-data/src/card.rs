@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::DataError;
 
 /// The cards, by name. Their text is `datasets/<name>/card.toml`.
-const CARDS: [(&str, &str); 5] = [
+const CARDS: [(&str, &str); 10] = [
     ("digits", include_str!("../../../datasets/digits/card.toml")),
     (
         "image_folder",
@@ -19,6 +19,23 @@ const CARDS: [(&str, &str); 5] = [
     (
         "cifar100",
         include_str!("../../../datasets/cifar100/card.toml"),
+    ),
+    (
+        "audio_folder",
+        include_str!("../../../datasets/audio_folder/card.toml"),
+    ),
+    ("esc50", include_str!("../../../datasets/esc50/card.toml")),
+    (
+        "urbansound8k",
+        include_str!("../../../datasets/urbansound8k/card.toml"),
+    ),
+    (
+        "speech_commands",
+        include_str!("../../../datasets/speech_commands/card.toml"),
+    ),
+    (
+        "audioset",
+        include_str!("../../../datasets/audioset/card.toml"),
     ),
 ];
 
@@ -62,9 +79,9 @@ pub struct Card {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Normalisation {
-    /// Mean of each channel, in units where white is 1.
+    /// Mean of each channel, in units where white is 1; of sounds, of all log-mel values.
     pub mean: Vec<f32>,
-    /// Standard deviation of each channel, in units where white is 1.
+    /// Standard deviation of each channel, in units where white is 1; of sounds, of all log-mel values.
     pub std: Vec<f32>,
     /// Where the numbers come from.
     pub origin: String,
@@ -176,6 +193,11 @@ mod tests {
         assert_eq!(facts("cifar10"), (10, vec![50_000, 10_000]));
         assert_eq!(facts("cifar100"), (100, vec![50_000, 10_000]));
         assert_eq!(facts("image_folder"), (0, vec![]));
+        assert_eq!(facts("audio_folder"), (0, vec![]));
+        assert_eq!(facts("esc50"), (50, vec![]));
+        assert_eq!(facts("urbansound8k"), (10, vec![]));
+        assert_eq!(facts("speech_commands"), (0, vec![]));
+        assert_eq!(facts("audioset"), (0, vec![]));
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub(crate) struct Reader {
 #[derive(Default)]
 struct Passed {
     indices: BTreeSet<usize>,
+    /// Those with remarks that were noted.
+    remarked: BTreeSet<usize>,
     /// Messages that nobody has seen.
     fresh: Vec<String>,
 }
@@ -46,9 +48,21 @@ impl Reader {
         dataset: &dyn SampleSet<S>,
         index: usize,
     ) -> Result<Option<S>, DataError> {
-        let error = match dataset.get(index) {
+        self.load(index, || {
+            let error = |error| DataError::from_dataset(&error, || dataset.describe(index));
+            dataset.get(index).map_err(error)
+        })
+    }
+
+    /// What `load` makes of sample `index`, or `None` if it is passed over.
+    pub(crate) fn load<T>(
+        &self,
+        index: usize,
+        load: impl FnOnce() -> Result<T, DataError>,
+    ) -> Result<Option<T>, DataError> {
+        let error = match load() {
             Ok(sample) => return Ok(Some(sample)),
-            Err(error) => DataError::from_dataset(&error, || dataset.describe(index)),
+            Err(error) => error,
         };
         match (&error, self.policy) {
             (DataError::Sample { sample, reason }, Corrupt::Skip) => {
@@ -68,8 +82,18 @@ impl Reader {
         dataset: &dyn SampleSet<S>,
         index: usize,
     ) -> Result<S, DataError> {
+        self.first_of(dataset, index, |at| self.get(dataset, at))
+    }
+
+    /// What `load` makes of sample `index`, or of the next one that is not passed over.
+    pub(crate) fn first_of<S, T>(
+        &self,
+        dataset: &dyn SampleSet<S>,
+        index: usize,
+        load: impl Fn(usize) -> Result<Option<T>, DataError>,
+    ) -> Result<T, DataError> {
         for step in 0..TRIES.min(dataset.len()) {
-            if let Some(sample) = self.get(dataset, (index + step) % dataset.len())? {
+            if let Some(sample) = load((index + step) % dataset.len())? {
                 return Ok(sample);
             }
         }
@@ -80,7 +104,21 @@ impl Reader {
         })
     }
 
-    /// What was passed over for the first time since the last call.
+    /// Notes what a person should know of sample `index` although it could be read.
+    pub(crate) fn remark(&self, index: usize, remarks: Vec<String>) {
+        if remarks.is_empty() {
+            return;
+        }
+        let mut passed = self
+            .passed
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        if passed.remarked.insert(index) {
+            passed.fresh.extend(remarks);
+        }
+    }
+
+    /// What was passed over or remarked upon for the first time since the last call.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let mut passed = self
             .passed

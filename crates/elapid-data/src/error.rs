@@ -34,7 +34,7 @@ pub enum DataError {
         /// What was expected, what was found and what to do.
         problem: String,
     },
-    /// One sample cannot be turned into an image.
+    /// One sample cannot be turned into an image or a sound.
     #[error("{sample} cannot be loaded: {reason}; repair or remove it")]
     Sample {
         /// The file, or the file and record number.

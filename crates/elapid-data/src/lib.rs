@@ -11,6 +11,8 @@ mod card;
 mod corrupt;
 mod error;
 mod fingerprint;
+mod listing;
+mod listing_cache;
 mod loader;
 mod mixing;
 pub mod order;

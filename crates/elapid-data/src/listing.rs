@@ -1,4 +1,4 @@
-//! Which images a folder of class folders has, in an order that does not depend on the file system.
+//! Which files of one kind a folder of class folders has, in an order that does not depend on the file system.
 
 use std::ffi::OsString;
 use std::fs::{self, DirEntry};
@@ -10,20 +10,28 @@ use std::time::UNIX_EPOCH;
 
 use crate::error::DataError;
 
-const EXTENSIONS: [&str; 3] = ["png", "jpg", "jpeg"];
+/// Endings, in any case, of the files that are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Kind(pub(crate) &'static [&'static str]);
+
+/// Images that are decoded.
+pub(crate) const IMAGES: Kind = Kind(&["png", "jpg", "jpeg"]);
+
+/// Sounds that are decoded.
+pub(crate) const SOUNDS: Kind = Kind(&["wav", "wave", "flac", "mp3", "ogg", "oga"]);
 
 /// Threads that list classes side by side: on a network file system most of the time is waiting.
 const THREADS: usize = 16;
 
-/// All images below a folder of class folders.
+/// All files of one kind below a folder of class folders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Listing {
     /// Names of the class folders and where their files end, in the order of the bytes of the names.
     pub(crate) classes: Vec<ClassFolder>,
     /// All folders that were read, relative to the folder itself, which is the first.
     pub(crate) folders: Vec<Folder>,
-    /// All images, sorted by class and then by path.
-    pub(crate) files: Vec<ImageFile>,
+    /// All files, sorted by class and then by path.
+    pub(crate) files: Vec<ListedFile>,
 }
 
 /// A class.
@@ -42,9 +50,9 @@ pub(crate) struct Folder {
     pub(crate) modified: u128,
 }
 
-/// An image file and its size on disk.
+/// A file and its size on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ImageFile {
+pub(crate) struct ListedFile {
     /// Number of the folder it is in.
     pub(crate) folder: u32,
     pub(crate) name: OsString,
@@ -56,7 +64,7 @@ impl Listing {
     ///
     /// Links to files are followed. Links to folders are followed where they stand for a class, but not below that, because
     /// they can lead in circles. Hidden entries are left out.
-    pub(crate) fn read(root: &Path) -> Result<Self, DataError> {
+    pub(crate) fn read(root: &Path, kind: Kind) -> Result<Self, DataError> {
         let modified = modified(root);
         let mut names = Vec::new();
         for entry in visible_entries(root).map_err(|e| DataError::unreadable(root, e))? {
@@ -72,7 +80,7 @@ impl Listing {
             }],
             files: Vec::new(),
         };
-        for (name, class) in names.iter().zip(read_classes(root, &names)) {
+        for (name, class) in names.iter().zip(read_classes(root, &names, kind)) {
             listing.append(name.to_string_lossy().into_owned(), class?);
         }
         Ok(listing)
@@ -93,7 +101,7 @@ impl Listing {
         let first = self.folders.len() as u32;
         self.folders.extend(class.folders);
         self.files
-            .extend(class.files.into_iter().map(|file| ImageFile {
+            .extend(class.files.into_iter().map(|file| ListedFile {
                 folder: first + file.folder,
                 ..file
             }));
@@ -106,11 +114,11 @@ impl Listing {
 #[derive(Default)]
 struct Below {
     folders: Vec<Folder>,
-    files: Vec<ImageFile>,
+    files: Vec<ListedFile>,
 }
 
 /// The classes of these names, in their order, read by several threads.
-fn read_classes(root: &Path, names: &[OsString]) -> Vec<Result<Below, DataError>> {
+fn read_classes(root: &Path, names: &[OsString], kind: Kind) -> Vec<Result<Below, DataError>> {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();
@@ -120,7 +128,7 @@ fn read_classes(root: &Path, names: &[OsString]) -> Vec<Result<Below, DataError>
                 return done;
             };
             let mut below = Below::default();
-            let read = below.read(root, Path::new(name));
+            let read = below.read(root, Path::new(name), kind);
             done.push((at, read.map(|()| below)));
         }
     };
@@ -136,7 +144,7 @@ fn read_classes(root: &Path, names: &[OsString]) -> Vec<Result<Below, DataError>
 }
 
 impl Below {
-    fn read(&mut self, root: &Path, path: &Path) -> Result<(), DataError> {
+    fn read(&mut self, root: &Path, path: &Path, kind: Kind) -> Result<(), DataError> {
         let whole = root.join(path);
         let unreadable = |error| DataError::unreadable(&whole, error);
         let folder = self.folders.len() as u32;
@@ -147,15 +155,15 @@ impl Below {
             modified,
         });
         for entry in visible_entries(&whole).map_err(unreadable)? {
-            let (name, kind) = (entry.file_name(), entry.file_type().map_err(unreadable)?);
-            if kind.is_dir() {
-                self.read(root, &path.join(name))?;
-            } else if is_image(Path::new(&name)) {
+            let (name, type_) = (entry.file_name(), entry.file_type().map_err(unreadable)?);
+            if type_.is_dir() {
+                self.read(root, &path.join(name), kind)?;
+            } else if kind.includes(Path::new(&name)) {
                 let metadata = fs::metadata(entry.path());
                 let metadata = metadata.map_err(|e| DataError::unreadable(&entry.path(), e))?;
                 if metadata.is_file() {
                     let bytes = metadata.len();
-                    self.files.push(ImageFile {
+                    self.files.push(ListedFile {
                         folder,
                         name,
                         bytes,
@@ -184,9 +192,10 @@ fn visible_entries(folder: &Path) -> io::Result<Vec<DirEntry>> {
     Ok(entries)
 }
 
-fn is_image(path: &Path) -> bool {
-    let extension = path.extension().unwrap_or_default();
-    EXTENSIONS
-        .iter()
-        .any(|known| extension.eq_ignore_ascii_case(known))
+impl Kind {
+    fn includes(self, path: &Path) -> bool {
+        let extension = path.extension().unwrap_or_default();
+        let mut known = self.0.iter();
+        known.any(|known| extension.eq_ignore_ascii_case(known))
+    }
 }

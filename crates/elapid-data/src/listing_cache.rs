@@ -6,14 +6,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::listing::{ClassFolder, Folder, ImageFile, Listing, modified};
 use crate::error::DataError;
 use crate::fingerprint::Fingerprint;
+use crate::listing::{ClassFolder, Folder, IMAGES, Kind, ListedFile, Listing, modified};
 
 /// First line of the file; another number for another form.
 const HEADER: &str = "elapid listing 1";
 
-/// Folders with fewer images are read anew each time.
+/// Folders with fewer files are read anew each time.
 const LARGE: usize = 20_000;
 
 /// Files whose sizes are compared before a listing is believed, spread over all: a file that is overwritten in place does not
@@ -23,19 +23,21 @@ const PROBES: usize = 1024;
 /// A folder that changed within this time before it was listed may have changed again without a newer time stamp.
 const SETTLED: Duration = Duration::from_secs(2);
 
-/// The images below `root`: what was found the last time, if no folder changed since, or else what is there.
-pub(crate) fn list(root: &Path) -> Result<Listing, DataError> {
+/// The files of one kind below `root`: what was found the last time, if no folder changed since, or else what is there.
+pub(crate) fn list(root: &Path, kind: Kind) -> Result<Listing, DataError> {
     match dirs::cache_dir() {
-        Some(caches) => list_with(root, &caches.join("elapid").join("listings"), LARGE),
-        None => Listing::read(root),
+        Some(caches) => list_with(root, kind, &caches.join("elapid").join("listings"), LARGE),
+        None => Listing::read(root, kind),
     }
 }
 
-fn list_with(root: &Path, caches: &Path, large: usize) -> Result<Listing, DataError> {
+fn list_with(root: &Path, kind: Kind, caches: &Path, large: usize) -> Result<Listing, DataError> {
     let file = fs::canonicalize(root).ok().map(|path| {
-        let name = Fingerprint::new()
-            .bytes(path.as_os_str().as_encoded_bytes())
-            .finish();
+        let mut name = Fingerprint::new().bytes(path.as_os_str().as_encoded_bytes());
+        if kind != IMAGES {
+            name = name.bytes(kind.0.join(" ").as_bytes());
+        }
+        let name = name.finish();
         caches.join(format!("{name}.txt"))
     });
     let kept = file.as_deref().and_then(read);
@@ -44,7 +46,7 @@ fn list_with(root: &Path, caches: &Path, large: usize) -> Result<Listing, DataEr
         return Ok(listing);
     }
     let started = SystemTime::now();
-    let listing = Listing::read(root)?;
+    let listing = Listing::read(root, kind)?;
     if let Some(file) = file.filter(|_| listing.files.len() >= large) {
         // Without the file the next run lists anew, which harms nothing.
         let _ = write(&file, &listing, started);
@@ -108,7 +110,7 @@ fn to_text(listing: &Listing) -> Option<String> {
     for Folder { path, modified } in folders {
         writeln!(text, "{modified} {}", line(path)?).ok()?;
     }
-    for ImageFile {
+    for ListedFile {
         folder,
         name,
         bytes,
@@ -142,7 +144,7 @@ fn read(file: &Path) -> Option<Listing> {
         let (bytes, name) = line.split_once(' ')?;
         let (folder, bytes) = (folder.parse().ok()?, bytes.parse().ok()?);
         let name = name.into();
-        ((folder as usize) < folders).then_some(ImageFile {
+        ((folder as usize) < folders).then_some(ListedFile {
             folder,
             name,
             bytes,
@@ -205,7 +207,7 @@ mod tests {
     #[test]
     fn a_listing_comes_back_as_it_was() {
         let (root, caches) = (folder(), TempDir::new().unwrap());
-        let first = list_with(root.path(), caches.path(), 6).unwrap();
+        let first = list_with(root.path(), IMAGES, caches.path(), 6).unwrap();
         let paths: Vec<_> = (0..6).map(|index| first.path(index)).collect();
         let expected = [
             "a/1.png",
@@ -219,23 +221,26 @@ mod tests {
         assert_eq!([0, 2, 3, 5].map(|index| first.class(index)), [0, 0, 1, 1]);
         let file = cached(caches.path()).unwrap();
         assert_eq!(read(&file), Some(first.clone()));
-        assert_eq!(list_with(root.path(), caches.path(), 6).unwrap(), first);
+        assert_eq!(
+            list_with(root.path(), IMAGES, caches.path(), 6).unwrap(),
+            first
+        );
     }
 
     #[test]
     fn small_folders_and_new_ones_are_not_kept() {
         let (root, caches) = (folder(), TempDir::new().unwrap());
-        list_with(root.path(), caches.path(), 7).unwrap();
+        list_with(root.path(), IMAGES, caches.path(), 7).unwrap();
         assert_eq!(cached(caches.path()), None);
         fs::write(root.path().join("b/4.png"), "new").unwrap();
-        list_with(root.path(), caches.path(), 7).unwrap();
+        list_with(root.path(), IMAGES, caches.path(), 7).unwrap();
         assert_eq!(cached(caches.path()), None);
     }
 
     #[test]
     fn what_changes_is_noticed() {
         let (root, caches) = (folder(), TempDir::new().unwrap());
-        let list = || list_with(root.path(), caches.path(), 1).unwrap();
+        let list = || list_with(root.path(), IMAGES, caches.path(), 1).unwrap();
         let first = list();
         // Overwritten in place: the folder does not show it.
         fs::write(root.path().join("a/1.png"), "another length").unwrap();
@@ -256,7 +261,7 @@ mod tests {
     #[test]
     fn a_damaged_file_is_not_believed() {
         let (root, caches) = (folder(), TempDir::new().unwrap());
-        let first = list_with(root.path(), caches.path(), 1).unwrap();
+        let first = list_with(root.path(), IMAGES, caches.path(), 1).unwrap();
         let file = cached(caches.path()).unwrap();
         let text = fs::read_to_string(&file).unwrap();
         let cut = text.len() - 12;
@@ -268,7 +273,10 @@ mod tests {
         ] {
             fs::write(&file, damaged).unwrap();
             assert_eq!(read(&file), None);
-            assert_eq!(list_with(root.path(), caches.path(), 1).unwrap(), first);
+            assert_eq!(
+                list_with(root.path(), IMAGES, caches.path(), 1).unwrap(),
+                first
+            );
         }
     }
 }

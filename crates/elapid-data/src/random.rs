@@ -25,6 +25,7 @@ pub(crate) mod purpose {
     pub(crate) const TEST_SPLIT: u64 = 2;
     pub(crate) const AUGMENT: u64 = 3;
     pub(crate) const MIX: u64 = 4;
+    pub(crate) const WORDS: u64 = 5;
 }
 
 /// A seed for [`permuted`](crate::order::permuted) that belongs to `seed` and `labels`.

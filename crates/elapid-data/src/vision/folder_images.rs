@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use burn_dataset::{Dataset, DatasetError};
 use image::{DynamicImage, ImageReader};
 
-use super::listing::Listing;
-use super::{ImageSample, PixelImage, listing_cache};
+use super::{ImageSample, PixelImage};
 use crate::SampleSet;
 use crate::error::DataError;
 use crate::fingerprint::Fingerprint;
+use crate::listing::{IMAGES, Listing};
+use crate::listing_cache;
 
 /// The images of one split, sorted by class and then by path.
 pub(crate) struct FolderImages {
@@ -29,7 +30,7 @@ pub(crate) struct FolderImages {
 impl FolderImages {
     /// Lists `folder`, which decides what the classes are.
     pub(crate) fn scan(root: &Path, folder: &Path) -> Result<Self, DataError> {
-        let listing = listing_cache::list(folder)?;
+        let listing = listing_cache::list(folder, IMAGES)?;
         let names: Vec<String> = listing
             .classes
             .iter()
@@ -54,7 +55,7 @@ impl FolderImages {
         folder: &Path,
         classes: &[String],
     ) -> Result<Self, DataError> {
-        Self::new(root, folder, listing_cache::list(folder)?, classes)
+        Self::new(root, folder, listing_cache::list(folder, IMAGES)?, classes)
     }
 
     fn new(

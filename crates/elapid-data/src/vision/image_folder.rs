@@ -76,14 +76,14 @@ pub fn splits(
 }
 
 /// The folders of the splits that exist.
-struct Folders {
-    train: PathBuf,
-    valid: Option<PathBuf>,
-    test: Option<PathBuf>,
+pub(crate) struct Folders {
+    pub(crate) train: PathBuf,
+    pub(crate) valid: Option<PathBuf>,
+    pub(crate) test: Option<PathBuf>,
 }
 
 impl Folders {
-    fn find(root: &Path) -> Result<Self, DataError> {
+    pub(crate) fn find(root: &Path) -> Result<Self, DataError> {
         let existing = |name: &str| Some(root.join(name)).filter(|folder| folder.is_dir());
         let valid = existing("val").or_else(|| existing("valid"));
         let test = existing("test");

@@ -8,8 +8,6 @@ mod files;
 mod folder_images;
 mod idx;
 pub mod image_folder;
-mod listing;
-mod listing_cache;
 mod memory;
 pub mod mnist;
 mod pixel_image;
