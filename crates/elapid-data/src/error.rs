@@ -77,6 +77,22 @@ pub enum DataError {
         /// What to do.
         hint: String,
     },
+    /// The operating system refused to write a file or folder.
+    #[error("cannot write `{}`: {reason}", path.display())]
+    Unwritable {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system said.
+        reason: String,
+    },
+    /// A program that data are made with is missing or does not do what it should.
+    #[error("`{program}` failed: {problem}")]
+    Program {
+        /// Its name.
+        program: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
     /// A card is not valid.
     #[error("card `{name}`: {reason}")]
     Card {
@@ -98,6 +114,13 @@ pub enum DataError {
 impl DataError {
     pub(crate) fn unreadable(path: &Path, reason: impl ToString) -> Self {
         Self::Unreadable {
+            path: path.to_owned(),
+            reason: reason.to_string(),
+        }
+    }
+
+    pub(crate) fn unwritable(path: &Path, reason: impl ToString) -> Self {
+        Self::Unwritable {
             path: path.to_owned(),
             reason: reason.to_string(),
         }

@@ -26,6 +26,7 @@ pub(crate) mod purpose {
     pub(crate) const AUGMENT: u64 = 3;
     pub(crate) const MIX: u64 = 4;
     pub(crate) const WORDS: u64 = 5;
+    pub(crate) const SYNTH: u64 = 6;
 }
 
 /// A seed for [`permuted`](crate::order::permuted) that belongs to `seed` and `labels`.

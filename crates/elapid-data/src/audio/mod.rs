@@ -8,6 +8,7 @@ mod files;
 mod filterbank;
 mod layout;
 mod resample;
+pub mod synth;
 mod transform;
 mod waveform;
 

@@ -1,0 +1,7 @@
+//! Sounds that are made, not recorded: enough to train and to test on without a download.
+
+mod commands;
+mod noise;
+mod voice;
+
+pub use commands::{CommandsOptions, CommandsSummary, commands};
