@@ -4,6 +4,7 @@
 mod abort;
 mod bench;
 mod config;
+mod data;
 mod diagnose;
 mod environment;
 mod eval;
@@ -51,6 +52,8 @@ enum Command {
     Forward(forward::ForwardArgs),
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    #[command(subcommand)]
+    Data(data::DataCommand),
     Params(params::ParamsArgs),
     Sweep(sweep::SweepArgs),
     Runs(runs::RunsArgs),
@@ -73,6 +76,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Predict(args) => predict::predict(args),
         Command::Forward(args) => forward::forward(args),
         Command::Config(command) => config::config(command),
+        Command::Data(command) => data::data(command),
         Command::Params(args) => params::params(args),
         Command::Sweep(args) => sweep::sweep(args),
         Command::Runs(args) => runs::runs(args),

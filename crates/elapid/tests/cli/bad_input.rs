@@ -272,3 +272,20 @@ fn a_run_that_is_not_what_it_was() {
         );
     }
 }
+
+#[test]
+fn data_that_cannot_be_made() {
+    let folder = tempdir().unwrap();
+    let commands = |out: &Path, speakers: &str| {
+        let mut command = elapid(["data", "synth", "commands", "--speakers", speakers]);
+        command.arg(out);
+        command
+    };
+    let out = folder.path().join("new");
+    let words = ["speakers is 9, expected 10 to 96"];
+    refused(&mut commands(&out, "9"), &words);
+    fs::write(folder.path().join("a"), "").unwrap();
+    let words = ["not an empty folder; name another one"];
+    refused(&mut commands(folder.path(), "10"), &words);
+    assert!(!out.exists());
+}
