@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use burn::module::Module;
 use burn::optim::GradientsParams;
-use burn::tensor::{Device, Tensor, TensorData, s};
+use burn::tensor::{Device, Gradients, Tensor, TensorData, s};
 use elapid::models::checkpoint::{self, official_name};
 use elapid::models::{ImageBackbone, ImageClassifier, Vim, named_params};
 use elapid::nn::Init;
@@ -23,11 +24,15 @@ fn tensors(path: &Path) -> BTreeMap<String, TensorData> {
 
 /// The model of a case, with the weights of one of its files.
 fn model(case: &Path, weights: &str) -> ImageClassifier {
+    model_on(case, weights, &Device::flex())
+}
+
+fn model_on(case: &Path, weights: &str, device: &Device) -> ImageClassifier {
     let (spec, task) = elapid_config::load_model(&case.join("model.toml")).unwrap();
     let Some(TaskSpec::Classify(task)) = task else {
         panic!("{}: no task", case.display())
     };
-    let mut init = Init::new(0, &Device::flex());
+    let mut init = Init::new(0, device);
     let model = registry::image_classifier(&mut init, &spec, task.classes.unwrap());
     let path = case.join(weights);
     checkpoint::apply(model, tensors(&path), &path).unwrap_or_else(|error| panic!("{error}"))
@@ -74,10 +79,47 @@ fn wrappers_of_training_scripts_are_seen_through() {
 #[test]
 fn every_switch_equals_the_official_code() {
     let models = files_below(&case("vim_variants"), "model.toml");
-    assert!(models.len() >= 7, "{models:?}");
+    assert!(models.len() >= 8, "{models:?}");
     for variant in models.iter().filter_map(|model| model.parent()) {
         check_logits(variant, "weights.safetensors");
     }
+}
+
+/// Of sum(logits · loss_weight), by every parameter and by the images.
+#[test]
+fn every_gradient_equals_the_official_code() {
+    let device = Device::flex().autodiff();
+    let models = files_below(&case("vim_variants"), "model.toml");
+    for case in models.iter().filter_map(|model| model.parent()) {
+        let model = model_on(case, "weights.safetensors", &device);
+        let images = Tensor::<4>::from_data(input(case, "input"), &device).require_grad();
+        let weight = Tensor::<2>::from_data(input(case, "loss_weight"), &device);
+        let loss = (model.forward(images.clone(), None) * weight).sum();
+        let mut grads = loss.backward();
+        let of_images = images.grad_remove(&mut grads).unwrap().into_data();
+        let found = gradients(&model, grads);
+        let expected = tensors(&case.join("gradients.safetensors"));
+        assert_eq!(found.len() + 1, expected.len(), "{}", case.display());
+        for (name, gradient) in found.into_iter().chain([("input".into(), of_images)]) {
+            let what = format!("{}: {name}", case.display());
+            assert_close(gradient, &expected[&name], SMALL, &what);
+        }
+    }
+}
+
+/// Gradients by official name.
+fn gradients<M: Module>(model: &M, grads: Gradients) -> BTreeMap<String, TensorData> {
+    let grads = GradientsParams::from_grads(grads, model);
+    let named = named_params(model).into_iter().map(|param| {
+        let gradient = match param.shape.len() {
+            1 => grads.get::<1>(param.id).map(Tensor::into_data),
+            2 => grads.get::<2>(param.id).map(Tensor::into_data),
+            3 => grads.get::<3>(param.id).map(Tensor::into_data),
+            _ => grads.get::<4>(param.id).map(Tensor::into_data),
+        };
+        (official_name(&param.path), gradient.unwrap())
+    });
+    named.collect()
 }
 
 #[test]
@@ -115,9 +157,7 @@ fn exported_weights_of_ours_read_back() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.bpk");
     let original = model(&case, "weights.safetensors");
-    burn::module::Module::into_record(original.clone())
-        .save(&path)
-        .unwrap();
+    original.clone().into_record().save(&path).unwrap();
     let read = tensors(&path);
     assert_eq!(read, tensors(&case.join("weights.safetensors")));
 }
@@ -174,17 +214,10 @@ fn mamba_equals_the_official_mixer_in_output_and_every_gradient() {
         SMALL,
         "input",
     );
-    let grads = GradientsParams::from_grads(grads, &mixer);
-    let params = named_params(&mixer);
-    assert_eq!(params.len() + 1, expected.len());
-    for param in params {
-        let name = official_name(&param.path);
-        let grad = match param.shape.len() {
-            1 => grads.get::<1>(param.id).map(Tensor::into_data),
-            2 => grads.get::<2>(param.id).map(Tensor::into_data),
-            _ => grads.get::<3>(param.id).map(Tensor::into_data),
-        };
-        assert_close(grad.unwrap(), &expected[&name], SMALL, &name);
+    let found = gradients(&mixer, grads);
+    assert_eq!(found.len() + 1, expected.len());
+    for (name, gradient) in found {
+        assert_close(gradient, &expected[&name], SMALL, &name);
     }
 }
 

@@ -62,6 +62,16 @@ class OfficialVim:
         with self.plain_blocks(), no_rounding_to_f32():
             return network.double()(images.double())
 
+    def gradients(self, network, images, weight):
+        """Gradients of sum(logits · weight), by parameter name and of the `input`."""
+        with self.plain_blocks():
+            return backward(network, images, weight)
+
+    def gradients_f64(self, network, images, weight):
+        """The same in double precision; `network` stays double."""
+        with self.plain_blocks(), no_rounding_to_f32():
+            return backward(network.double(), images.double(), weight.double())
+
     @torch.no_grad()
     def logits_official_blocks_f64(self, network, images):
         """Double precision through the official block functions and `selective_scan_ref`.
@@ -93,6 +103,16 @@ class OfficialVim:
             mamba_inner_fn_no_out_proj=plain_ops.mamba_inner_fn_no_out_proj,
             bimamba_inner_fn=plain_ops.bimamba_inner_fn,
         )
+
+
+def backward(network, images, weight):
+    """Gradients of sum(logits · weight); leaves none behind."""
+    network.zero_grad(set_to_none=True)
+    images = images.clone().requires_grad_()
+    (network(images) * weight).sum().backward()
+    gradients = {name: parameter.grad for name, parameter in network.named_parameters()}
+    network.zero_grad(set_to_none=True)
+    return gradients | {"input": images.grad}
 
 
 def install_stand_ins(checkout: Path):

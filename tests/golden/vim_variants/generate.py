@@ -38,30 +38,42 @@ def generate(official, folder):
     side = model["image_size"]
     images = fill.normal(SEED, "input", (2, 3, side, side))
     logits = official.logits(network, images)
+    weight = fill.normal(SEED, "loss_weight", logits.shape)
+    gradients = official.gradients(network, images, weight)
     record.save(folder / "weights.safetensors", network.state_dict())
-    record.save(folder / "input.safetensors", {"input": images})
+    record.save(folder / "input.safetensors", {"input": images, "loss_weight": weight})
     record.save(folder / "expected.safetensors", {"logits": logits})
+    record.save(folder / "gradients.safetensors", gradients)
 
     again = official.build(model, task)
     again.load_state_dict(load_file(folder / "weights.safetensors"))
     stored = load_file(folder / "input.safetensors")["input"]
     expected = load_file(folder / "expected.safetensors")["logits"]
     record.assert_equal(folder, expected, official.logits(again, stored))
-    return official.measured(network, images, logits)
+    lines = official.measured(network, images, logits)
+    in_f64 = official.gradients_f64(network, images, weight)
+    return lines + gradient_lines(gradients, in_f64)
+
+
+def gradient_lines(gradients, in_f64):
+    """Lines of `case.toml`: how large gradients are, and how far apart precisions."""
+    largest = max(gradient.abs().max().item() for gradient in gradients.values())
+    apart = max(record.largest_difference(gradients[name], in_f64[name]) for name in gradients)
+    return f"largest_gradient = {largest:.3f}\ngradient_f32_against_f64 = {apart:.1e}\n"
 
 
 def write_case(checkout, measured):
     tables = "\n".join(f"[measured.{name}]\n{lines}" for name, lines in measured.items())
-    text = f"""what = "Logits of tiny Vims with random weights, one switch turned per folder"
+    text = f"""what = "Logits and gradients of tiny Vims with random weights, one switch turned per folder"
 source = "hustvl/Vim: vim/models_mamba.py, mamba-1p1p1/mamba_ssm/modules/mamba_simple.py"
 command = "python generate.py --vim PATH"
 {record.provenance(checkout, "einops")}
-# Of the logits.
+# Of logits and gradients.
 [tolerance]
 relative = 1e-4
 absolute = 1e-5
 
-# Largest absolute differences between logits.
+# Largest absolute differences.
 {tables}"""
     (HERE / "case.toml").write_text(text)
 
