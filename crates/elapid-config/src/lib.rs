@@ -33,7 +33,7 @@ pub use error::{ConfigError, ErrorKind};
 pub use extends::parent;
 pub use interval::Interval;
 pub use json_schema::json_schema;
-pub use load::{load, load_model, parse};
+pub use load::{load, load_model, parse, parse_model};
 pub use origin::{Origin, Place};
 pub use plan::{Plan, differences};
 pub use reference::reference;

@@ -46,7 +46,16 @@ pub fn parse(text: &str, name: &Path) -> Result<Plan, ConfigError> {
 /// The first mistake found.
 pub fn load_model(path: &Path) -> Result<(ModelSpec, Option<TaskSpec>), ConfigError> {
     let text = read_text(path, Place::File(path.into()))?;
-    let mut reader = checked(&text, path, Table::new())?;
+    parse_model(&text, path)
+}
+
+/// As [`load_model`], from `text`. `name` stands for the file in messages and is what `extends` is relative to.
+///
+/// # Errors
+///
+/// The first mistake found.
+pub fn parse_model(text: &str, name: &Path) -> Result<(ModelSpec, Option<TaskSpec>), ConfigError> {
+    let mut reader = checked(text, name, Table::new())?;
     let model = ModelSpec::read(&mut reader.section("model"))?;
     let task = match reader.has_section("task") {
         true => Some(TaskSpec::read(&mut reader.section("task"))?),

@@ -10,9 +10,9 @@ import torch
 from safetensors.torch import save_file
 
 
-def read_model(folder: Path):
+def read_model(folder: Path, name="model.toml"):
     """The `[model]` and `[task]` tables of a case's `model.toml`."""
-    tables = tomllib.loads((folder / "model.toml").read_text())
+    tables = tomllib.loads((folder / name).read_text())
     return tables["model"], tables["task"]
 
 

@@ -31,6 +31,20 @@ pub enum CheckpointError {
         /// The file.
         path: String,
     },
+    /// The extension of a file to be written names no format.
+    #[error("{path}: cannot write this format; name the file .safetensors, .pth, .pt or .bin")]
+    UnknownOutput {
+        /// The file.
+        path: String,
+    },
+    /// The file cannot be written.
+    #[error("{path}: cannot write this checkpoint: {reason}")]
+    Unwritable {
+        /// The file.
+        path: String,
+        /// The system's words.
+        reason: String,
+    },
     /// The file belongs to another model.
     #[error("{path}: this checkpoint is not of the configured model{differences}")]
     Mismatch {
@@ -62,7 +76,8 @@ pub struct Differences {
 }
 
 impl Differences {
-    pub(super) fn is_empty(&self) -> bool {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
         self.shapes.is_empty() && self.missing.is_empty() && self.unexpected.is_empty()
     }
 }
@@ -78,7 +93,14 @@ impl fmt::Display for Differences {
         list(f, "tensors of another shape", shapes.collect())?;
         let quoted = |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect();
         list(f, "tensors that the file lacks", quoted(&self.missing))?;
-        list(f, "tensors that the model lacks", quoted(&self.unexpected))
+        list(f, "tensors that the model lacks", quoted(&self.unexpected))?;
+        match self.shapes.iter().any(|(name, ..)| name == "pos_embed") {
+            true => write!(
+                f,
+                "\n  `elapid import FILE --model CONFIG` brings a position embedding to another grid"
+            ),
+            false => Ok(()),
+        }
     }
 }
 

@@ -8,9 +8,11 @@ mod data;
 mod diagnose;
 mod environment;
 mod eval;
+mod export;
 mod failure;
 mod find_lr;
 mod forward;
+mod import;
 mod init_from;
 mod list;
 mod logging;
@@ -50,6 +52,8 @@ enum Command {
     Diagnose(diagnose::DiagnoseArgs),
     Predict(predict::PredictArgs),
     Forward(forward::ForwardArgs),
+    Import(import::ImportArgs),
+    Export(export::ExportArgs),
     #[command(subcommand)]
     Config(config::ConfigCommand),
     #[command(subcommand)]
@@ -75,6 +79,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Diagnose(args) => diagnose::diagnose(args),
         Command::Predict(args) => predict::predict(args),
         Command::Forward(args) => forward::forward(args),
+        Command::Import(args) => import::import(args),
+        Command::Export(args) => export::export(args),
         Command::Config(command) => config::config(command),
         Command::Data(command) => data::data(command),
         Command::Params(args) => params::params(args),

@@ -1,7 +1,7 @@
 //! `elapid params`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use elapid::config::{self, TaskSpec};
@@ -28,7 +28,7 @@ pub(crate) fn params(args: ParamsArgs) -> Result<(), Failure> {
     let (spec, task) = config::load_model(&args.config).map_err(Failure::input)?;
     let device = Device::flex();
     let mut init = Init::new(0, &device);
-    let classes = classes(&args, task);
+    let classes = classes(&args.config, task);
     let params = match classes {
         Some(classes) => named_params(&registry::image_classifier(&mut init, &spec, classes)),
         None => named_params(&registry::image_backbone(&mut init, &spec)),
@@ -96,10 +96,10 @@ fn trained(args: &ParamsArgs, classes: Option<usize>) -> Option<usize> {
 
 /// Classes of the head: the task's, or those of the data set's card. Without either the backbone
 /// is counted alone.
-fn classes(args: &ParamsArgs, task: Option<TaskSpec>) -> Option<usize> {
+pub(crate) fn classes(config: &Path, task: Option<TaskSpec>) -> Option<usize> {
     let TaskSpec::Classify(task) = task?;
     task.classes.or_else(|| {
-        let plan = config::load(&args.config, &[]).ok()?;
+        let plan = config::load(config, &[]).ok()?;
         let card = elapid::data::card(plan.data.source.name()).ok()?;
         Some(card.classes.len()).filter(|classes| *classes > 0)
     })

@@ -12,7 +12,7 @@ pub use data::{Data, Facts, Normalisation, Part, image_pipeline, open_data};
 pub use device::{DeviceError, device, device_names, devices, first_device, is_gpu, resolve};
 pub use error::PlanError;
 pub use lora::with_adapters;
-pub use model::{cost, image_backbone, image_classifier, input_shape};
+pub use model::{cost, image_backbone, image_classifier, input_shape, position_layout};
 pub use task::{
     AnyBatch, AnyTally, AnyTask, ClassificationTally, Described, ImageClassification, storage, task,
 };

@@ -1,6 +1,7 @@
 //! `[model]`: specification to backbone.
 
 use elapid_config::{self as config, ModelSpec};
+use elapid_models::checkpoint::PositionLayout;
 use elapid_models::{ClassToken, Cost, ImageBackbone, ImageClassifier, Pool, Vim, VimConfig};
 use elapid_nn::Init;
 use elapid_nn::mixer::{BackwardBranch, DtBias, DtInit, MambaConfig};
@@ -22,6 +23,13 @@ pub fn image_classifier(init: &mut Init, spec: &ModelSpec, classes: usize) -> Im
 pub fn cost(spec: &ModelSpec, classes: usize) -> Cost {
     match spec {
         ModelSpec::Vim(spec) => vim(spec).cost(classes),
+    }
+}
+
+/// What the rows of a model's position table belong to.
+pub fn position_layout(spec: &ModelSpec) -> PositionLayout {
+    match spec {
+        ModelSpec::Vim(spec) => PositionLayout::of(&vim(spec)),
     }
 }
 

@@ -8,6 +8,7 @@ mod disk;
 mod faults;
 mod fine_tune;
 mod kills;
+mod official;
 mod profile;
 mod rehearse;
 mod resume;
