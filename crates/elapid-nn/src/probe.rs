@@ -39,6 +39,10 @@ pub struct Dynamics {
     pub delta: Tensor<3>,
     /// Decay rates A, negative, `[E, N]`.
     pub a: Tensor<2>,
+    /// What a token writes to the states, B, `[B, L, N]`.
+    pub b: Tensor<3>,
+    /// What a token reads from them, C, `[B, L, N]`.
+    pub c: Tensor<3>,
 }
 
 impl Seen {

@@ -6,6 +6,8 @@
 
 pub mod bench;
 pub mod diagnose;
+pub mod explain;
+pub mod picture;
 pub mod registry;
 
 pub use elapid_config as config;

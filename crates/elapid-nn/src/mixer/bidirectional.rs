@@ -112,6 +112,8 @@ impl BidirectionalMamba {
                 decay: log.id,
                 delta: forward.delta.clone(),
                 a: decay(log),
+                b: forward.b.clone(),
+                c: forward.c.clone(),
             }),
             (None, None) => None,
         };

@@ -127,6 +127,8 @@ impl SelectiveSsm {
             // The softplus, without a power that overflows.
             delta: raw.clone().clamp_min(0.0) + raw.abs().neg().exp().log1p(),
             a: input.a,
+            b: input.b.squeeze_dim::<3>(2),
+            c: input.c.squeeze_dim::<3>(2),
         }
     }
 

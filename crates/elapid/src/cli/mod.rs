@@ -8,6 +8,7 @@ mod data;
 mod diagnose;
 mod environment;
 mod eval;
+mod explain;
 mod export;
 mod failure;
 mod find_lr;
@@ -51,6 +52,7 @@ enum Command {
     Eval(eval::EvalArgs),
     Diagnose(diagnose::DiagnoseArgs),
     Predict(predict::PredictArgs),
+    Explain(explain::ExplainArgs),
     Forward(forward::ForwardArgs),
     Import(import::ImportArgs),
     Export(export::ExportArgs),
@@ -78,6 +80,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Eval(args) => eval::eval(args),
         Command::Diagnose(args) => diagnose::diagnose(args),
         Command::Predict(args) => predict::predict(args),
+        Command::Explain(args) => explain::explain(args),
         Command::Forward(args) => forward::forward(args),
         Command::Import(args) => import::import(args),
         Command::Export(args) => export::export(args),

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use elapid::data::{ImageBatch, ImagePipeline, PixelImage};
+use elapid::picture::{Tile, contact_sheet};
 use elapid::registry::{self, AnyTask, Described};
+use image::{DynamicImage, RgbImage};
 use serde_json::json;
 
 use super::failure::Failure;
@@ -12,7 +14,9 @@ use super::{print, table};
 
 /// Classify images: a file, several, or whole folders.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  elapid predict runs/vim_digits photo.png scans/")]
+#[command(
+    after_help = "Example:\n  elapid predict runs/vim_digits photo.png scans/\n  elapid predict runs/vim_digits test/ --sheet sheet.png"
+)]
 pub(crate) struct PredictArgs {
     /// Directory of the run.
     run: PathBuf,
@@ -25,6 +29,10 @@ pub(crate) struct PredictArgs {
     /// The checkpoint of the run [default: the one that the plan's eval.weights names].
     #[arg(long)]
     checkpoint: Option<Checkpoint>,
+    /// Draw a contact sheet: the images with their classes, and whether they are right where an image's folder is
+    /// called like a class.
+    #[arg(long, value_name = "PNG")]
+    sheet: Option<PathBuf>,
     /// Print one JSON object a line.
     #[arg(long)]
     json: bool,
@@ -35,6 +43,8 @@ pub(crate) struct PredictArgs {
 
 /// Images classified together.
 const BATCH: usize = 32;
+/// Images on a sheet; what comes after them is left out.
+const ON_SHEET: usize = 240;
 
 pub(crate) fn predict(args: PredictArgs) -> Result<(), Failure> {
     let open = OpenRun::open(&args.run)?;
@@ -43,13 +53,16 @@ pub(crate) fn predict(args: PredictArgs) -> Result<(), Failure> {
     let files = image_files(&args.inputs)?;
     let AnyTask::Classify(task) = open.trained(&device, args.checkpoint, None)?;
     let classes = task.classes();
-    let mut rows = Vec::new();
+    let (mut rows, mut tiles) = (Vec::new(), Vec::new());
     for files in files.chunks(BATCH) {
         let batch = load(files, &pipeline)?;
         let scores = task.probabilities(&batch, &device).into_data();
         let scores: Vec<f64> = scores.iter::<f64>().collect();
         for (file, scores) in files.iter().zip(scores.chunks(classes.len())) {
             let best = most_probable(scores, args.top);
+            if args.sheet.is_some() && tiles.len() < ON_SHEET {
+                tiles.push(tile(file, &best, classes)?);
+            }
             if args.json {
                 let classes: Vec<_> = best
                     .iter()
@@ -66,11 +79,82 @@ pub(crate) fn predict(args: PredictArgs) -> Result<(), Failure> {
             }
         }
     }
+    if let Some(sheet) = &args.sheet {
+        let title = title(&args.run, &tiles, files.len());
+        save(&contact_sheet(&title, &tiles), sheet)?;
+        rows.push(vec![
+            sheet.display().to_string(),
+            "contact sheet".to_owned(),
+        ]);
+    }
     if args.json {
         Ok(())
     } else {
         print(&table::align(rows))
     }
+}
+
+/// An image for the sheet. Its folder is the truth if it is called like a class.
+fn tile(file: &Path, best: &[(usize, f64)], classes: &[String]) -> Result<Tile, Failure> {
+    let image = open(file)?.into_rgb8();
+    let folder = file.parent().and_then(Path::file_name);
+    let folder = folder.unwrap_or_default().to_string_lossy();
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    Ok(Tile {
+        image: thumbnail(image),
+        name: name.into_owned(),
+        classes: best
+            .iter()
+            .map(|(class, p)| (classes[*class].clone(), *p))
+            .collect(),
+        truth: classes.iter().find(|class| **class == folder).cloned(),
+    })
+}
+
+/// Photographs are kept at the size of a sheet's images.
+fn thumbnail(image: RgbImage) -> RgbImage {
+    const LARGEST: u32 = 512;
+    let (width, height) = image.dimensions();
+    match width.max(height) {
+        0..=LARGEST => image,
+        longer => {
+            let scaled = |side: u32| (side * LARGEST / longer).max(1);
+            image::imageops::thumbnail(&image, scaled(width), scaled(height))
+        }
+    }
+}
+
+fn title(run: &Path, tiles: &[Tile], images: usize) -> String {
+    let run = run.file_name().unwrap_or_default().to_string_lossy();
+    let shown = match images == tiles.len() {
+        true => format!("{images} images"),
+        false => format!("the first {} of {images} images", tiles.len()),
+    };
+    let judged = tiles.iter().filter_map(Tile::is_right);
+    let (right, known) = judged.fold((0, 0), |(right, known), is_right| {
+        (right + usize::from(is_right), known + 1)
+    });
+    match known {
+        0 => format!("{run}: {shown}"),
+        known => format!("{run}: {shown}, {right} of {known} right"),
+    }
+}
+
+/// Writes a picture, and the folders above it.
+pub(crate) fn save(picture: &RgbImage, path: &Path) -> Result<(), Failure> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let made = folder.map_or(Ok(()), std::fs::create_dir_all);
+    let saved = made
+        .map_err(image::ImageError::from)
+        .and_then(|()| picture.save(path));
+    saved.map_err(|error| {
+        Failure::run(anyhow::anyhow!(
+            "cannot write `{}`: {error}",
+            path.display()
+        ))
+    })
 }
 
 /// The `count` largest scores with their classes, largest first.
@@ -81,15 +165,10 @@ fn most_probable(scores: &[f64], count: usize) -> Vec<(usize, f64)> {
     ranked
 }
 
-fn load(files: &[PathBuf], pipeline: &ImagePipeline) -> Result<ImageBatch, Failure> {
+pub(crate) fn load(files: &[PathBuf], pipeline: &ImagePipeline) -> Result<ImageBatch, Failure> {
     let mut pixels = Vec::with_capacity(files.len() * pipeline.values());
     for file in files {
-        let image = image::ImageReader::open(file)
-            .and_then(image::ImageReader::with_guessed_format)
-            .map_err(|e| unreadable(file, &e))?
-            .decode()
-            .map_err(|e| unreadable(file, &e))?;
-        pixels.extend(pipeline.apply(&PixelImage::from(image), None));
+        pixels.extend(pipeline.apply(&PixelImage::from(open(file)?), None));
     }
     let shape = [files.len(), pipeline.channels, pipeline.size, pipeline.size];
     Ok(ImageBatch {
@@ -98,6 +177,14 @@ fn load(files: &[PathBuf], pipeline: &ImagePipeline) -> Result<ImageBatch, Failu
         partners: None,
         shape,
     })
+}
+
+fn open(file: &Path) -> Result<DynamicImage, Failure> {
+    image::ImageReader::open(file)
+        .and_then(image::ImageReader::with_guessed_format)
+        .map_err(|e| unreadable(file, &e))?
+        .decode()
+        .map_err(|e| unreadable(file, &e))
 }
 
 fn unreadable(file: &Path, reason: &dyn std::fmt::Display) -> Failure {

@@ -161,6 +161,8 @@ mod tests {
                 decay: ParamId::new(),
                 delta: Tensor::<1>::from_floats(deltas, &device).reshape([1, 2, 2]),
                 a: Tensor::from_data([[-1.0, -16.0], [-1.0, -2.0]], &device),
+                b: Tensor::ones([1, 2, 2], &device),
+                c: Tensor::ones([1, 2, 2], &device),
             }],
         }
     }

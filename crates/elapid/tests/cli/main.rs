@@ -9,6 +9,7 @@ mod faults;
 mod fine_tune;
 mod kills;
 mod official;
+mod pictures;
 mod profile;
 mod rehearse;
 mod resume;
