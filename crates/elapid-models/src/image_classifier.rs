@@ -5,6 +5,7 @@ use burn::tensor::{Tensor, TensorData};
 use elapid_nn::{Init, Linear, Noise, Seen, show};
 
 use crate::Vim;
+use crate::checkpoint::PositionRule;
 
 /// A backbone that turns images into read-out tokens.
 #[derive(Module, Debug)]
@@ -68,11 +69,9 @@ impl ImageClassifier {
     }
 
     /// A table of positions of another image size, made to fit; `None` if this model has none, or the patches make no square.
-    /// With `first_rows`, the class tokens' rows are taken for the first ones wherever they stand, as the official
-    /// fine-tuning of Vim does.
-    pub fn resized_positions(&self, table: &TensorData, first_rows: bool) -> Option<TensorData> {
+    pub fn resized_positions(&self, table: &TensorData, rule: PositionRule) -> Option<TensorData> {
         match &self.backbone {
-            ImageBackbone::Vim(vim) => vim.resized_positions(table, first_rows),
+            ImageBackbone::Vim(vim) => vim.resized_positions(table, rule),
         }
     }
 

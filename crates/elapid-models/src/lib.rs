@@ -6,7 +6,6 @@ pub mod checkpoint;
 mod cost;
 mod image_classifier;
 mod params;
-mod positions;
 pub mod vim;
 
 pub use cost::Cost;

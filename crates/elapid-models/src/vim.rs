@@ -4,7 +4,7 @@
 //! middle of the sequence, absolute positions, a stack of add–norm–mix blocks with bidirectional
 //! Mamba-1, a final norm. Checked against that code in `tests/golden/vim_*`.
 
-use crate::positions;
+use crate::checkpoint::{PositionLayout, PositionRule, resize_positions};
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, TensorData, s};
 use elapid_nn::mixer::{BackwardBranch, BidirectionalMamba, DtBias, Mamba, MambaConfig, Mixer};
@@ -219,20 +219,12 @@ impl Vim {
     pub(crate) fn resized_positions(
         &self,
         table: &TensorData,
-        first_rows: bool,
+        rule: PositionRule,
     ) -> Option<TensorData> {
-        let classes = match self.class_token {
-            ClassToken::Middle | ClassToken::Head => 1,
-            ClassToken::Double => 2,
-            ClassToken::None => 0,
-        };
-        let patches = self.pos_embed.as_ref()?.dims()[1] - classes;
-        positions::resized(table, patches, |patches| match self.class_token {
-            _ if first_rows => (0..classes).collect(),
-            ClassToken::Double => vec![0, patches + 1],
-            ClassToken::None => Vec::new(),
-            ClassToken::Middle | ClassToken::Head => vec![self.class_position(patches)],
-        })
+        let layout = |rows| PositionLayout::of_rows(rows, self.class_token);
+        let from = layout(*table.shape().get(1)?)?;
+        let to = layout(self.pos_embed.as_ref()?.dims()[1])?;
+        Some(resize_positions(table, from, to, rule))
     }
 
     fn with_class_tokens(&self, patches: Tensor<3>) -> Tensor<3> {

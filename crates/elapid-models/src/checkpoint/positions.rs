@@ -213,6 +213,31 @@ mod tests {
     }
 
     #[test]
+    fn tables_equal_those_of_the_official_fine_tuning() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../tests/golden/positions/positions.json");
+        let cases: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let cases = cases.as_array().unwrap();
+        assert_eq!(cases.len(), 5);
+        for case in cases {
+            let count = |name: &str| case[name].as_u64().unwrap() as usize;
+            let numbers = |name: &str| -> Vec<f32> {
+                let values = case[name].as_array().unwrap().iter();
+                values.map(|value| value.as_f64().unwrap() as f32).collect()
+            };
+            let (old, new, classes) = (count("old"), count("new"), count("class_rows"));
+            let class_token = [ClassToken::None, ClassToken::Middle, ClassToken::Double][classes];
+            let table = TensorData::new(numbers("table"), [1, old * old + classes, 3]);
+            let (from, to) = (layout(old, class_token), layout(new, class_token));
+            let found = resize_positions(&table, from, to, PositionRule::Official);
+            for (found, expected) in found.iter::<f32>().zip(numbers("resized")) {
+                assert!((found - expected).abs() < 3e-6, "{found} {expected}");
+            }
+        }
+    }
+
+    #[test]
     fn rows_tell_the_grid_unless_they_form_no_square() {
         let of = |rows| PositionLayout::of_rows(rows, ClassToken::Middle);
         assert_eq!(of(197), Some(layout(14, ClassToken::Middle)));

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use elapid::config::{InitPositions, Plan};
-use elapid::models::checkpoint::{self, Checkpoint, Transfer};
+use elapid::models::checkpoint::{self, Checkpoint, PositionRule, Transfer};
 use elapid::nn::lora;
 use elapid::registry::AnyTask;
 use serde_json::{Value, json};
@@ -23,11 +23,14 @@ pub(crate) fn start(
     };
     let path = Path::new(from);
     let weights = weights(path, device)?;
-    let first_rows = plan.train.init_positions == InitPositions::Official;
+    let rule = match plan.train.init_positions {
+        InitPositions::Grid => PositionRule::InPlace,
+        InitPositions::Official => PositionRule::Official,
+    };
     match task {
         AnyTask::Classify(mut task) => {
             let shape = task.model.clone();
-            let positions = |table: &_| shape.resized_positions(table, first_rows);
+            let positions = |table: &_| shape.resized_positions(table, rule);
             let moved = checkpoint::transfer(task.model, weights, path, positions);
             let (model, transfer) = moved.map_err(Failure::input)?;
             task.model = model;
