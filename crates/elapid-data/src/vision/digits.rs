@@ -47,6 +47,41 @@ pub fn splits(valid_fraction: f64, seed: u64) -> Result<ImageSplits, DataError> 
     ImageSplits::held_out(train, test, card, valid_fraction, seed)
 }
 
+/// Writes the digits as PNG files, `train/<class>/<number>.png` and `test/<class>/<number>.png` below `out`: a folder of images
+/// of one's own, to try things out with. Numbers are those of the rows in their part. Gives the number of images in each part.
+///
+/// # Errors
+///
+/// [`DataError::Layout`] if `out` is there and not empty; [`DataError::Unwritable`] if a file cannot be written.
+pub fn write(out: &Path) -> Result<[usize; 2], DataError> {
+    let is_taken = |entries: std::fs::ReadDir| entries.into_iter().next().is_some();
+    if std::fs::read_dir(out).is_ok_and(is_taken) {
+        let problem = "is not empty; name a folder that is not there yet";
+        return Err(DataError::layout(out, problem));
+    }
+    let splits = splits(0.0, 0)?;
+    let parts = [("train", &splits.train), ("test", &splits.test)];
+    for (name, images) in parts {
+        for (label, class) in images.classes().iter().enumerate() {
+            let folder = out.join(name).join(class);
+            std::fs::create_dir_all(&folder)
+                .map_err(|error| DataError::unwritable(&folder, error))?;
+            for row in 0..images.len() {
+                let sample = images.get(row);
+                let sample = sample
+                    .map_err(|error| DataError::from_dataset(&error, || images.describe(row)))?;
+                if sample.label == label {
+                    let path = folder.join(format!("{row:04}.png"));
+                    image::DynamicImage::from(sample.image)
+                        .save(&path)
+                        .map_err(|error| DataError::unwritable(&path, error))?;
+                }
+            }
+        }
+    }
+    Ok(parts.map(|(_, images)| images.len()))
+}
+
 /// Labels and 0..255 pixels of all rows below the header.
 fn parse(csv: &str) -> Result<(Vec<u8>, Vec<u8>), DataError> {
     let (mut labels, mut pixels) = (Vec::with_capacity(ROWS), Vec::new());
@@ -92,6 +127,21 @@ mod tests {
             counts[dataset.get(index).unwrap().label] += 1;
         }
         counts
+    }
+
+    #[test]
+    fn written_images_read_back_as_a_folder_of_images() {
+        let root = tempfile::TempDir::new().unwrap();
+        assert_eq!(write(root.path()).unwrap(), [1437, 360]);
+        let folder = crate::image_folder::splits(root.path(), 0.0, 0.0, 0).unwrap();
+        let embedded = splits(0.0, 0).unwrap();
+        assert_eq!(folder.train.classes(), embedded.train.classes());
+        assert_eq!(
+            counts_per_class(folder.test.as_ref()),
+            counts_per_class(embedded.test.as_ref())
+        );
+        let error = write(root.path()).unwrap_err().to_string();
+        assert!(error.contains("is not empty"), "{error}");
     }
 
     #[test]

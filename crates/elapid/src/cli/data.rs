@@ -1,9 +1,9 @@
 //! `elapid data`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use elapid::data::DataError;
 use elapid::data::audio::synth::{self, CommandsOptions};
+use elapid::data::{DataError, digits};
 
 use super::failure::Failure;
 use super::print;
@@ -14,6 +14,12 @@ pub(crate) enum DataCommand {
     /// Make a data set from nothing, to try things out without a download.
     #[command(subcommand)]
     Synth(SynthCommand),
+    /// Write the digits that come with elapid as PNG files: a folder of images to try things out with.
+    #[command(after_help = "Example:\n  elapid data digits my_images")]
+    Digits {
+        /// A folder that is not there yet, or empty.
+        out: PathBuf,
+    },
 }
 
 #[derive(clap::Subcommand)]
@@ -36,24 +42,42 @@ pub(crate) enum SynthCommand {
 }
 
 pub(crate) fn data(command: DataCommand) -> Result<(), Failure> {
-    let DataCommand::Synth(SynthCommand::Commands {
-        out,
-        speakers,
-        takes,
-        seed,
-    }) = command;
-    let options = CommandsOptions {
-        speakers,
-        takes,
-        seed,
-    };
-    let summary = synth::commands(&out, &options).map_err(|error| match error {
-        DataError::Setting { .. } | DataError::Layout { .. } => Failure::input(error),
-        _ => Failure::run(error),
-    })?;
+    match command {
+        DataCommand::Synth(SynthCommand::Commands {
+            out,
+            speakers,
+            takes,
+            seed,
+        }) => commands(
+            &out,
+            &CommandsOptions {
+                speakers,
+                takes,
+                seed,
+            },
+        ),
+        DataCommand::Digits { out } => {
+            let [train, test] = digits::write(&out).map_err(failure)?;
+            let out = out.display();
+            print(&format!(
+                "{out}: {train} images for training, {test} for testing"
+            ))
+        }
+    }
+}
+
+fn commands(out: &Path, options: &CommandsOptions) -> Result<(), Failure> {
+    let summary = synth::commands(out, options).map_err(failure)?;
     let ([train, valid, test], program) = (summary.sounds, summary.program);
     print(&format!(
         "{}: {train} sounds for training, {valid} for validation, {test} for testing, by {program}",
         out.display()
     ))
+}
+
+fn failure(error: DataError) -> Failure {
+    match error {
+        DataError::Setting { .. } | DataError::Layout { .. } => Failure::input(error),
+        _ => Failure::run(error),
+    }
 }
