@@ -1,6 +1,8 @@
 //! What a forward pass costs, counted from the sizes of a model.
 
-use crate::{ClassToken, Pool, VimConfig};
+use elapid_nn::mixer::{BackwardBranch, DtBias, MambaConfig};
+
+use crate::{ClassToken, Pool, SsambaConfig, VimConfig};
 
 /// The arithmetic of a forward pass of one sample. That of a training step is usually taken as three times as much, two
 /// of them for the backward pass.
@@ -29,30 +31,61 @@ impl VimConfig {
     /// The cost of this backbone with a linear head of `classes` scores. Norms, convolutions along the sequence and
     /// elementwise operations are not counted.
     pub fn cost(&self, classes: usize) -> Cost {
-        let mamba = &self.mamba;
-        let (width, inner, states) = (mamba.d_model, mamba.d_inner(), mamba.d_state);
-        let (tokens, rank) = (self.tokens(), mamba.dt_rank());
-        let outer = 3 * width * inner;
-        let of_a_direction = inner * (rank + 2 * states) + rank * inner;
-        // The directions of v1 have the projections in common, but not the scan.
-        let (projected, scanned) = match self.backward {
-            None => (1, 1),
-            Some(elapid_nn::mixer::BackwardBranch::SharedParameters) => (1, 2),
-            Some(elapid_nn::mixer::BackwardBranch::OwnParameters { .. }) => (2, 2),
-        };
-        let block = tokens * (outer + projected * of_a_direction);
+        let width = self.mamba.d_model;
         let patch = self.patches() * width * self.channels * self.patch_size.pow(2);
         let read = match (self.class_token, self.pool) {
             (ClassToken::None, Pool::Max) => self.patches(),
             _ => 1,
         };
         let head = read * width * classes;
-        Cost {
-            tokens,
-            products: 2.0 * (patch + self.depth * block + head) as f64,
-            scans: scanned * self.depth,
-            scan_shape: [inner, tokens, states],
-        }
+        let stack = stack(&self.mamba, self.backward, self.depth, self.tokens());
+        stack.with_products(patch + head)
+    }
+}
+
+impl SsambaConfig {
+    /// The cost of this encoder with a head of `classes` scores on one vector, counted as for Vim.
+    pub fn cost(&self, classes: usize) -> Cost {
+        let (width, patches) = (self.embed_dim(), self.grid().patches());
+        let patch = patches * width * self.patch.iter().product::<usize>();
+        let dt_bias = DtBias::Zero;
+        let both = Some(BackwardBranch::OwnParameters { dt_bias });
+        let stack = stack(&self.mamba, both, self.depth, patches + 1);
+        stack.with_products(patch + width * classes)
+    }
+}
+
+impl Cost {
+    /// With so many multiplications more.
+    fn with_products(self, more: usize) -> Self {
+        let products = self.products + 2.0 * more as f64;
+        Self { products, ..self }
+    }
+}
+
+/// The cost of `depth` blocks.
+fn stack(
+    mamba: &MambaConfig,
+    backward: Option<BackwardBranch>,
+    depth: usize,
+    tokens: usize,
+) -> Cost {
+    let (width, inner, states) = (mamba.d_model, mamba.d_inner(), mamba.d_state);
+    let rank = mamba.dt_rank();
+    let outer = 3 * width * inner;
+    let of_a_direction = inner * (rank + 2 * states) + rank * inner;
+    // The directions of v1 have the projections in common, but not the scan.
+    let (projected, scanned) = match backward {
+        None => (1, 1),
+        Some(BackwardBranch::SharedParameters) => (1, 2),
+        Some(BackwardBranch::OwnParameters { .. }) => (2, 2),
+    };
+    let block = tokens * (outer + projected * of_a_direction);
+    Cost {
+        tokens,
+        products: 2.0 * (depth * block) as f64,
+        scans: scanned * depth,
+        scan_shape: [inner, tokens, states],
     }
 }
 

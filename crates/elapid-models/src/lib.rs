@@ -6,9 +6,15 @@ pub mod checkpoint;
 mod cost;
 mod image_classifier;
 mod params;
+mod patch_pretrainer;
+mod sound_classifier;
+pub mod ssamba;
 pub mod vim;
 
 pub use cost::Cost;
 pub use image_classifier::{ImageBackbone, ImageClassifier};
 pub use params::{NamedParam, named_params};
+pub use patch_pretrainer::{PatchHead, PatchPretrainer, PatchScores};
+pub use sound_classifier::{MlpHead, SoundClassifier, TokenPool};
+pub use ssamba::{Ssamba, SsambaConfig};
 pub use vim::{ClassToken, Pool, Vim, VimConfig};

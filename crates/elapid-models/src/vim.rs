@@ -146,7 +146,7 @@ impl Vim {
     /// output projections scaled by `1/√depth`.
     pub fn new(init: &mut Init, config: &VimConfig) -> Self {
         let width = config.embed_dim();
-        let (patch, stride) = (config.patch_size, config.stride);
+        let (patch, stride) = ([config.patch_size; 2], [config.stride; 2]);
         let patch_embed = PatchEmbed::new(init, config.channels, width, patch, stride);
         let mut token = |wanted: bool| wanted.then(|| init.truncated_normal([1, 1, width], 0.02));
         let class = config.class_token;

@@ -46,7 +46,27 @@ impl Block {
         &self,
         hidden: Tensor<3>,
         residual: Option<Tensor<3>>,
+        noise: Option<&mut Noise>,
+    ) -> (Tensor<3>, Tensor<3>) {
+        self.pass(hidden, residual, noise, false)
+    }
+
+    /// [`forward`](Self::forward) of the sequence in reverse order, in the given order again.
+    pub fn forward_mirrored(
+        &self,
+        hidden: Tensor<3>,
+        residual: Option<Tensor<3>>,
+        noise: Option<&mut Noise>,
+    ) -> (Tensor<3>, Tensor<3>) {
+        self.pass(hidden, residual, noise, true)
+    }
+
+    fn pass(
+        &self,
+        hidden: Tensor<3>,
+        residual: Option<Tensor<3>>,
         mut noise: Option<&mut Noise>,
+        mirrored: bool,
     ) -> (Tensor<3>, Tensor<3>) {
         // The first hidden state starts the stream whole.
         let scale = residual
@@ -56,11 +76,18 @@ impl Block {
             .norm
             .add(hidden, residual, scale, self.residual_in_fp32);
         // A copy that nobody looks at would keep the mixer from reusing the memory.
-        let input = noise
-            .as_ref()
-            .is_some_and(|noise| noise.is_watched())
-            .then(|| normal.clone());
-        let hidden = self.mixer.forward(normal);
+        let input =
+            noise
+                .as_ref()
+                .is_some_and(|noise| noise.is_watched())
+                .then(|| match mirrored {
+                    true => normal.clone().flip([1]),
+                    false => normal.clone(),
+                });
+        let hidden = match mirrored {
+            true => self.mixer.forward_mirrored(normal),
+            false => self.mixer.forward(normal),
+        };
         if let Some(input) = input {
             show(noise, || self.seen(input, &hidden, &residual));
         }

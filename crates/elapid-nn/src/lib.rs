@@ -26,6 +26,6 @@ pub use init::Init;
 pub use linear::Linear;
 pub use noise::Noise;
 pub use norm::{LayerNorm, Norm, RmsNorm};
-pub use patch_embed::PatchEmbed;
+pub use patch_embed::{PatchEmbed, tiles};
 pub use probe::{Dynamics, Probe, Seen, show};
 pub use role::{Place, Role, place_of, role_of};

@@ -12,35 +12,52 @@ use crate::Init;
 pub struct PatchEmbed {
     /// The convolution.
     pub proj: PatchProjection,
-    stride: usize,
+    /// Distance of two patches along height and width.
+    #[module(skip)]
+    stride: [usize; 2],
 }
 
 /// Weights of a [`PatchEmbed`].
 #[derive(Module, Debug)]
 pub struct PatchProjection {
-    /// `[D, C, P, P]`
+    /// `[D, C, P, Q]`
     pub weight: Param<Tensor<4>>,
     /// `[D]`
     pub bias: Param<Tensor<1>>,
 }
 
 impl PatchEmbed {
-    /// LeCun-normal weight and zero bias, as the official Vim initialises its patch embedding.
+    /// LeCun-normal weight and zero bias, as the official Vim initialises its patch embedding. `patch` and `stride` are height
+    /// and width, in pixels.
     pub fn new(
         init: &mut Init,
         channels: usize,
         width: usize,
-        patch: usize,
-        stride: usize,
+        patch: [usize; 2],
+        stride: [usize; 2],
     ) -> Self {
-        let weight = init.lecun_normal([width, channels, patch, patch], channels * patch * patch);
-        Self {
-            proj: PatchProjection {
-                weight,
-                bias: init.constant([width], 0.0),
-            },
-            stride,
-        }
+        let [rows, columns] = patch;
+        let shape = [width, channels, rows, columns];
+        let weight = init.lecun_normal(shape, channels * rows * columns);
+        let bias = init.constant([width], 0.0);
+        let proj = PatchProjection { weight, bias };
+        Self { proj, stride }
+    }
+
+    /// PyTorch's default initialisation of a convolution.
+    pub fn torch_default(
+        init: &mut Init,
+        channels: usize,
+        width: usize,
+        patch: [usize; 2],
+        stride: [usize; 2],
+    ) -> Self {
+        let [rows, columns] = patch;
+        let fan_in = channels * rows * columns;
+        let weight = init.torch_default([width, channels, rows, columns], fan_in);
+        let bias = init.torch_default([width], fan_in);
+        let proj = PatchProjection { weight, bias };
+        Self { proj, stride }
     }
 
     /// Patches along one side of an image of `side` pixels.
@@ -53,10 +70,10 @@ impl PatchEmbed {
     /// - images `[B, C, H, W]`
     /// - output `[B, L, D]`
     pub fn forward(&self, images: Tensor<4>) -> Tensor<3> {
-        let [_, _, patch, _] = self.proj.weight.dims();
+        let [_, _, rows, columns] = self.proj.weight.dims();
         let [_, _, height, width] = images.dims();
-        let whole = height % patch == 0 && width % patch == 0;
-        if self.stride == patch && whole {
+        let whole = height % rows == 0 && width % columns == 0;
+        if self.stride == [rows, columns] && whole {
             self.disjoint(images)
         } else {
             self.overlapping(images)
@@ -66,25 +83,15 @@ impl PatchEmbed {
     /// Patches that tile the image are rows of a matrix: one product instead of a convolution,
     /// whose backward pass is slow on most devices.
     fn disjoint(&self, images: Tensor<4>) -> Tensor<3> {
-        let [batch, channels, height, width] = images.dims();
-        let [dim, _, patch, _] = self.proj.weight.dims();
-        let (rows, columns) = (height / patch, width / patch);
-        let patches = images
-            .reshape([batch, channels, rows, patch, columns, patch])
-            .permute([0, 2, 4, 1, 3, 5])
-            .reshape([batch, rows * columns, channels * patch * patch]);
-        let weight = self
-            .proj
-            .weight
-            .val()
-            .reshape([dim, channels * patch * patch]);
-        let tokens = linear(patches, weight);
+        let [dim, channels, rows, columns] = self.proj.weight.dims();
+        let patches = tiles(images, [rows, columns]);
+        let weight = self.proj.weight.val();
+        let tokens = linear(patches, weight.reshape([dim, channels * rows * columns]));
         tokens.clone() + self.proj.bias.val().cast(tokens.dtype()).unsqueeze()
     }
 
     fn overlapping(&self, images: Tensor<4>) -> Tensor<3> {
-        let stride = [self.stride, self.stride];
-        let options = ConvOptions::new(stride, [0, 0], [1, 1], 1);
+        let options = ConvOptions::new(self.stride, [0, 0], [1, 1], 1);
         let dtype = images.dtype();
         let weight = self.proj.weight.val().cast(dtype);
         let bias = self.proj.bias.val().cast(dtype);
@@ -92,6 +99,21 @@ impl PatchEmbed {
             .flatten::<3>(2, 3)
             .swap_dims(1, 2)
     }
+}
+
+/// Patches side by side as rows of values, tokens in row-major order of the grid, values in that of channel, row and column.
+///
+/// # Shapes
+///
+/// - images `[B, C, H, W]`, where H and W are multiples of `patch`
+/// - output `[B, L, C · P · Q]`
+pub fn tiles(images: Tensor<4>, [high, wide]: [usize; 2]) -> Tensor<3> {
+    let [batch, channels, height, width] = images.dims();
+    let (rows, columns) = (height / high, width / wide);
+    images
+        .reshape([batch, channels, rows, high, columns, wide])
+        .permute([0, 2, 4, 1, 3, 5])
+        .reshape([batch, rows * columns, channels * high * wide])
 }
 
 #[cfg(test)]
@@ -102,10 +124,10 @@ mod tests {
     #[test]
     fn tiling_patches_equal_the_convolution() {
         let device = Device::flex();
-        let embed = PatchEmbed::new(&mut Init::new(0, &device), 3, 5, 4, 4);
+        let embed = PatchEmbed::new(&mut Init::new(0, &device), 3, 5, [4, 2], [4, 2]);
         let images = Tensor::<4>::random([2, 3, 12, 8], Distribution::Default, &device);
         let tokens = embed.forward(images.clone());
-        assert_eq!(tokens.dims(), [2, 6, 5]);
+        assert_eq!(tokens.dims(), [2, 12, 5]);
         let expected = embed.overlapping(images).into_data();
         tokens
             .into_data()
@@ -115,11 +137,12 @@ mod tests {
     #[test]
     fn overlapping_patches_cover_the_grid() {
         let device = Device::flex();
-        let embed = PatchEmbed::new(&mut Init::new(0, &device), 3, 5, 16, 8);
-        let tokens = embed.forward(Tensor::<4>::zeros([1, 3, 40, 40], &device));
+        let embed = PatchEmbed::new(&mut Init::new(0, &device), 3, 5, [16, 8], [8, 4]);
+        let tokens = embed.forward(Tensor::<4>::zeros([1, 3, 40, 30], &device));
+        let rows = PatchEmbed::grid_side(40, 16, 8);
         assert_eq!(
             tokens.dims(),
-            [1, PatchEmbed::grid_side(40, 16, 8).pow(2), 5]
+            [1, rows * PatchEmbed::grid_side(30, 8, 4), 5]
         );
     }
 }

@@ -19,7 +19,7 @@ pub enum Role {
     Embed,
     /// Position embedding.
     Position,
-    /// Class token.
+    /// Class token, or the token that stands for a masked patch.
     ClassToken,
     /// A factor of a low-rank adapter.
     Adapter,
@@ -41,7 +41,7 @@ pub fn role_of(path: &str) -> Role {
         (_, "A_log" | "A_b_log") => Role::SsmA,
         (_, "D" | "D_b") => Role::SsmD,
         (_, "pos_embed") => Role::Position,
-        (_, "cls_token" | "cls_token_head" | "cls_token_tail") => Role::ClassToken,
+        (_, "cls_token" | "cls_token_head" | "cls_token_tail" | "mask_embed") => Role::ClassToken,
         (_, "gamma") => Role::Norm,
         ("dt_proj" | "dt_proj_b", _) => Role::Dt,
         ("conv1d" | "conv1d_b", "weight") => Role::Conv,
@@ -76,6 +76,9 @@ pub enum Place {
     Head,
 }
 
+/// What heads are called.
+const HEADS: [&str; 4] = ["head", "mlp_head", "cpredlayer", "gpredlayer"];
+
 /// The place of the parameter at `path`, by the same names as [`role_of`].
 pub fn place_of(path: &str) -> Place {
     let names: Vec<&str> = path.split('.').collect();
@@ -85,7 +88,7 @@ pub fn place_of(path: &str) -> Place {
         (Some(block), _) => Place::Block(block),
         (None, Role::Embed | Role::Position | Role::ClassToken) => Place::Input,
         (None, _) if names.contains(&"patch_embed") => Place::Input,
-        (None, _) if names.contains(&"head") => Place::Head,
+        (None, _) if names.iter().any(|name| HEADS.contains(name)) => Place::Head,
         (None, _) => Place::Output,
     }
 }
@@ -105,6 +108,9 @@ mod tests {
             ),
             ("norm_f.Rms.weight", Place::Output),
             ("model.head.weight", Place::Head),
+            ("model.mlp_head.norm.weight", Place::Head),
+            ("model.v.norm_f.Layer.weight", Place::Output),
+            ("model.mask_embed", Place::Input),
         ] {
             assert_eq!(place_of(path), place, "{path}");
         }

@@ -7,7 +7,7 @@ use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::tensor::{Tensor, TensorData};
 
 use super::error::Differences;
-use super::{Checkpoint, CheckpointError, official_name};
+use super::{Checkpoint, CheckpointError, official_name, ssamba};
 use crate::named_params;
 
 /// Names under which training scripts wrap the weights, alone or nested.
@@ -77,7 +77,9 @@ pub(super) fn unwrap(checkpoint: Checkpoint, expected: &BTreeMap<String, &[usize
         name.strip_prefix(wrapper)
             .map(|name| (name.to_owned(), data))
     };
-    checkpoint.into_iter().filter_map(strip).collect()
+    let mut weights: Checkpoint = checkpoint.into_iter().filter_map(strip).collect();
+    ssamba::drop_unused(&mut weights);
+    weights
 }
 
 pub(super) fn compare(expected: &BTreeMap<String, &[usize]>, weights: &Checkpoint) -> Differences {

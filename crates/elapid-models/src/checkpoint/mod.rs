@@ -20,6 +20,7 @@ mod names;
 mod pickle;
 mod positions;
 mod read;
+mod ssamba;
 mod transfer;
 mod write;
 
@@ -33,5 +34,7 @@ pub use locate::locate;
 pub use names::official_name;
 pub use positions::{PositionLayout, PositionRule, resize_positions};
 pub use read::{Checkpoint, read};
+pub use ssamba::SpectrogramGrid;
+pub(crate) use ssamba::fit as fit_spectrogram_positions;
 pub use transfer::{Transfer, transfer};
 pub use write::write;

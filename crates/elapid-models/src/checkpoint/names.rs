@@ -4,7 +4,7 @@
 ///
 /// Ours nests what belongs together: `backbone`, `projections`, one `ssm` per direction, and the
 /// variant of an enum, which alone begins with a capital without being the last name. Official
-/// names are flat, with the suffix `_b` for the backward direction.
+/// names are flat, with the suffix `_b` for the backward direction. The heads of SSAMBA are numbered there.
 pub fn official_name(path: &str) -> String {
     let mut names: Vec<String> = Vec::new();
     let mut backward = false;
@@ -16,10 +16,23 @@ pub fn official_name(path: &str) -> String {
             "ssm_b" => backward = true,
             variant if !is_last && variant.starts_with(char::is_uppercase) => {}
             name if std::mem::take(&mut backward) => names.push(backward_name(name)),
-            name => names.push(name.to_owned()),
+            name => {
+                let head = names.last().map_or("", String::as_str);
+                names.push(of_sequence(head, name).unwrap_or(name).to_owned());
+            }
         }
     }
     names.join(".")
+}
+
+/// The number of a layer in a head that is an `nn.Sequential`.
+fn of_sequence(head: &str, layer: &str) -> Option<&'static str> {
+    match (head, layer) {
+        ("mlp_head", "norm") | ("cpredlayer" | "gpredlayer", "hidden") => Some("0"),
+        ("mlp_head", "linear") => Some("1"),
+        ("cpredlayer" | "gpredlayer", "output") => Some("2"),
+        _ => None,
+    }
 }
 
 fn backward_name(name: &str) -> String {
@@ -65,6 +78,11 @@ mod tests {
                 "layers.3.mixer.dt_proj_b.bias",
             ),
             ("head.weight", "head.weight"),
+            ("v.layers.0.norm.Layer.bias", "v.layers.0.norm.bias"),
+            ("mlp_head.norm.weight", "mlp_head.0.weight"),
+            ("mlp_head.linear.weight", "mlp_head.1.weight"),
+            ("cpredlayer.hidden.bias", "cpredlayer.0.bias"),
+            ("gpredlayer.output.weight", "gpredlayer.2.weight"),
         ] {
             assert_eq!(official_name(path), name);
         }

@@ -102,6 +102,30 @@ impl BidirectionalMamba {
         self.leave(y)
     }
 
+    /// `flip(forward(flip(h)))` along the sequence, without flipping: of v2 the two directions change places.
+    ///
+    /// # Shapes
+    ///
+    /// As [`forward`](Self::forward).
+    pub fn forward_mirrored(&self, h: Tensor<3>) -> Tensor<3> {
+        let Some(backward) = &self.ssm_b else {
+            return self.forward(h.flip([1]), None).flip([1]);
+        };
+        if is_fused(&h.device(), h.dtype()) {
+            let input = InnerInput {
+                xz: self.projections.enter_joined(h),
+                forward: backward.branch(),
+                backward: Some(self.ssm.branch()),
+                reset: None,
+            };
+            return self.leave(mamba_inner(input));
+        }
+        let (x, z) = self.projections.enter(h);
+        let y = backward.forward(x.clone(), z.clone(), None, false)
+            + self.ssm.forward(x, z, None, true);
+        self.leave(y)
+    }
+
     /// How the scans over `h`, `[B, L, D]`, move: the forward direction, then the backward one.
     pub(super) fn dynamics(&self, h: Tensor<3>) -> Vec<Dynamics> {
         let (x, _) = self.projections.enter(h);
@@ -167,6 +191,22 @@ mod tests {
         let expected = mixer.forward(h.clone(), None).flip([1]).into_data();
         let flipped = mixer.forward(h.flip([1]), None).into_data();
         flipped.assert_approx_eq::<f32>(&expected, Tolerance::rel_abs(1e-5, 1e-6));
+    }
+
+    #[test]
+    fn the_mirrored_pass_is_the_pass_of_the_flipped_sequence() {
+        let device = Device::flex();
+        let own = BackwardBranch::OwnParameters {
+            dt_bias: DtBias::InverseSoftplus,
+        };
+        for branch in [own, BackwardBranch::SharedParameters] {
+            let init = &mut Init::new(0, &device);
+            let mixer = BidirectionalMamba::new(init, &tiny(), branch, true);
+            let h = Tensor::<3>::random([2, 9, 12], Distribution::Normal(0.0, 1.0), &device);
+            let expected = mixer.forward(h.clone().flip([1]), None).flip([1]);
+            let mirrored = mixer.forward_mirrored(h).into_data();
+            mirrored.assert_approx_eq::<f32>(&expected.into_data(), Tolerance::rel_abs(1e-5, 1e-6));
+        }
     }
 
     #[test]

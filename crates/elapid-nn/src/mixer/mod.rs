@@ -36,6 +36,14 @@ impl Mixer {
         }
     }
 
+    /// [`forward`](Self::forward) of the sequence in reverse order, in the given order again.
+    pub fn forward_mirrored(&self, x: Tensor<3>) -> Tensor<3> {
+        match self {
+            Self::Mamba(mixer) => mixer.forward(x.flip([1]), None).flip([1]),
+            Self::Bidirectional(mixer) => mixer.forward_mirrored(x),
+        }
+    }
+
     /// How the scans over this input move, computed apart from [`forward`](Self::forward); empty for a mixer without
     /// a scan.
     ///
