@@ -27,6 +27,7 @@ pub(crate) mod purpose {
     pub(crate) const MIX: u64 = 4;
     pub(crate) const WORDS: u64 = 5;
     pub(crate) const SYNTH: u64 = 6;
+    pub(crate) const PATCHES: u64 = 7;
 }
 
 /// A seed for [`permuted`](crate::order::permuted) that belongs to `seed` and `labels`.

@@ -27,6 +27,32 @@ pub struct FilterbankBatch {
     pub shape: [usize; 3],
 }
 
+impl FilterbankBatch {
+    /// The batch in parts of `sounds`, the last of which may be smaller, in order.
+    #[must_use]
+    pub fn split(self, sounds: usize) -> Vec<Self> {
+        let [count, frames, bins] = self.shape;
+        let parts = (0..count).step_by(sounds).map(|first| {
+            let own = first..(first + sounds).min(count);
+            let of = |width: usize| own.start * width..own.end * width;
+            Self {
+                values: self.values[of(frames * bins)].to_vec(),
+                targets: match &self.targets {
+                    AudioTargets::Classes(classes) => {
+                        AudioTargets::Classes(classes[own.clone()].to_vec())
+                    }
+                    AudioTargets::Weights(weights) => {
+                        AudioTargets::Weights(weights[of(weights.len() / count)].to_vec())
+                    }
+                },
+                lengths: self.lengths[own.clone()].to_vec(),
+                shape: [own.len(), frames, bins],
+            }
+        });
+        parts.collect()
+    }
+}
+
 /// Targets of a batch of sounds.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AudioTargets {
@@ -308,6 +334,24 @@ mod tests {
             last.targets,
             AudioTargets::Weights([0.0, 0.0, 1.0].repeat(2))
         );
+    }
+
+    #[test]
+    fn parts_of_a_batch_are_the_batch() {
+        let root = folder();
+        for augment in [None, Some(AUGMENT)] {
+            let whole = batcher(root.path(), augment, Corrupt::Error, None);
+            let whole = whole.eval(0..5).unwrap().unwrap();
+            let parts = whole.clone().split(2);
+            assert_eq!(
+                parts.iter().map(|p| p.shape[0]).collect::<Vec<_>>(),
+                [2, 2, 1]
+            );
+            let values: Vec<f32> = parts.iter().flat_map(|p| p.values.clone()).collect();
+            assert_eq!(values, whole.values);
+            let last = batcher(root.path(), augment, Corrupt::Error, None);
+            assert_eq!(parts[2], last.eval(4..5).unwrap().unwrap());
+        }
     }
 
     #[test]

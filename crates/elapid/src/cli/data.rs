@@ -39,6 +39,18 @@ pub(crate) enum SynthCommand {
         #[arg(long, default_value_t = CommandsOptions::default().seed)]
         seed: u64,
     },
+    /// Tones whose pitch falls, rises, stays or warbles: half a second each, a folder a class.
+    #[command(after_help = "Example:\n  elapid data synth tones data/tones")]
+    Tones {
+        /// A folder that is not there yet, or empty.
+        out: PathBuf,
+        /// Sounds of each class.
+        #[arg(long, default_value_t = 40)]
+        sounds: usize,
+        /// Decides everything that is drawn.
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+    },
 }
 
 pub(crate) fn data(command: DataCommand) -> Result<(), Failure> {
@@ -56,6 +68,10 @@ pub(crate) fn data(command: DataCommand) -> Result<(), Failure> {
                 seed,
             },
         ),
+        DataCommand::Synth(SynthCommand::Tones { out, sounds, seed }) => {
+            synth::tones(&out, sounds, seed).map_err(failure)?;
+            print(&format!("{}: {} sounds", out.display(), 4 * sounds))
+        }
         DataCommand::Digits { out } => {
             let [train, test] = digits::write(&out).map_err(failure)?;
             let out = out.display();

@@ -8,10 +8,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use hound::{SampleFormat, WavSpec, WavWriter};
-
 use super::noise::{Colour, add, noise};
 use super::voice::{self, VOICES, Voice, name, say};
+use super::write::write_wav;
 use crate::audio::resample::resample;
 use crate::audio::waveform::Waveform;
 use crate::error::DataError;
@@ -104,7 +103,7 @@ fn spoken_by(
     let takes: Vec<Take> = takes(options).collect();
     in_parallel(&takes, |take| {
         let sound = take.sound(program, options.seed)?;
-        write(&out.join(take.file()), &sound)
+        write_wav(&out.join(take.file()), &sound, RATE)
     })?;
     for (number, (name, colour)) in [("pink", Colour::Pink), ("white", Colour::White)]
         .into_iter()
@@ -112,10 +111,8 @@ fn spoken_by(
     {
         let rng = &mut stream(options.seed, &[purpose::SYNTH, u64::MAX, number as u64]);
         let samples: Vec<f32> = noise(colour, LONG, rng).iter().map(|x| 0.1 * x).collect();
-        write(
-            &out.join(format!("_background_noise_/{name}.wav")),
-            &samples,
-        )?;
+        let file = out.join(format!("_background_noise_/{name}.wav"));
+        write_wav(&file, &samples, RATE)?;
     }
     let summary = CommandsSummary {
         sounds: [0, 1, 2].map(|part| takes.iter().filter(|take| take.part == part).count()),
@@ -279,23 +276,6 @@ fn in_parallel(
     failure.map_or(Ok(()), Err)
 }
 
-fn write(file: &Path, samples: &[f32]) -> Result<(), DataError> {
-    let spec = WavSpec {
-        channels: 1,
-        sample_rate: RATE,
-        bits_per_sample: 16,
-        sample_format: SampleFormat::Int,
-    };
-    let written = WavWriter::create(file, spec).and_then(|mut writer| {
-        for sample in samples {
-            let level = (sample.clamp(-1.0, 1.0) * f32::from(i16::MAX)).round();
-            writer.write_sample(level as i16)?;
-        }
-        writer.finalize()
-    });
-    written.map_err(|error| DataError::unwritable(file, error))
-}
-
 fn list(takes: &[Take], part: usize) -> String {
     let own = takes.iter().filter(|take| take.part == part);
     own.fold(String::new(), |mut text, take| {
@@ -353,7 +333,8 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let (program, sound) = (folder.join("speak"), folder.join("sound.wav"));
         let tone: Vec<f32> = (0..8000).map(|n| 0.4 * (n as f32 * 0.1).sin()).collect();
-        write(&sound, &[vec![0.0; 500], tone, vec![0.0; 2000]].concat()).unwrap();
+        let samples = [vec![0.0; 500], tone, vec![0.0; 2000]].concat();
+        write_wav(&sound, &samples, RATE).unwrap();
         let text = format!(
             "#!/bin/sh\nif [ \"$1\" = --version ]; then echo 'stand-in 1 Data at: x'; else cat '{}'; fi\n",
             sound.display()

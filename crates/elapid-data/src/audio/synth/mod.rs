@@ -2,6 +2,9 @@
 
 mod commands;
 mod noise;
+mod tones;
 mod voice;
+mod write;
 
 pub use commands::{CommandsOptions, CommandsSummary, commands};
+pub use tones::tones;
