@@ -32,7 +32,7 @@ fn spec(name: &str) -> (ModelSpec, usize) {
 }
 
 fn classifier(spec: &ModelSpec, classes: usize) -> ImageClassifier {
-    registry::image_classifier(&mut Init::new(0, &Device::flex()), spec, classes)
+    registry::image_classifier(&mut Init::new(0, &Device::flex()), spec, classes).unwrap()
 }
 
 /// A checkpoint, made to fit the classifier of a `model.toml`.
@@ -40,7 +40,7 @@ fn imported(name: &str, model: &str, averaged: bool, rule: PositionRule) -> Impo
     let (spec, classes) = spec(model);
     let target = Target::new(
         &classifier(&spec, classes),
-        registry::position_layout(&spec),
+        registry::position_layout(&spec).unwrap(),
     );
     let tensors = tensors(name);
     let prefix = locate(&tensors, averaged, &file(name)).unwrap();
@@ -146,10 +146,12 @@ fn positions_on_another_grid_equal_the_official_ones() {
 #[test]
 fn positions_of_a_segmentation_backbone_equal_the_official_ones() {
     let (mut spec, _) = spec("model_stride2.toml");
-    let ModelSpec::Vim(vim) = &mut spec;
+    let ModelSpec::Vim(vim) = &mut spec else {
+        panic!("{spec:?}")
+    };
     vim.class_token = elapid_config::ClassToken::None;
-    let backbone = registry::image_backbone(&mut Init::new(0, &Device::flex()), &spec);
-    let target = Target::new(&backbone, registry::position_layout(&spec));
+    let backbone = registry::image_backbone(&mut Init::new(0, &Device::flex()), &spec).unwrap();
+    let target = Target::new(&backbone, registry::position_layout(&spec).unwrap());
     let found = import(
         tensors("official.pth"),
         "model.",
@@ -170,10 +172,12 @@ fn positions_of_a_segmentation_backbone_equal_the_official_ones() {
 #[test]
 fn files_of_the_segmentation_and_detection_code_give_their_backbones() {
     let (mut spec, _) = spec("model.toml");
-    let ModelSpec::Vim(vim) = &mut spec;
+    let ModelSpec::Vim(vim) = &mut spec else {
+        panic!("{spec:?}")
+    };
     vim.class_token = elapid_config::ClassToken::None;
-    let backbone = registry::image_backbone(&mut Init::new(0, &Device::flex()), &spec);
-    let target = Target::new(&backbone, registry::position_layout(&spec));
+    let backbone = registry::image_backbone(&mut Init::new(0, &Device::flex()), &spec).unwrap();
+    let target = Target::new(&backbone, registry::position_layout(&spec).unwrap());
     for (name, prefix, missing) in [
         ("segmentation.pth", "state_dict.backbone.", &[][..]),
         (

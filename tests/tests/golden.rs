@@ -7,7 +7,9 @@ use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Gradients, Tensor, TensorData, s};
 use elapid::models::checkpoint::{self, official_name};
-use elapid::models::{ImageBackbone, ImageClassifier, Vim, named_params};
+use elapid::models::{
+    ImageBackbone, ImageClassifier, SoundClassifier, TokenPool, Vim, named_params,
+};
 use elapid::nn::Init;
 use elapid::nn::mixer::{Mamba, MambaConfig};
 use elapid::registry;
@@ -33,7 +35,7 @@ fn model_on(case: &Path, weights: &str, device: &Device) -> ImageClassifier {
         panic!("{}: no task", case.display())
     };
     let mut init = Init::new(0, device);
-    let model = registry::image_classifier(&mut init, &spec, task.classes.unwrap());
+    let model = registry::image_classifier(&mut init, &spec, task.classes.unwrap()).unwrap();
     let path = case.join(weights);
     checkpoint::apply(model, tensors(&path), &path).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -251,4 +253,108 @@ fn mamba_steps_equal_the_official_steps_and_caches() {
         .swap_dims(1, 2)
         .into_data();
     assert_close(cache.columns.into_data(), &columns, SMALL, "columns");
+}
+
+/// Of SSAMBA; measured: at most 1e-6.
+const SSAMBA: f64 = 1e-5;
+
+/// The model of a folder of `ssamba`, without weights.
+fn ssamba(folder: &str, pool: TokenPool) -> SoundClassifier {
+    let path = case("ssamba").join(folder).join("model.toml");
+    let (spec, task) = elapid_config::load_model(&path).unwrap();
+    let Some(TaskSpec::Classify(task)) = task else {
+        panic!("{}: no task", path.display())
+    };
+    let mut init = Init::new(0, &Device::flex());
+    let model = registry::sound_classifier(&mut init, &spec, task.pool, task.classes.unwrap());
+    model.unwrap().pooled_by(pool)
+}
+
+const POOLS: [(TokenPool, &str); 2] = [
+    (TokenPool::Mean, "ft_avgtok"),
+    (TokenPool::ClassToken, "ft_cls"),
+];
+
+fn check_ssamba(folder: &str, weights: BTreeMap<String, TensorData>) {
+    let case = case("ssamba").join(folder);
+    let expected = tensors(&case.join("expected.safetensors"));
+    for (pool, name) in POOLS {
+        let model = ssamba(folder, pool);
+        let model = checkpoint::apply(model, weights.clone(), &case)
+            .unwrap_or_else(|error| panic!("{error}"));
+        let sounds = Tensor::<3>::from_data(input(&case, "input"), &Device::flex());
+        let logits = model.forward(sounds, None).into_data();
+        assert_close(
+            logits,
+            &expected[name],
+            SSAMBA,
+            &format!("{folder}: {name}"),
+        );
+    }
+}
+
+const SSAMBA_FOLDERS: [&str; 4] = ["overlapping", "cut", "same", "longer"];
+
+#[test]
+fn ssamba_with_random_weights_equals_the_official_code() {
+    for folder in SSAMBA_FOLDERS {
+        let path = case("ssamba").join(folder).join("weights.safetensors");
+        check_ssamba(folder, tensors(&path));
+    }
+}
+
+/// The position table is cut or interpolated as the official fine-tuning does it; the head is that of the fine-tuned file.
+#[test]
+fn ssamba_fine_tuned_from_pretraining_starts_as_the_official_code_does() {
+    let file = tensors(&case("ssamba/pretraining/weights.safetensors"));
+    for folder in SSAMBA_FOLDERS {
+        let tuned = tensors(&case("ssamba").join(folder).join("weights.safetensors"));
+        let of_head = tuned.clone().into_iter();
+        let of_head = of_head.filter(|(name, _)| name.starts_with("module.mlp_head."));
+        let is_of_encoder =
+            |name: &String| name.starts_with("module.v.") || name.ends_with("mask_embed");
+        let of_encoder = file.clone().into_iter();
+        let of_encoder = of_encoder.filter(|(name, _)| is_of_encoder(name));
+        let mut weights: BTreeMap<_, _> = of_head.chain(of_encoder).collect();
+        let resized = ssamba(folder, TokenPool::Mean).fit_positions(&mut weights);
+        assert_eq!(resized.is_some(), folder != "same");
+        let table = weights["module.v.pos_embed"].clone();
+        assert_close(table, &tuned["module.v.pos_embed"], 1e-6, folder);
+        weights.remove("module.mask_embed");
+        check_ssamba(folder, weights);
+    }
+}
+
+#[test]
+fn ssamba_pretraining_losses_equal_the_official_code() {
+    let case = case("ssamba/pretraining");
+    let (spec, task) = elapid_config::load_model(&case.join("pretraining.toml")).unwrap();
+    let Some(TaskSpec::PretrainPatches(task)) = task else {
+        panic!("{}: no pretraining", case.display())
+    };
+    let device = Device::flex();
+    let model = registry::patch_pretrainer(&mut Init::new(0, &device), &spec, &task).unwrap();
+    let path = case.join("weights.safetensors");
+    let model = checkpoint::apply(model, tensors(&path), &path).unwrap_or_else(|e| panic!("{e}"));
+    let ids: Vec<usize> = input(&case, "masked")
+        .iter::<f64>()
+        .map(|x| x as usize)
+        .collect();
+    let masks = [0, 1].map(|pass| {
+        let mut mask = vec![0.0_f32; 2 * 80];
+        for (at, id) in ids[pass * 2 * 30..][..2 * 30].iter().enumerate() {
+            mask[at / 30 * 80 + id] = 1.0;
+        }
+        Tensor::<2>::from_data(TensorData::new(mask, [2, 80]), &device)
+    });
+    let sounds = Tensor::<3>::from_data(input(&case, "input"), &device);
+    let scores = model.scores(sounds.clone(), masks.clone());
+    let expected = tensors(&case.join("expected.safetensors"));
+    let check = |got: Tensor<1>, name| assert_close(got.into_data(), &expected[name], SSAMBA, name);
+    check(scores.accuracy.mean(), "accuracy");
+    check(scores.contrast.clone().mean(), "nce");
+    check(scores.error.clone().mean(), "mse");
+    let joint = scores.contrast.mean() + scores.error.mean() * 10.0;
+    let loss = model.loss(sounds, masks, None).into_data();
+    assert_close(loss, &joint.into_data(), SSAMBA, "joint");
 }

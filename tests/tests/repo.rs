@@ -7,8 +7,8 @@ use std::process::Command;
 
 use burn::module::Module;
 use burn::tensor::Device;
-use elapid::nn::Init;
 use elapid::registry;
+use elapid_config::TaskSpec;
 use elapid_tests::{files_below, root};
 
 fn read(path: &Path) -> String {
@@ -30,9 +30,20 @@ fn every_config_resolves_and_its_model_builds() {
         let plan = elapid_config::load(&path, &[]).unwrap_or_else(|error| panic!("{error}"));
         let again = elapid_config::parse(&plan.to_toml(), &path).unwrap();
         assert_eq!(plan, again, "{}", path.display());
-        let mut init = Init::new(0, &Device::flex());
-        let model = registry::image_classifier(&mut init, &plan.model, 2);
-        assert!(model.num_params() > 0);
+        let facts = registry::Facts {
+            classes: vec!["one".to_owned(), "other".to_owned()],
+            normalisation: None,
+        };
+        let mut plan = plan;
+        // Every head can have two classes.
+        match &mut plan.task {
+            TaskSpec::Classify(task) => task.classes = None,
+            TaskSpec::MultiLabel(task) => task.classes = None,
+            TaskSpec::PretrainPatches(_) => {}
+        }
+        let task = registry::task(&plan, &facts, &Device::flex());
+        let task = task.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert!(task.num_params() > 0);
     }
 }
 

@@ -23,9 +23,19 @@ fn check_section(section: &Section, entry: &Entry) -> Result<(), ConfigError> {
     };
     let variant = variant(section, table);
     let mut valid = names(section, variant);
-    for (name, entry) in table {
-        if let Some((_, inner)) = section.tables(variant).find(|(table, _)| table == name) {
-            check_section(inner, entry)?;
+    // A misspelt tag makes keys of its variant look wrong, so names that no variant has come first.
+    let is_known = |name: &str| {
+        names(section, None).contains(&name) || section.tables(None).any(|(table, _)| table == name)
+    };
+    let (known, strange): (Vec<_>, Vec<_>) = table.iter().partition(|(name, _)| is_known(name));
+    for (name, entry) in strange.into_iter().chain(known) {
+        let inner = section.tables(variant).filter(|(table, _)| table == name);
+        // Where the tag says nothing that is known, a table may belong to any of its variants.
+        let mut checked = inner.map(|(_, inner)| check_section(inner, entry));
+        if let Some(first) = checked.next() {
+            if first.is_err() && !checked.any(|other| other.is_ok()) {
+                return first;
+            }
         } else if !valid.contains(&name.as_str()) {
             valid.extend(section.tables(variant).map(|(table, _)| table));
             return Err(unknown_key(section, variant, name, entry, &valid));
@@ -76,9 +86,28 @@ fn unknown_key(
             return error(message).hint(format!("it is one of {}", code_list(&owners)));
         }
     }
-    let remedy = belongs_to(name).or_else(|| did_you_mean(name, valid));
+    // A name that belongs elsewhere may also be a slip: `path` for `patch`.
+    let remedy = match (belongs_to(name), did_you_mean(name, valid)) {
+        (Some(place), Some(question)) if is_slip(name, valid) => {
+            Some(format!("{question} {place}"))
+        }
+        (place, question) => place.or(question),
+    };
     error(format!("unknown key `{name}` in [{}]", section.name))
         .hint(remedy_and_valid(remedy, "keys", valid))
+}
+
+/// Whether a valid name is this one with a letter more.
+fn is_slip(name: &str, valid: &[&str]) -> bool {
+    let without = |known: &str, at: usize| {
+        let letters = known.chars().enumerate();
+        letters
+            .filter(|(n, _)| *n != at)
+            .map(|(_, c)| c)
+            .eq(name.chars())
+    };
+    let mut valid = valid.iter();
+    valid.any(|known| (0..known.chars().count()).any(|at| without(known, at)))
 }
 
 /// Whether a variant of the section has that key or table.

@@ -3,8 +3,8 @@
 use crate::options::{Options, Tagged};
 use crate::range::Range;
 use crate::sections::{
-    Augment, DataCommon, Eval, ImageOptions, Log, Lora, ModelSpec, OptimSpec, Run, ScheduleSpec,
-    Source, TaskSpec, Train,
+    AudioOptions, Augment, DataCommon, Eval, ImageOptions, Log, Lora, ModelSpec, OptimSpec, Run,
+    ScheduleSpec, SoundAugment, Source, TaskSpec, Train,
 };
 use crate::value::Kind;
 
@@ -14,7 +14,9 @@ pub(crate) const SECTIONS: &[Section] = &[
     Section::tagged::<Source>("data")
         .with::<DataCommon>()
         .share(&[(Group::Images, <ImageOptions as Options>::KEYS)]),
+    Section::plain::<AudioOptions>("data.audio").of(Group::Sounds),
     Section::plain::<Augment>("data.augment").of(Group::Images),
+    Section::plain::<SoundAugment>("data.augment").of(Group::Sounds),
     Section::tagged::<ModelSpec>("model"),
     Section::tagged::<TaskSpec>("task"),
     Section::tagged::<OptimSpec>("optim"),
@@ -29,6 +31,7 @@ pub(crate) const SECTIONS: &[Section] = &[
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Group {
     Images,
+    Sounds,
 }
 
 impl Group {
@@ -36,6 +39,7 @@ impl Group {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Images => "images",
+            Self::Sounds => "sounds",
         }
     }
 }

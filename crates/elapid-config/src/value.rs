@@ -223,6 +223,29 @@ impl Value for [f64; 2] {
     }
 }
 
+impl Value for [usize; 2] {
+    const KIND: Kind = Kind::new(Form::Pair, "array of two integers", "[16, 16]");
+
+    fn from_raw(raw: &Raw) -> Result<Self, Problem> {
+        let wrong_length = || Problem::Refused("an array of exactly two integers".to_owned());
+        match raw {
+            Raw::Array(values) => {
+                let values: Result<Vec<usize>, _> = values.iter().map(usize::from_raw).collect();
+                Self::try_from(values?).map_err(|_| wrong_length())
+            }
+            _ => Err(Problem::WrongType),
+        }
+    }
+
+    fn to_toml(&self) -> Option<String> {
+        Some(format!("[{}, {}]", self[0], self[1]))
+    }
+
+    fn numbers(&self) -> Vec<f64> {
+        self.iter().map(|number| *number as f64).collect()
+    }
+}
+
 impl<T: Value> Value for Option<T> {
     const KIND: Kind = T::KIND;
 

@@ -8,6 +8,9 @@ use crate::options::{Options, Tagged, choice, options, tagged};
 use crate::range::{FRACTION, SHARE, above, at_least, within};
 use crate::reader::{Reader, SectionReader};
 use crate::schema::Group;
+use crate::sections::sounds::{
+    AudioFolder, AudioOptions, Folds, SoundAugment, SoundLists, SoundSpec, SpeechCommands,
+};
 
 /// `[data]`
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -29,6 +32,8 @@ pub struct DataSpec {
 pub enum Samples {
     /// Options for images.
     Images(ImageSpec),
+    /// Options for sounds.
+    Sounds(SoundSpec),
 }
 
 /// What is done with images.
@@ -46,6 +51,7 @@ impl DataSpec {
     pub fn images(&self) -> Option<&ImageSpec> {
         match &self.samples {
             Samples::Images(images) => Some(images),
+            Samples::Sounds(_) => None,
         }
     }
 
@@ -56,6 +62,10 @@ impl DataSpec {
             Some(Group::Images) | None => Samples::Images(ImageSpec {
                 options: ImageOptions::read(&mut reader.section("data"))?,
                 augment: Augment::read(&mut reader.section("data.augment"))?,
+            }),
+            Some(Group::Sounds) => Samples::Sounds(SoundSpec {
+                audio: AudioOptions::read(&mut reader.section("data.audio"))?,
+                augment: SoundAugment::read(&mut reader.section("data.augment"))?,
             }),
         };
         Ok(Self {
@@ -72,6 +82,10 @@ impl DataSpec {
             Samples::Images(images) => {
                 images.options.write(lines);
                 images.augment.write(lines.section("data.augment"));
+            }
+            Samples::Sounds(sounds) => {
+                sounds.audio.write(lines.section("data.audio"));
+                sounds.augment.write(lines.section("data.augment"));
             }
         }
     }
@@ -92,6 +106,16 @@ tagged! {
         "cifar10" => Cifar10(Folder) of Images,
         /// CIFAR-100, from its binary version.
         "cifar100" => Cifar100(Folder) of Images,
+        /// A folder of sounds with one sub-folder a class.
+        "audio_folder" => AudioFolder(AudioFolder) of Sounds,
+        /// ESC-50, from its table and its folder of sounds.
+        "esc50" => Esc50(Folds) of Sounds,
+        /// UrbanSound8K, from its table and its folders of sounds.
+        "urbansound8k" => UrbanSound8k(Folds) of Sounds,
+        /// Speech Commands: a folder a word, and the lists of what is for validation and test.
+        "speech_commands" => SpeechCommands(SpeechCommands) of Sounds,
+        /// AudioSet, or any sounds with several labels, from lists as those of AST and SSAMBA.
+        "audioset" => AudioSet(SoundLists) of Sounds,
     }
 }
 

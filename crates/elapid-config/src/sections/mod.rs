@@ -8,6 +8,8 @@ mod model;
 mod optim;
 mod run;
 mod schedule;
+mod sounds;
+mod ssamba;
 mod task;
 mod train;
 mod vim;
@@ -25,6 +27,13 @@ pub use run::Run;
 pub use schedule::{
     Constant, Cosine, Linear, OneCycle, Plateau, Polynomial, ScheduleSpec, Step, Wsd,
 };
-pub use task::{Classify, TaskSpec};
+pub use sounds::{
+    AudioFolder, AudioOptions, Folds, SoundAugment, SoundLists, SoundSpec, SpeechCommands, Window,
+    Words,
+};
+pub use ssamba::Ssamba;
+pub use task::{
+    ClassLoss, Classify, MaskKeep, MaskShape, MultiLabel, PretrainPatches, TaskSpec, TokenPool,
+};
 pub use train::{Frozen, Graph, InitPositions, MicroBatch, Precision, Train};
 pub use vim::{ClassToken, DtInit, DtRank, Pool, Scan, Vim, VimSize};

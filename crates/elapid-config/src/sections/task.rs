@@ -1,6 +1,6 @@
 //! `[task]`: what the network is trained to do.
 
-use crate::options::{options, tagged};
+use crate::options::{choice, options, tagged};
 use crate::range::{FRACTION, at_least};
 use crate::sections::Best;
 
@@ -11,6 +11,10 @@ tagged! {
         tag: "kind" = required;
         /// One class an example, by cross-entropy.
         "classify" => Classify(Classify),
+        /// Any number of classes a sound, each by its own binary cross-entropy.
+        "multi_label" => MultiLabel(MultiLabel),
+        /// Masked patches of a sound's spectrogram, told apart and reconstructed.
+        "pretrain_patches" => PretrainPatches(PretrainPatches),
     }
 }
 
@@ -19,6 +23,8 @@ impl TaskSpec {
     pub(crate) fn best(&self) -> Best {
         match self {
             Self::Classify(_) => Best::Accuracy,
+            Self::MultiLabel(_) => Best::MeanAveragePrecision,
+            Self::PretrainPatches(_) => Best::MaskAccuracy,
         }
     }
 }
@@ -30,5 +36,74 @@ options! {
         classes: Option<usize> = unset, at_least(1.0);
         /// Share of the target that is spread over all classes.
         label_smoothing: f64 = 0.0, FRACTION;
+        /// How the tokens of `ssamba` become one vector; left out, `avgtok`.
+        pool: Option<TokenPool> = unset;
+        /// What is minimised. Sounds may take `bce`, as the official recipe for Speech Commands does.
+        loss: ClassLoss = "cross_entropy";
+    }
+}
+
+choice! {
+    /// How tokens become one vector.
+    pub enum TokenPool {
+        /// The mean of the patches.
+        AvgTok = "avgtok",
+        /// The class token.
+        Cls = "cls",
+    }
+}
+
+choice! {
+    /// What a classifier minimises.
+    pub enum ClassLoss {
+        /// Cross-entropy of the softmax.
+        CrossEntropy = "cross_entropy",
+        /// Binary cross-entropy of every class.
+        Bce = "bce",
+    }
+}
+
+options! {
+    /// Any number of classes a sound.
+    pub struct MultiLabel {
+        /// Number of classes; left out, the data set's.
+        classes: Option<usize> = unset, at_least(1.0);
+        /// How the tokens become one vector; left out, `avgtok`.
+        pool: Option<TokenPool> = unset;
+    }
+}
+
+options! {
+    /// Masked patches, told apart by InfoNCE and reconstructed by squared error, in two passes with masks of their own.
+    pub struct PretrainPatches {
+        /// Patches masked in each sound.
+        masked: usize = 400, at_least(2.0);
+        /// What is masked together.
+        mask: MaskShape = "clustered";
+        /// Which patches stay masked where clusters hide too many.
+        mask_keep: MaskKeep = "random";
+        /// Weight of the squared error, the official λ.
+        reconstruction: f64 = 10.0, at_least(0.0);
+    }
+}
+
+choice! {
+    /// What is masked together.
+    pub enum MaskShape {
+        /// Squares of 3 to 5 patches a side.
+        Clustered = "clustered",
+        /// Single patches.
+        Scattered = "scattered",
+    }
+}
+
+choice! {
+    /// Which patches stay masked where clusters hide too many.
+    pub enum MaskKeep {
+        /// Any; squares end at the edge of the spectrogram.
+        Random = "random",
+        /// Those of the lowest frequencies, as in the official code, whose squares also run on from the right edge into the
+        /// next row and never hide the first patch.
+        Lowest = "lowest",
     }
 }

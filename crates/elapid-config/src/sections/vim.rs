@@ -83,7 +83,7 @@ options! {
 }
 
 choice! {
-    /// The published sizes of Vim.
+    /// The published sizes of Vim and SSAMBA.
     pub enum VimSize {
         /// 192 wide, 24 deep.
         Tiny = "tiny",

@@ -30,9 +30,12 @@ fn every_default_is_valid_toml() {
 #[test]
 fn size_sets_width_unless_the_width_is_explicit() {
     let width = |keys: &str| {
-        let ModelSpec::Vim(vim) = parse(&edited("\"vim\"", &format!("\"vim\"\n{keys}")))
+        let model = parse(&edited("\"vim\"", &format!("\"vim\"\n{keys}")))
             .unwrap()
             .model;
+        let ModelSpec::Vim(vim) = model else {
+            panic!("{model:?}")
+        };
         (vim.size, vim.embed_dim, vim.depth)
     };
     assert_eq!(width("size = \"small\""), (Some(VimSize::Small), 384, 24));
@@ -46,7 +49,9 @@ fn size_sets_width_unless_the_width_is_explicit() {
 fn stride_follows_patch_size_and_eval_batches_follow_training() {
     let text = edited("\"vim\"", "\"vim\"\nimage_size = 8\npatch_size = 2");
     let plan = parse(&text).unwrap();
-    let ModelSpec::Vim(vim) = &plan.model;
+    let ModelSpec::Vim(vim) = &plan.model else {
+        panic!("{:?}", plan.model)
+    };
     assert_eq!((vim.stride, plan.eval.batch_size), (2, 64));
     assert_eq!(plan.run.name, "x");
 }

@@ -178,7 +178,9 @@ fn model_file_needs_only_a_model() {
         ("task.toml", "[task]\nkind = \"classify\"\n"),
     ]);
     let load = |name: &str| crate::load_model(&files.path(name));
-    let (ModelSpec::Vim(vim), task) = load("model.toml").unwrap();
+    let (ModelSpec::Vim(vim), task) = load("model.toml").unwrap() else {
+        panic!("another backbone")
+    };
     assert_eq!((vim.depth, task), (2, None));
     assert!(load("both.toml").unwrap().1.is_some());
     assert!(load("x.toml").unwrap().1.is_some());

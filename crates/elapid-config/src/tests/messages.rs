@@ -44,14 +44,14 @@ fn messages_are_pinned() {
             format!("lr = 3\n{MINIMAL}"),
             UnknownKey,
             "configs/x.toml:1:1: unknown key `lr` outside all sections; `lr` belongs to [optim]. \
-             Valid sections: `run`, `data`, `data.augment`, `model`, `task`, `optim`, `schedule`, \
+             Valid sections: `run`, `data`, `data.audio`, `data.augment`, `model`, `task`, `optim`, `schedule`, \
              `train`, `lora`, `eval`, `log`",
         ),
         (
             edited("\"digits\"", "\"digts\""),
             UnknownName,
             "configs/x.toml:3:8: unknown value `digts` for `name` in [data]; did you mean \
-             `digits`? Valid values: `digits`, `image_folder`, `mnist`, `cifar10`, `cifar100`",
+             `digits`? Valid values: `digits`, `image_folder`, `mnist`, `cifar10`, `cifar100`, `audio_folder`, `esc50`, `urbansound8k`, `speech_commands`, `audioset`",
         ),
         (
             train("precision = \"fp8\""),
@@ -92,7 +92,7 @@ fn messages_are_pinned() {
             "".to_owned(),
             Missing,
             "configs/x.toml: missing key `name` in [data]; add `name = \"digits\"` under [data]. \
-             Valid values: `digits`, `image_folder`, `mnist`, `cifar10`, `cifar100`",
+             Valid values: `digits`, `image_folder`, `mnist`, `cifar10`, `cifar100`, `audio_folder`, `esc50`, `urbansound8k`, `speech_commands`, `audioset`",
         ),
         (
             edited("batch_size = 64", "batch_size = 0"),

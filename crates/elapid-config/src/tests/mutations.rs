@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use crate::ConfigError;
 
+/// Keys that any word is good for.
+const PATHS: [&str; 5] = ["path", "init_from", "train", "valid", "test"];
+
 /// The experiments that come with elapid. Sweeps have keys and tests of their own.
 fn shipped() -> Vec<(PathBuf, String)> {
     let folder = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs the tests");
@@ -62,7 +65,7 @@ const MISTAKES: [(&str, Mistake); 8] = [
     }),
     ("an unknown word", |key, value| {
         let is_word = value.starts_with('"') && !value.contains(' ');
-        (is_word && key != "path").then(|| format!("{key} = \"banana\""))
+        (is_word && !PATHS.contains(&key)).then(|| format!("{key} = \"banana\""))
     }),
     ("the same key twice", |key, value| {
         Some(format!("{key} = {value}\n{key} = {value}"))

@@ -2,7 +2,7 @@
 
 use super::{MINIMAL, parse};
 use crate::ErrorKind;
-use crate::schema::{Default, Key, SECTIONS, Section};
+use crate::schema::{Default, Group, Key, SECTIONS, Section};
 
 /// An experiment with `lines` in `section`, whose tag is `variant`, and no more than needed
 /// elsewhere.
@@ -26,6 +26,10 @@ fn experiment(section: &Section, variant: Option<&str>, lines: &[String]) -> Str
         }
     }
     if section.name.contains('.') {
+        if section.group == Some(Group::Sounds) {
+            let source = "name = \"audio_folder\"\npath = \"sounds\"";
+            document.insert("data".into(), source.parse::<toml::Table>().unwrap().into());
+        }
         return format!("{document}\n[{}]\n{own}", section.name);
     }
     document.remove(section.name);

@@ -45,7 +45,7 @@ fn mistakes_name_the_override() {
         (
             "optm.lr=1",
             "--set optm.lr=1: unknown section [optm]; did you mean `optim`? Valid sections: \
-             `run`, `data`, `data.augment`, `model`, `task`, `optim`, `schedule`, `train`, \
+             `run`, `data`, `data.audio`, `data.augment`, `model`, `task`, `optim`, `schedule`, `train`, \
              `lora`, `eval`, `log`",
         ),
         (

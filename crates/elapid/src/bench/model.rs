@@ -5,11 +5,12 @@ use std::time::Instant;
 use burn::module::Module;
 use burn::tensor::{DType, Device, Distribution, Tensor};
 use elapid_config::ModelSpec;
+use elapid_models::{ImageClassifier, SoundClassifier};
 use elapid_nn::Init;
 use serde::Serialize;
 
 use super::clock::{eager, median};
-use crate::registry;
+use crate::registry::{self, PlanError};
 
 /// Median times of one model.
 #[derive(Clone, Debug, Serialize)]
@@ -30,25 +31,51 @@ pub struct ModelTiming {
     pub graph: bool,
 }
 
-/// Times a classifier with `classes` outputs on a batch of random images.
+/// Times a classifier with `classes` outputs on a batch of random images or spectrograms.
+///
+/// # Errors
+///
+/// If the model cannot be built.
 pub fn model(
     device: &Device,
     spec: &ModelSpec,
     classes: usize,
     batch: usize,
     dtype: DType,
+) -> Result<ModelTiming, PlanError> {
+    let mut init = Init::new(0, &device.clone().autodiff());
+    match spec {
+        ModelSpec::Vim(_) => {
+            let model = registry::image_classifier(&mut init, spec, classes)?;
+            let [channels, height, width] = registry::input_shape(spec)?;
+            let shape = [batch, channels, height, width];
+            let forward = |m: &ImageClassifier, x: Tensor<4>| m.forward(x, None);
+            Ok(timed(device, model, shape, dtype, forward))
+        }
+        ModelSpec::Ssamba(_) => {
+            let model = registry::sound_classifier(&mut init, spec, None, classes)?;
+            let encoder = registry::sound_encoder(spec)?;
+            let shape = [batch, encoder.frames, encoder.bins];
+            let forward = |m: &SoundClassifier, x: Tensor<3>| m.forward(x, None);
+            Ok(timed(device, model, shape, dtype, forward))
+        }
+    }
+}
+
+fn timed<M: Module, const D: usize>(
+    device: &Device,
+    model: M,
+    shape: [usize; D],
+    dtype: DType,
+    forward: impl Fn(&M, Tensor<D>) -> Tensor<2>,
 ) -> ModelTiming {
     let tracked = device.clone().autodiff();
-    let mut init = Init::new(0, &tracked);
-    let model = registry::image_classifier(&mut init, spec, classes);
-    let [channels, height, width] = registry::input_shape(spec);
-    let shape = [batch, channels, height, width];
-    let images = |device: &Device| {
-        Tensor::<4>::random(shape, Distribution::Normal(0.0, 1.0), (device, dtype))
+    let input = |device: &Device| {
+        Tensor::<D>::random(shape, Distribution::Normal(0.0, 1.0), (device, dtype))
     };
-    let (plain, taped) = (images(device), images(&tracked));
+    let (plain, taped) = (input(device), input(&tracked));
     let step = || {
-        let scores = model.forward(taped.clone(), None).cast(DType::F32);
+        let scores = forward(&model, taped.clone()).cast(DType::F32);
         scores.square().mean().backward()
     };
     let start = Instant::now();
@@ -56,11 +83,11 @@ pub fn model(
     let _ = device.sync();
     let first_ms = start.elapsed().as_secs_f64() * 1e3;
     let valid = model.valid();
-    let (forward_ms, _) = median(device, || valid.forward(plain.clone(), None));
+    let (forward_ms, _) = median(device, || forward(&valid, plain.clone()));
     let eager_ms = eager(device, step);
     let (training_ms, graph) = median(device, step);
     ModelTiming {
-        batch,
+        batch: shape[0],
         dtype: format!("{dtype:?}").to_lowercase(),
         forward_ms,
         eager_ms,

@@ -169,7 +169,7 @@ fn model(
     ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for &batch in batches {
-        let timing = timing::model(device, &spec, classes, batch, dtype);
+        let timing = timing::model(device, &spec, classes, batch, dtype).map_err(Failure::input)?;
         if json {
             print(&serde_json::to_string(&timing).map_err(Failure::run)?)?;
             continue;

@@ -6,7 +6,7 @@ use elapid::config::ModelSpec;
 use elapid::data::ImagePipeline;
 use elapid::explain::{Explanation, explain as explained};
 use elapid::picture::{Panel, heat_map, panels};
-use elapid::registry::{self, AnyTask, Described};
+use elapid::registry::{self, Described};
 use image::{Rgb, RgbImage};
 use serde_json::json;
 
@@ -55,12 +55,12 @@ pub(crate) fn explain(args: ExplainArgs) -> Result<(), Failure> {
     let device = registry::device(&open.device_name(args.device)).map_err(Failure::input)?;
     let pipeline = open.image_pipeline()?;
     let batch = load(std::slice::from_ref(&args.image), &pipeline)?;
-    let AnyTask::Classify(task) = open.trained(&device, args.checkpoint, None)?;
+    let task = open.image_classification(&device, args.checkpoint, "explain")?;
     let classes = task.classes();
     let class = args.class.as_deref().map(|name| named(name, classes));
     let class = class.transpose()?;
-    let layout = registry::position_layout(&open.plan.model);
-    let shape = registry::input_shape(&open.plan.model);
+    let layout = registry::position_layout(&open.plan.model).map_err(Failure::input)?;
+    let shape = registry::input_shape(&open.plan.model).map_err(Failure::input)?;
     let steps = args.steps.map(usize::from);
     let found = explained(
         &task.model,
@@ -106,6 +106,7 @@ pub(crate) fn explain(args: ExplainArgs) -> Result<(), Failure> {
 fn drop_nothing(model: &mut ModelSpec) {
     match model {
         ModelSpec::Vim(vim) => (vim.drop_rate, vim.drop_path_rate) = (0.0, 0.0),
+        ModelSpec::Ssamba(ssamba) => ssamba.drop_path_rate = 0.0,
     }
 }
 

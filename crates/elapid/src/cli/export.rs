@@ -80,7 +80,8 @@ fn of_run(
 ) -> Result<(checkpoint::Checkpoint, ClassToken), Failure> {
     let open = OpenRun::open(path)?;
     let task = open.trained(&Device::flex(), asked, None)?;
-    let class_token = registry::position_layout(&open.plan.model).class_token;
+    let layout = registry::position_layout(&open.plan.model).map_err(Failure::input)?;
+    let class_token = layout.class_token;
     let weights = checkpoint::of_model(&lora::merged(task));
     let prefix = checkpoint::locate(&weights, false, path).map_err(Failure::input)?;
     Ok((below(weights, &prefix), class_token))

@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{DType, Tensor, TensorData};
-use elapid::config::{self, TaskSpec};
+use elapid::config::{self, ModelSpec, TaskSpec, TokenPool};
 use elapid::nn::Init;
 use elapid::registry;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
 use super::failure::Failure;
-use super::run::load_weights;
+use super::run::{load_sound_weights, load_weights};
 
 /// Run a model on raw tensors, to compare it with other code.
 #[derive(clap::Args)]
@@ -24,7 +24,7 @@ pub(crate) struct ForwardArgs {
     /// Checkpoint, official or ours (.safetensors, .pth, .pt, .bin, .bpk).
     #[arg(long, value_name = "FILE")]
     weights: PathBuf,
-    /// File with a tensor `input`, [batch, channels, height, width].
+    /// File with a tensor `input`: images [batch, channels, height, width], or spectrograms [batch, frames, bins].
     #[arg(long, value_name = "SAFETENSORS")]
     input: PathBuf,
     /// File to write, with a tensor `logits`, [batch, classes].
@@ -37,25 +37,44 @@ pub(crate) struct ForwardArgs {
 
 pub(crate) fn forward(args: ForwardArgs) -> Result<(), Failure> {
     let (spec, task) = config::load_model(&args.model).map_err(Failure::input)?;
-    let Some(TaskSpec::Classify(config::Classify {
-        classes: Some(classes),
-        ..
-    })) = task
-    else {
-        return Err(Failure::wrong(format!(
-            "`{}` does not say how many classes the head has; add\n  [task]\n  kind = \"classify\"\n  classes = 1000",
-            args.model.display()
-        )));
-    };
+    let (classes, pool) = head(&args.model, task)?;
     let device = registry::device(&args.device).map_err(Failure::input)?;
-    let input = read_input(&args.input, registry::input_shape(&spec))?;
-    let model = registry::image_classifier(&mut Init::new(0, &device), &spec, classes);
-    let model = load_weights(model, &args.weights)?;
-    let logits = model.forward(Tensor::from_data(input, &device), None);
+    let mut init = Init::new(0, &device);
+    let logits = match &spec {
+        ModelSpec::Vim(_) => {
+            let [channels, height, width] = registry::input_shape(&spec).map_err(Failure::input)?;
+            let input = read_input(&args.input, &[channels, height, width])?;
+            let model = registry::image_classifier(&mut init, &spec, classes);
+            let model = load_weights(model.map_err(Failure::input)?, &args.weights)?;
+            model.forward(Tensor::from_data(input, &device), None)
+        }
+        ModelSpec::Ssamba(ssamba) => {
+            let input = read_input(&args.input, &[ssamba.frames, ssamba.bins])?;
+            let model = registry::sound_classifier(&mut init, &spec, pool, classes);
+            let model = load_sound_weights(model.map_err(Failure::input)?, &args.weights)?;
+            model.forward(Tensor::from_data(input, &device), None)
+        }
+    };
     write_logits(&args.output, logits.into_data())
 }
 
-fn read_input(path: &Path, [channels, height, width]: [usize; 3]) -> Result<TensorData, Failure> {
+/// Classes of the head, and how tokens are pooled in front of it.
+fn head(path: &Path, task: Option<TaskSpec>) -> Result<(usize, Option<TokenPool>), Failure> {
+    let head = match task {
+        Some(TaskSpec::Classify(task)) => task.classes.map(|classes| (classes, task.pool)),
+        Some(TaskSpec::MultiLabel(task)) => task.classes.map(|classes| (classes, task.pool)),
+        Some(TaskSpec::PretrainPatches(_)) | None => None,
+    };
+    head.ok_or_else(|| {
+        Failure::wrong(format!(
+            "`{}` does not say how many classes the head has; add\n  [task]\n  kind = \"classify\"\n  classes = 1000",
+            path.display()
+        ))
+    })
+}
+
+/// The tensor `input`, `[batch, sizes…]`.
+fn read_input(path: &Path, sizes: &[usize]) -> Result<TensorData, Failure> {
     let shown = path.display();
     let wrong = |reason: String| Failure::wrong(format!("`{shown}`: {reason}"));
     let bytes = std::fs::read(path).map_err(|e| wrong(e.to_string()))?;
@@ -84,10 +103,12 @@ fn read_input(path: &Path, [channels, height, width]: [usize; 3]) -> Result<Tens
         }
     };
     match view.shape() {
-        [batch, c, h, w] if *batch > 0 && [*c, *h, *w] == [channels, height, width] => {}
+        [batch, rest @ ..] if *batch > 0 && rest == sizes => {}
         shape => {
+            let sizes: Vec<_> = sizes.iter().map(usize::to_string).collect();
             return Err(wrong(format!(
-                "`input` is {shape:?}, expected [batch, {channels}, {height}, {width}] for this model"
+                "`input` is {shape:?}, expected [batch, {}] for this model",
+                sizes.join(", ")
             )));
         }
     }

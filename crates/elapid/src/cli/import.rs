@@ -54,6 +54,12 @@ enum Positions {
 pub(crate) fn import(args: ImportArgs) -> Result<(), Failure> {
     let file = checkpoint::read(&args.weights).map_err(Failure::input)?;
     let prefix = checkpoint::locate(&file, args.averaged, &args.weights).map_err(Failure::input)?;
+    if prefix.ends_with("v.") {
+        return Err(Failure::wrong(format!(
+            "`{}` is a checkpoint of SSAMBA, which needs no import: `elapid forward` and `elapid eval --weights` read it as it is, and bring its positions to the model's grid",
+            args.weights.display()
+        )));
+    }
     let found = checkpoint::describe(&file, &prefix);
     let (target, text) = target(&args, found.as_ref())?;
     let rule = match args.positions {
@@ -103,15 +109,16 @@ fn target(
     };
     let (spec, task) = loaded.map_err(Failure::input)?;
     let classes = params::classes(path, task).or(found.and_then(|found| found.classes));
-    let positions = registry::position_layout(&spec);
+    let positions = registry::position_layout(&spec).map_err(Failure::input)?;
     let mut init = Init::new(0, &Device::flex());
     let target = match classes {
-        Some(classes) => Target::new(
-            &registry::image_classifier(&mut init, &spec, classes),
-            positions,
-        ),
-        None => Target::new(&registry::image_backbone(&mut init, &spec), positions),
+        Some(classes) => registry::image_classifier(&mut init, &spec, classes)
+            .map(|model| Target::new(&model, positions)),
+        None => {
+            registry::image_backbone(&mut init, &spec).map(|model| Target::new(&model, positions))
+        }
     };
+    let target = target.map_err(Failure::input)?;
     Ok((target, text))
 }
 

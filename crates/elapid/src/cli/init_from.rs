@@ -4,6 +4,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use elapid::config::{InitPositions, Plan};
+use elapid::models::SoundClassifier;
 use elapid::models::checkpoint::{self, Checkpoint, PositionRule, Transfer};
 use elapid::nn::lora;
 use elapid::registry::AnyTask;
@@ -36,7 +37,42 @@ pub(crate) fn start(
             task.model = model;
             Ok((AnyTask::Classify(task), Some(transfer)))
         }
+        AnyTask::ClassifySounds(mut task) => {
+            let (model, transfer) = sounds(task.model, weights, path)?;
+            task.model = model;
+            Ok((AnyTask::ClassifySounds(task), Some(transfer)))
+        }
+        AnyTask::TagSounds(mut task) => {
+            let (model, transfer) = sounds(task.model, weights, path)?;
+            task.model = model;
+            Ok((AnyTask::TagSounds(task), Some(transfer)))
+        }
+        AnyTask::PretrainPatches(mut task) => {
+            let moved = checkpoint::transfer(task.model, weights, path, |_| None);
+            let (model, transfer) = moved.map_err(Failure::input)?;
+            task.model = model;
+            Ok((AnyTask::PretrainPatches(task), Some(transfer)))
+        }
     }
+}
+
+/// A classifier of sounds from the weights of pretraining, or of another one: positions are brought to its grid as the
+/// official fine-tuning does.
+fn sounds(
+    model: SoundClassifier,
+    mut weights: Checkpoint,
+    path: &Path,
+) -> Result<(SoundClassifier, Transfer), Failure> {
+    let resized = model.fit_positions(&mut weights);
+    let moved = checkpoint::transfer(model, weights, path, |_| None);
+    let (model, mut transfer) = moved.map_err(Failure::input)?;
+    if let Some(grids) = resized {
+        let name = "v.pos_embed".to_owned();
+        transfer.loaded.retain(|loaded| *loaded != name);
+        let [from, to] = grids.map(|grid| vec![grid.frequency, grid.time]);
+        transfer.resized.push((name, from, to));
+    }
+    Ok((model, transfer))
 }
 
 /// What the manifest says of it.

@@ -14,7 +14,22 @@ pub(crate) fn list(_: ListArgs) -> Result<(), Failure> {
             "vim",
             "Vision Mamba, bidirectional Mamba-1 on image patches (arXiv 2401.09417)",
         ),
-        row("task", "classify", "one class an image, by cross-entropy"),
+        row(
+            "model",
+            "ssamba",
+            "SSAMBA, bidirectional Mamba-1 on patches of spectrograms (arXiv 2405.11831)",
+        ),
+        row("task", "classify", "one class an image or sound"),
+        row(
+            "task",
+            "multi_label",
+            "any number of classes a sound, by binary cross-entropy",
+        ),
+        row(
+            "task",
+            "pretrain_patches",
+            "masked patches of a sound's spectrogram, told apart and reconstructed",
+        ),
     ];
     for card in elapid::data::cards().map_err(Failure::run)? {
         rows.push(row("data", &card.name, &card.title));

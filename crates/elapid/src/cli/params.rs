@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use elapid::config::{self, TaskSpec};
+use elapid::config::{self, ModelSpec, TaskSpec};
 use elapid::models::checkpoint::official_name;
-use elapid::models::named_params;
+use elapid::models::{NamedParam, Ssamba, named_params};
 use elapid::nn::Init;
-use elapid::registry;
+use elapid::registry::{self, Facts, PlanError};
 
 use super::failure::Failure;
 use super::{print, table};
@@ -26,14 +26,8 @@ pub(crate) struct ParamsArgs {
 
 pub(crate) fn params(args: ParamsArgs) -> Result<(), Failure> {
     let (spec, task) = config::load_model(&args.config).map_err(Failure::input)?;
-    let device = Device::flex();
-    let mut init = Init::new(0, &device);
-    let classes = classes(&args.config, task);
-    let params = match classes {
-        Some(classes) => named_params(&registry::image_classifier(&mut init, &spec, classes)),
-        None => named_params(&registry::image_backbone(&mut init, &spec)),
-    };
-    let trained = trained(&args, classes);
+    let params = of_model(&args.config, &spec, task.as_ref()).map_err(Failure::input)?;
+    let trained = trained(&args, classes(&args.config, task));
     let mut rows = Vec::new();
     let mut groups: BTreeMap<String, usize> = BTreeMap::new();
     let mut total = 0;
@@ -78,11 +72,14 @@ pub(crate) fn params(args: ParamsArgs) -> Result<(), Failure> {
 /// experiment.
 fn trained(args: &ParamsArgs, classes: Option<usize>) -> Option<usize> {
     let plan = config::load(&args.config, &[]).ok()?;
-    let device = Device::flex();
-    let model = registry::image_classifier(&mut Init::new(0, &device), &plan.model, classes?);
-    let model = registry::with_adapters(&plan, model, &device);
-    let rules = registry::param_rules(&plan, &model, 1);
-    let params = named_params(&model);
+    let names = (0..classes.unwrap_or(0)).map(|class| class.to_string());
+    let facts = Facts {
+        classes: names.collect(),
+        normalisation: None,
+    };
+    let task = registry::task(&plan, &facts, &Device::flex()).ok()?;
+    let rules = registry::param_rules(&plan, &task, 1);
+    let params = named_params(&task);
     let trained = params
         .iter()
         .zip(rules)
@@ -94,11 +91,40 @@ fn trained(args: &ParamsArgs, classes: Option<usize>) -> Option<usize> {
     )
 }
 
+/// The parameters of the model with the head of its task; without one, of the backbone alone.
+fn of_model(
+    config: &Path,
+    spec: &ModelSpec,
+    task: Option<&TaskSpec>,
+) -> Result<Vec<NamedParam>, PlanError> {
+    let init = &mut Init::new(0, &Device::flex());
+    if let Some(TaskSpec::PretrainPatches(task)) = task {
+        return Ok(named_params(&registry::patch_pretrainer(init, spec, task)?));
+    }
+    let classes = classes(config, task.cloned());
+    Ok(match (spec, classes) {
+        (ModelSpec::Vim(_), Some(classes)) => {
+            named_params(&registry::image_classifier(init, spec, classes)?)
+        }
+        (ModelSpec::Vim(_), None) => named_params(&registry::image_backbone(init, spec)?),
+        (ModelSpec::Ssamba(_), Some(classes)) => {
+            named_params(&registry::sound_classifier(init, spec, None, classes)?)
+        }
+        (ModelSpec::Ssamba(_), None) => {
+            named_params(&Ssamba::new(init, &registry::sound_encoder(spec)?))
+        }
+    })
+}
+
 /// Classes of the head: the task's, or those of the data set's card. Without either the backbone
 /// is counted alone.
 pub(crate) fn classes(config: &Path, task: Option<TaskSpec>) -> Option<usize> {
-    let TaskSpec::Classify(task) = task?;
-    task.classes.or_else(|| {
+    let wanted = match task? {
+        TaskSpec::Classify(task) => task.classes,
+        TaskSpec::MultiLabel(task) => task.classes,
+        TaskSpec::PretrainPatches(_) => return None,
+    };
+    wanted.or_else(|| {
         let plan = config::load(config, &[]).ok()?;
         let card = elapid::data::card(plan.data.source.name()).ok()?;
         Some(card.classes.len()).filter(|classes| *classes > 0)

@@ -2,17 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
+use elapid::config::Samples;
 use elapid::data::{ImageBatch, ImagePipeline, PixelImage};
 use elapid::picture::{Tile, contact_sheet};
-use elapid::registry::{self, AnyTask, Described};
+use elapid::registry::{self, Described};
 use image::{DynamicImage, RgbImage};
 use serde_json::json;
 
 use super::failure::Failure;
 use super::run::{Checkpoint, OpenRun};
-use super::{print, table};
+use super::{predict_sounds, print, table};
 
-/// Classify images: a file, several, or whole folders.
+/// Classify images or sounds: a file, several, or whole folders.
 #[derive(clap::Args)]
 #[command(
     after_help = "Example:\n  elapid predict runs/vim_digits photo.png scans/\n  elapid predict runs/vim_digits test/ --sheet sheet.png"
@@ -20,27 +21,29 @@ use super::{print, table};
 pub(crate) struct PredictArgs {
     /// Directory of the run.
     run: PathBuf,
-    /// PNG or JPEG files, or folders of them.
+    /// PNG or JPEG files, or WAV, FLAC, MP3 and Ogg Vorbis, as the run was trained on; or folders of them.
     #[arg(required = true)]
-    inputs: Vec<PathBuf>,
+    pub(super) inputs: Vec<PathBuf>,
     /// Classes to show for each image, most probable first.
     #[arg(long, default_value_t = 3)]
-    top: usize,
+    pub(super) top: usize,
     /// The checkpoint of the run [default: the one that the plan's eval.weights names].
     #[arg(long)]
-    checkpoint: Option<Checkpoint>,
+    pub(super) checkpoint: Option<Checkpoint>,
     /// Draw a contact sheet: the images with their classes, and whether they are right where an image's folder is
     /// called like a class.
     #[arg(long, value_name = "PNG")]
-    sheet: Option<PathBuf>,
+    pub(super) sheet: Option<PathBuf>,
     /// Print one JSON object a line.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     /// Where to compute [default: the device the run was started on].
     #[arg(long)]
-    device: Option<String>,
+    pub(super) device: Option<String>,
 }
 
+/// File extensions of images.
+const IMAGES: [&str; 3] = ["png", "jpg", "jpeg"];
 /// Images classified together.
 const BATCH: usize = 32;
 /// Images on a sheet; what comes after them is left out.
@@ -48,10 +51,13 @@ const ON_SHEET: usize = 240;
 
 pub(crate) fn predict(args: PredictArgs) -> Result<(), Failure> {
     let open = OpenRun::open(&args.run)?;
+    if let Samples::Sounds(_) = open.plan.data.samples {
+        return predict_sounds::predict(&args, &open);
+    }
     let device = registry::device(&open.device_name(args.device)).map_err(Failure::input)?;
     let pipeline = open.image_pipeline()?;
-    let files = image_files(&args.inputs)?;
-    let AnyTask::Classify(task) = open.trained(&device, args.checkpoint, None)?;
+    let files = files_below(&args.inputs, &IMAGES)?;
+    let task = open.image_classification(&device, args.checkpoint, "predict")?;
     let classes = task.classes();
     let (mut rows, mut tiles) = (Vec::new(), Vec::new());
     for files in files.chunks(BATCH) {
@@ -158,7 +164,7 @@ pub(crate) fn save(picture: &RgbImage, path: &Path) -> Result<(), Failure> {
 }
 
 /// The `count` largest scores with their classes, largest first.
-fn most_probable(scores: &[f64], count: usize) -> Vec<(usize, f64)> {
+pub(super) fn most_probable(scores: &[f64], count: usize) -> Vec<(usize, f64)> {
     let mut ranked: Vec<(usize, f64)> = scores.iter().copied().enumerate().collect();
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
     ranked.truncate(count.max(1));
@@ -194,25 +200,35 @@ fn unreadable(file: &Path, reason: &dyn std::fmt::Display) -> Failure {
     ))
 }
 
-/// All inputs, folders replaced by the images below them in byte order.
-fn image_files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+/// All inputs, folders replaced by the files below them with one of the extensions, in byte order.
+pub(super) fn files_below(
+    inputs: &[PathBuf],
+    extensions: &[&str],
+) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
     for input in inputs {
         match input.is_dir() {
-            true => collect(input, &mut files)?,
+            true => collect(input, extensions, &mut files)?,
             false => files.push(input.clone()),
         }
     }
     match files.is_empty() {
-        true => Err(Failure::wrong(
-            "no .png, .jpg or .jpeg file in the given folders",
-        )),
+        true => {
+            let known: Vec<_> = extensions.iter().map(|e| format!(".{e}")).collect();
+            let message = format!("no {} file in the given folders", known.join(", "));
+            Err(Failure::wrong(message))
+        }
         false => Ok(files),
     }
 }
 
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
-    let unlisted = |e: std::io::Error| unreadable(folder, &e);
+fn collect(folder: &Path, extensions: &[&str], files: &mut Vec<PathBuf>) -> Result<(), Failure> {
+    let unlisted = |e: std::io::Error| {
+        Failure::wrong(format!(
+            "cannot list the folder `{}`: {e}",
+            folder.display()
+        ))
+    };
     let entries = std::fs::read_dir(folder).map_err(unlisted)?;
     let mut paths = entries
         .map(|entry| Ok(entry?.path()))
@@ -225,8 +241,8 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
             .and_then(|e| e.to_str())
             .map(str::to_lowercase);
         match extension.as_deref() {
-            _ if path.is_dir() => collect(&path, files)?,
-            Some("png" | "jpg" | "jpeg") => files.push(path),
+            _ if path.is_dir() => collect(&path, extensions, files)?,
+            Some(extension) if extensions.contains(&extension) => files.push(path),
             _ => {}
         }
     }

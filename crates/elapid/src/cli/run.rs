@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn::tensor::{Device, FloatDType};
-use elapid::config::{self, Plan, Precision};
+use elapid::config::{self, Plan, Precision, Samples};
+use elapid::data::audio::AudioPipeline;
 use elapid::data::{ImagePipeline, Split};
+use elapid::models::{SoundClassifier, checkpoint};
 use elapid::nn::{Role, lora, role_of};
-use elapid::registry::{self, AnyTask, Data, Described, Facts};
+use elapid::registry::{self, AnyTask, Data, Described, Facts, ImageClassification};
 use elapid::train::{MicroBatch, RunDir, TrainConfig, TrainError};
 use serde_json::{Map, Value, json};
 
@@ -165,7 +167,34 @@ impl OpenRun {
         let normalisation = self.facts()?.normalisation;
         let normalisation =
             normalisation.ok_or_else(|| self.damaged("missing field `normalisation`"))?;
-        Ok(registry::image_pipeline(&self.plan, images, normalisation))
+        registry::image_pipeline(&self.plan, images, normalisation).map_err(Failure::input)
+    }
+
+    /// How sounds are prepared for the model.
+    pub(crate) fn sound_pipeline(&self) -> Result<AudioPipeline, Failure> {
+        let Samples::Sounds(sounds) = &self.plan.data.samples else {
+            return Err(Failure::wrong("this run was not trained on sounds"));
+        };
+        let normalisation = self.facts()?.normalisation;
+        let normalisation =
+            normalisation.ok_or_else(|| self.damaged("missing field `normalisation`"))?;
+        registry::sound_pipeline(&self.plan, sounds, &normalisation).map_err(Failure::input)
+    }
+
+    /// The classifier of images that the run trained, for `command`, which knows no other task.
+    pub(crate) fn image_classification(
+        &self,
+        device: &Device,
+        checkpoint: Option<Checkpoint>,
+        command: &str,
+    ) -> Result<ImageClassification, Failure> {
+        match self.trained(device, checkpoint, None)? {
+            AnyTask::Classify(task) => Ok(task),
+            _ => Err(Failure::wrong(format!(
+                "this run does `{}` on sounds; `elapid {command}` is for runs that classify images",
+                self.plan.task.name()
+            ))),
+        }
     }
 
     fn damaged(&self, problem: &str) -> Failure {
@@ -221,13 +250,38 @@ fn with_weights(task: AnyTask, path: &Path) -> Result<AnyTask, Failure> {
             task.model = load_weights(task.model, path)?;
             Ok(AnyTask::Classify(task))
         }
+        AnyTask::ClassifySounds(mut task) => {
+            task.model = load_sound_weights(task.model, path)?;
+            Ok(AnyTask::ClassifySounds(task))
+        }
+        AnyTask::TagSounds(mut task) => {
+            task.model = load_sound_weights(task.model, path)?;
+            Ok(AnyTask::TagSounds(task))
+        }
+        AnyTask::PretrainPatches(mut task) => {
+            task.model = load_weights(task.model, path)?;
+            Ok(AnyTask::PretrainPatches(task))
+        }
     }
+}
+
+/// As [`load_weights`]; the position table is brought to the model's grid.
+pub(crate) fn load_sound_weights(
+    model: SoundClassifier,
+    path: &Path,
+) -> Result<SoundClassifier, Failure> {
+    let mut read = checkpoint::read(path).map_err(Failure::input)?;
+    model.fit_positions(&mut read);
+    applied(model, read, path)
 }
 
 /// A model with the weights of a checkpoint file.
 pub(crate) fn load_weights<M: Module>(model: M, path: &Path) -> Result<M, Failure> {
-    use elapid::models::checkpoint;
     let read = checkpoint::read(path).map_err(Failure::input)?;
+    applied(model, read, path)
+}
+
+fn applied<M: Module>(model: M, read: checkpoint::Checkpoint, path: &Path) -> Result<M, Failure> {
     let has_adapters = read.keys().any(|name| role_of(name) == Role::Adapter);
     let model = match has_adapters {
         true => model,

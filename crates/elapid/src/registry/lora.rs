@@ -65,7 +65,7 @@ mod tests {
     }
 
     fn adapted(plan: &Plan, device: &Device) -> ImageClassifier {
-        let model = image_classifier(&mut Init::new(1, device), &plan.model, 10);
+        let model = image_classifier(&mut Init::new(1, device), &plan.model, 10).unwrap();
         with_adapters(plan, model, device)
     }
 
@@ -88,7 +88,7 @@ mod tests {
         let model = adapted(&plan, &device).map(&mut Moved);
         let images = Tensor::<4>::random([3, 1, 16, 16], Distribution::Normal(0.0, 1.0), &device);
         let expected = model.forward(images.clone(), None);
-        let plain = image_classifier(&mut Init::new(1, &device), &plan.model, 10);
+        let plain = image_classifier(&mut Init::new(1, &device), &plan.model, 10).unwrap();
         let merged = lora::merged(model);
         assert_eq!(merged.num_params(), plain.num_params());
         let scores = merged.forward(images, None).into_data();

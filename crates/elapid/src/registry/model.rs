@@ -2,41 +2,142 @@
 
 use elapid_config::{self as config, ModelSpec};
 use elapid_models::checkpoint::PositionLayout;
-use elapid_models::{ClassToken, Cost, ImageBackbone, ImageClassifier, Pool, Vim, VimConfig};
+use elapid_models::{
+    ClassToken, Cost, ImageBackbone, ImageClassifier, PatchPretrainer, Pool, SoundClassifier,
+    SsambaConfig, TokenPool, Vim, VimConfig,
+};
 use elapid_nn::Init;
 use elapid_nn::mixer::{BackwardBranch, DtBias, DtInit, MambaConfig};
 
+use super::PlanError;
+
 /// The image backbone that a plan names.
-pub fn image_backbone(init: &mut Init, spec: &ModelSpec) -> ImageBackbone {
+///
+/// # Errors
+///
+/// If the backbone takes something else than images; so for all functions of images below.
+pub fn image_backbone(init: &mut Init, spec: &ModelSpec) -> Result<ImageBackbone, PlanError> {
     match spec {
-        ModelSpec::Vim(spec) => ImageBackbone::Vim(Vim::new(init, &vim(spec))),
+        ModelSpec::Vim(spec) => Ok(ImageBackbone::Vim(Vim::new(init, &vim(spec)))),
+        ModelSpec::Ssamba(_) => Err(not_of_images(spec)),
     }
 }
 
 /// Backbone and linear head.
-pub fn image_classifier(init: &mut Init, spec: &ModelSpec, classes: usize) -> ImageClassifier {
-    let backbone = image_backbone(init, spec);
-    ImageClassifier::new(init, backbone, classes)
+pub fn image_classifier(
+    init: &mut Init,
+    spec: &ModelSpec,
+    classes: usize,
+) -> Result<ImageClassifier, PlanError> {
+    let backbone = image_backbone(init, spec)?;
+    Ok(ImageClassifier::new(init, backbone, classes))
 }
 
 /// What a forward pass of one sample costs, with a linear head.
 pub fn cost(spec: &ModelSpec, classes: usize) -> Cost {
     match spec {
         ModelSpec::Vim(spec) => vim(spec).cost(classes),
+        ModelSpec::Ssamba(spec) => ssamba(spec).cost(classes),
     }
 }
 
 /// What the rows of a model's position table belong to.
-pub fn position_layout(spec: &ModelSpec) -> PositionLayout {
+pub fn position_layout(spec: &ModelSpec) -> Result<PositionLayout, PlanError> {
     match spec {
-        ModelSpec::Vim(spec) => PositionLayout::of(&vim(spec)),
+        ModelSpec::Vim(spec) => Ok(PositionLayout::of(&vim(spec))),
+        ModelSpec::Ssamba(_) => Err(not_of_images(spec)),
     }
 }
 
 /// Channels, height and width of the images that a model takes.
-pub fn input_shape(spec: &ModelSpec) -> [usize; 3] {
+pub fn input_shape(spec: &ModelSpec) -> Result<[usize; 3], PlanError> {
     match spec {
-        ModelSpec::Vim(spec) => [spec.channels, spec.image_size, spec.image_size],
+        ModelSpec::Vim(spec) => Ok([spec.channels, spec.image_size, spec.image_size]),
+        ModelSpec::Ssamba(_) => Err(not_of_images(spec)),
+    }
+}
+
+/// The encoder of spectrograms that a plan names.
+///
+/// # Errors
+///
+/// If the backbone takes something else than sounds.
+pub fn sound_encoder(spec: &ModelSpec) -> Result<SsambaConfig, PlanError> {
+    match spec {
+        ModelSpec::Ssamba(spec) => Ok(ssamba(spec)),
+        ModelSpec::Vim(_) => Err(PlanError(format!(
+            "the backbone `{}` takes images, and not sounds; use `backbone = \"ssamba\"` in [model], or a data set of images",
+            spec.name()
+        ))),
+    }
+}
+
+/// Encoder and head on its pooled tokens.
+///
+/// # Errors
+///
+/// As [`sound_encoder`].
+pub fn sound_classifier(
+    init: &mut Init,
+    spec: &ModelSpec,
+    pool: Option<config::TokenPool>,
+    classes: usize,
+) -> Result<SoundClassifier, PlanError> {
+    let pool = match pool {
+        None | Some(config::TokenPool::AvgTok) => TokenPool::Mean,
+        Some(config::TokenPool::Cls) => TokenPool::ClassToken,
+    };
+    Ok(SoundClassifier::new(
+        init,
+        &sound_encoder(spec)?,
+        pool,
+        classes,
+    ))
+}
+
+/// Encoder and heads of pretraining.
+///
+/// # Errors
+///
+/// As [`sound_encoder`].
+pub fn patch_pretrainer(
+    init: &mut Init,
+    spec: &ModelSpec,
+    task: &config::PretrainPatches,
+) -> Result<PatchPretrainer, PlanError> {
+    let encoder = sound_encoder(spec)?;
+    if encoder.stride != encoder.patch {
+        let ([f, t], [pf, pt]) = (encoder.stride, encoder.patch);
+        return Err(PlanError(format!(
+            "`stride` in [model] is [{f}, {t}], but pretraining tells patches apart that lie side by side; leave `stride` out, or make it `patch`, [{pf}, {pt}]"
+        )));
+    }
+    Ok(PatchPretrainer::new(init, &encoder, task.reconstruction))
+}
+
+fn not_of_images(spec: &ModelSpec) -> PlanError {
+    PlanError(format!(
+        "the backbone `{}` takes sounds, and not images; use `backbone = \"vim\"` in [model], or a data set of sounds",
+        spec.name()
+    ))
+}
+
+fn ssamba(spec: &config::Ssamba) -> SsambaConfig {
+    SsambaConfig {
+        bins: spec.bins,
+        frames: spec.frames,
+        patch: spec.patch,
+        stride: spec.stride,
+        depth: spec.depth,
+        mamba: MambaConfig {
+            d_state: spec.d_state,
+            d_conv: spec.d_conv,
+            expand: spec.expand,
+            ..MambaConfig::new(spec.embed_dim)
+        },
+        official_quirks: spec.official_quirks,
+        norm_epsilon: spec.norm_epsilon,
+        drop_path_rate: spec.drop_path_rate,
     }
 }
 

@@ -36,13 +36,17 @@ pub(super) struct ImageData {
 }
 
 /// How images are prepared for the model of a plan, where `normalisation` has one value a channel.
+///
+/// # Errors
+///
+/// A model that takes no images.
 pub fn image_pipeline(
     plan: &Plan,
     images: &ImageSpec,
     normalisation: Normalisation,
-) -> ImagePipeline {
-    let [channels, size, _] = input_shape(&plan.model);
-    ImagePipeline {
+) -> Result<ImagePipeline, DataError> {
+    let [channels, size, _] = shape(plan)?;
+    Ok(ImagePipeline {
         size,
         channels,
         mean: normalisation.mean,
@@ -50,7 +54,19 @@ pub fn image_pipeline(
         crop_ratio: images.options.crop_ratio,
         interpolation: interpolation(images),
         augment: None,
-    }
+    })
+}
+
+/// What the model takes, which must be images.
+fn shape(plan: &Plan) -> Result<[usize; 3], DataError> {
+    input_shape(&plan.model).map_err(|error| DataError::Setting {
+        setting: "model.backbone",
+        value: format!("`{}`", plan.model.name()),
+        expected: format!(
+            "one for the images of `{}`: {error}",
+            plan.data.source.name()
+        ),
+    })
 }
 
 impl ImageData {
@@ -60,8 +76,8 @@ impl ImageData {
     ///
     /// A data set that is missing or damaged, or a normalisation that does not fit the channels.
     pub(super) fn open(plan: &Plan, images: &ImageSpec) -> Result<Self, DataError> {
+        let [channels, ..] = shape(plan)?;
         let splits = splits(&plan.data)?;
-        let [channels, ..] = input_shape(&plan.model);
         let given = |values: &Option<Vec<f64>>, card: &[f32]| match values {
             Some(values) => values.iter().map(|&x| x as f32).collect(),
             None => fit_channels(card, channels),
@@ -71,7 +87,7 @@ impl ImageData {
             mean: given(&images.options.mean, &card.mean),
             std: given(&images.options.std, &card.std),
         };
-        let pipeline = image_pipeline(plan, images, normalisation);
+        let pipeline = image_pipeline(plan, images, normalisation)?;
         pipeline.check()?;
         Ok(Self {
             splits,
@@ -178,6 +194,11 @@ fn splits(spec: &DataSpec) -> Result<ImageSplits, DataError> {
         Source::Mnist(s) => mnist::splits(Path::new(&s.path), valid, seed),
         Source::Cifar10(s) => cifar::splits10(Path::new(&s.path), valid, seed),
         Source::Cifar100(s) => cifar::splits100(Path::new(&s.path), valid, seed),
+        _ => Err(DataError::Setting {
+            setting: "data.name",
+            value: format!("`{}`", spec.source.name()),
+            expected: "a set of images".to_owned(),
+        }),
     }
 }
 

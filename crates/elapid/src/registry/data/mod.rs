@@ -3,6 +3,7 @@
 mod augment;
 mod facts;
 mod images;
+mod sounds;
 mod sources;
 
 use elapid_config::{Plan, Samples};
@@ -11,10 +12,12 @@ use elapid_train::{EvalSource, Sources, TrainSource};
 use serde_json::{Map, Value, json};
 
 use self::images::ImageData;
+use self::sounds::SoundData;
 use super::AnyBatch;
 
 pub use facts::{Facts, Normalisation};
 pub use images::image_pipeline;
+pub use sounds::sound_pipeline;
 
 /// The data of an experiment, opened and ready to be batched for its model and task.
 pub trait Data {
@@ -73,6 +76,7 @@ pub struct Part {
 pub fn open_data(plan: &Plan) -> Result<Box<dyn Data>, DataError> {
     match &plan.data.samples {
         Samples::Images(images) => Ok(Box::new(ImageData::open(plan, images)?)),
+        Samples::Sounds(sounds) => Ok(Box::new(SoundData::open(plan, sounds)?)),
     }
 }
 

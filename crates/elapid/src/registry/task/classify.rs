@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation, bf16, f16};
-use elapid_config::{Classify, Plan};
+use elapid_config::{ClassLoss, Classify, Plan};
 use elapid_data::ImageBatch;
 use elapid_models::ImageClassifier;
 use elapid_nn::{Init, Probe};
@@ -20,8 +20,13 @@ pub(super) fn build(
     facts: &Facts,
     init: &mut Init,
 ) -> Result<ImageClassification, PlanError> {
-    let classes = classes(spec, plan, &facts.classes)?;
-    let model = image_classifier(init, &plan.model, classes.len());
+    if spec.pool.is_some() || spec.loss != ClassLoss::CrossEntropy {
+        return Err(PlanError(
+            "`pool` and `loss` in [task] are for sounds; images are pooled as [model] says, and trained by cross-entropy: leave both out".to_owned(),
+        ));
+    }
+    let classes = classes(spec.classes, plan, &facts.classes)?;
+    let model = image_classifier(init, &plan.model, classes.len())?;
     Ok(ImageClassification::new(
         model,
         classes,
@@ -31,8 +36,12 @@ pub(super) fn build(
 }
 
 /// Names of the classes: those of the data, and numbers for more that the task asks for.
-fn classes(spec: &Classify, plan: &Plan, data: &[String]) -> Result<Vec<String>, PlanError> {
-    let wanted = spec.classes.unwrap_or(data.len());
+pub(super) fn classes(
+    wanted: Option<usize>,
+    plan: &Plan,
+    data: &[String],
+) -> Result<Vec<String>, PlanError> {
+    let wanted = wanted.unwrap_or(data.len());
     if wanted < data.len() {
         return Err(PlanError(format!(
             "`classes` in [task] is {wanted}, but the data set `{}` has {} classes, so labels {wanted} to {} are out of range; leave `classes` out, or set it to at least {}",
@@ -187,7 +196,11 @@ fn cross_entropy(scores: Tensor<2>, targets: Targets, smoothing: f64) -> Tensor<
 }
 
 /// Numbers in the type in which the model reads them: in 16 bits, half as many bytes travel to the device.
-fn rounded(numbers: Vec<f32>, shape: [usize; 4], dtype: DType) -> TensorData {
+pub(super) fn rounded<const D: usize>(
+    numbers: Vec<f32>,
+    shape: [usize; D],
+    dtype: DType,
+) -> TensorData {
     let values = numbers.par_iter();
     match dtype {
         DType::BF16 => {
@@ -224,7 +237,7 @@ pub struct ClassificationTally {
 }
 
 impl ClassificationTally {
-    fn new(classes: Vec<String>) -> Self {
+    pub(super) fn new(classes: Vec<String>) -> Self {
         let counts = vec![vec![0; classes.len()]; classes.len()];
         Self {
             classes,
@@ -236,7 +249,7 @@ impl ClassificationTally {
     }
 
     /// Adds one sample by its class scores. Of equal scores the lower class wins.
-    fn add(&mut self, scores: &[f64], label: usize, loss: f64) {
+    pub(super) fn add(&mut self, scores: &[f64], label: usize, loss: f64) {
         let rank = |class: usize| {
             let ahead = |(other, score): (usize, &f64)| {
                 *score > scores[class] || (*score == scores[class] && other < class)

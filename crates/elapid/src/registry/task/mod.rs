@@ -2,10 +2,14 @@
 
 mod any;
 mod classify;
+mod patches;
+mod ranking;
+mod sounds;
+mod tagging;
 
 use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use elapid_config::{Plan, Precision, TaskSpec};
+use elapid_config::{Plan, Precision, Samples, TaskSpec};
 use elapid_nn::{Init, Probe};
 use elapid_train::{Confusion, Inputs, Measured, Noise, Tally, Task};
 
@@ -16,6 +20,9 @@ use super::lora::with_adapters;
 use crate::diagnose::Watched;
 
 pub use classify::{ClassificationTally, ImageClassification};
+pub use patches::{PatchPretraining, PatchTally};
+pub use sounds::SoundClassification;
+pub use tagging::{SoundTagging, TaggingTally};
 
 /// What reports and predictions ask of a task.
 pub trait Described {
@@ -27,6 +34,9 @@ const ODD: &str = "a batch of another kind than the task";
 
 tasks! {
     Classify(ImageClassification),
+    ClassifySounds(SoundClassification),
+    TagSounds(SoundTagging),
+    PretrainPatches(PatchPretraining),
 }
 
 /// The task of a plan, freshly initialised from its seed, for data of which `facts` are known.
@@ -36,8 +46,24 @@ tasks! {
 /// If task, model and data do not fit together.
 pub fn task(plan: &Plan, facts: &Facts, device: &Device) -> Result<AnyTask, PlanError> {
     let init = &mut Init::new(plan.run.seed, device);
-    let task = match &plan.task {
-        TaskSpec::Classify(spec) => classify::build(spec, plan, facts, init).map(AnyTask::Classify),
+    let task = match (&plan.task, &plan.data.samples) {
+        (TaskSpec::Classify(spec), Samples::Images(_)) => {
+            classify::build(spec, plan, facts, init).map(AnyTask::Classify)
+        }
+        (TaskSpec::Classify(spec), Samples::Sounds(_)) => {
+            sounds::build(spec, plan, facts, init).map(AnyTask::ClassifySounds)
+        }
+        (TaskSpec::MultiLabel(spec), Samples::Sounds(_)) => {
+            tagging::build(spec, plan, facts, init).map(AnyTask::TagSounds)
+        }
+        (TaskSpec::PretrainPatches(spec), Samples::Sounds(_)) => {
+            patches::build(spec, plan, init).map(AnyTask::PretrainPatches)
+        }
+        (task, Samples::Images(_)) => Err(PlanError(format!(
+            "the task `{}` is for sounds, but the data set `{}` is of images; use `kind = \"classify\"` in [task], or a data set of sounds",
+            task.name(),
+            plan.data.source.name()
+        ))),
     };
     task.map(|task| with_adapters(plan, task, device))
 }

@@ -1,0 +1,135 @@
+//! `[task] kind = "pretrain_patches"`: masked patches of spectrograms, told apart and reconstructed.
+
+use burn::module::Module;
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use elapid_config::{Plan, PretrainPatches};
+use elapid_data::audio::MaskedBatch;
+use elapid_models::PatchPretrainer;
+use elapid_nn::{Init, Probe};
+use elapid_train::{Inputs, Measured, Noise, Tally, Task};
+
+use super::classify::rounded;
+use super::sounds::spectrograms;
+use super::{Described, storage};
+use crate::diagnose::Watched;
+use crate::registry::{PlanError, patch_pretrainer};
+
+/// The task that a plan describes.
+pub(super) fn build(
+    spec: &PretrainPatches,
+    plan: &Plan,
+    init: &mut Init,
+) -> Result<PatchPretraining, PlanError> {
+    Ok(PatchPretraining {
+        model: patch_pretrainer(init, &plan.model, spec)?,
+        storage: storage(plan),
+    })
+}
+
+/// Pretraining by masked patches. The masks come with the batch: they were drawn on the host.
+#[derive(Module, Debug)]
+pub struct PatchPretraining {
+    /// Encoder and heads.
+    pub model: PatchPretrainer,
+    #[module(skip)]
+    storage: DType,
+}
+
+impl PatchPretraining {
+    fn loss_with(&self, inputs: &Inputs, mut noise: elapid_nn::Noise) -> Tensor<1> {
+        let masks = [inputs.float(1), inputs.float(2)];
+        let sounds = inputs.float::<3>(0).cast(self.storage);
+        self.model.loss(sounds, masks, Some(&mut noise))
+    }
+}
+
+impl Task for PatchPretraining {
+    type Batch = MaskedBatch;
+    type Tally = PatchTally;
+
+    fn inputs(&self, batch: MaskedBatch) -> Vec<TensorData> {
+        let shape = [batch.sounds.shape[0], batch.patches()];
+        let [first, second] = batch.masks;
+        let sounds = batch.sounds;
+        vec![
+            rounded(sounds.values, sounds.shape, self.storage),
+            TensorData::new(first, shape),
+            TensorData::new(second, shape),
+        ]
+    }
+
+    fn loss(&self, inputs: &Inputs, noise: &Noise) -> Tensor<1> {
+        let noise = elapid_nn::Noise::new(noise.key(), noise.first_draw());
+        self.loss_with(inputs, noise)
+    }
+
+    fn tally(&self) -> PatchTally {
+        PatchTally {
+            reconstruction: self.model.reconstruction(),
+            ..PatchTally::default()
+        }
+    }
+
+    fn observe(&self, batch: &MaskedBatch, device: &Device, tally: &mut PatchTally) {
+        let shape = [batch.sounds.shape[0], batch.patches()];
+        let mask = |values: &Vec<f32>| {
+            Tensor::<2>::from_data(TensorData::new(values.clone(), shape), device)
+        };
+        let [first, second] = &batch.masks;
+        let sounds = spectrograms(&batch.sounds, device).cast(self.storage);
+        let scores = self.model.scores(sounds, [mask(first), mask(second)]);
+        let sum = |values: Tensor<1>| values.into_data().iter::<f64>().sum::<f64>();
+        tally.sounds += shape[0] as u64;
+        tally.accuracy += sum(scores.accuracy);
+        tally.contrast += sum(scores.contrast);
+        tally.error += sum(scores.error);
+    }
+
+    fn batch_len(batch: &MaskedBatch) -> usize {
+        batch.sounds.shape[0]
+    }
+
+    fn split(batch: MaskedBatch, samples: usize) -> Vec<MaskedBatch> {
+        batch.split(samples)
+    }
+}
+
+impl Described for PatchPretraining {
+    fn classes(&self) -> &[String] {
+        &[]
+    }
+}
+
+impl Watched for PatchPretraining {
+    fn watched_loss(&self, inputs: &Inputs, noise: &Noise, probe: &mut dyn Probe) -> Tensor<1> {
+        let noise = elapid_nn::Noise::new(noise.key(), noise.first_draw());
+        self.loss_with(inputs, noise.watched_by(probe))
+    }
+}
+
+/// Sums over the sounds of an evaluation.
+#[derive(Clone, Debug, Default)]
+pub struct PatchTally {
+    sounds: u64,
+    accuracy: f64,
+    contrast: f64,
+    error: f64,
+    reconstruction: f64,
+}
+
+impl Tally for PatchTally {
+    fn metrics(&self) -> Vec<Measured> {
+        let measured = |name, sum: f64, higher_is_better| Measured {
+            name,
+            value: sum / self.sounds as f64,
+            higher_is_better,
+        };
+        let loss = self.contrast + self.reconstruction * self.error;
+        vec![
+            measured("loss", loss, false),
+            measured("mask_accuracy", self.accuracy, true),
+            measured("contrast", self.contrast, false),
+            measured("mse", self.error, false),
+        ]
+    }
+}
