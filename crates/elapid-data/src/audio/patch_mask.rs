@@ -162,11 +162,15 @@ mod tests {
     #[test]
     fn the_official_rule_prefers_low_frequencies_and_spares_the_first_patch() {
         let official = shares(mask(250, MaskShape::Clustered, MaskKeep::Lowest));
-        let low: f32 = official[64..128].iter().sum::<f32>() / 64.0;
-        let high: f32 = official[448..].iter().sum::<f32>() / 64.0;
-        assert!(low > high + 0.02, "{low} {high}");
-        assert_eq!(official[0], 0.0);
         let published = shares(mask(250, MaskShape::Clustered, MaskKeep::Random));
+        // Squares reach towards high frequencies, so these are masked more often by either rule.
+        let mean = |shares: &[f32]| shares.iter().sum::<f32>() / shares.len() as f32;
+        let [low, high] = [64..128, 448..512].map(|rows| {
+            let (official, published) = (&official[rows.clone()], &published[rows]);
+            mean(official) - mean(published)
+        });
+        assert!(low > 0.01 && high < -0.01, "{low} {high}");
+        assert_eq!(official[0], 0.0);
         assert!(published[0] > 0.0);
     }
 

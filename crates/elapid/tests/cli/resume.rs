@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::tempdir;
 
+use crate::sounds::tones;
 use crate::support::{elapid, fail, smoke, succeed, timeless, train};
 
 const SHORT: [&str; 5] = [
@@ -182,14 +183,20 @@ fn without_a_checkpoint_there_is_nothing_to_resume() {
 #[test]
 fn verify_resume_finds_nothing_to_complain_about() {
     let folder = smoke().parent().unwrap().to_owned();
+    let sounds = tempdir().unwrap();
+    let tones = tones(sounds.path());
     for config in fs::read_dir(folder).unwrap() {
         let config = config.unwrap().path();
-        let output = succeed(
-            elapid(["verify-resume"])
-                .arg(&config)
-                .args(["--kills", "2", "--device", "cpu"])
-                .args(["--set", "train.steps=40", "--set", "train.checkpoint=3"]),
-        );
+        let mut command = elapid(["verify-resume"]);
+        command
+            .arg(&config)
+            .args(["--kills", "2", "--device", "cpu"])
+            .args(["--set", "train.steps=40", "--set", "train.checkpoint=3"]);
+        if fs::read_to_string(&config).unwrap().contains("data/tones") {
+            let path = format!("data.path={:?}", tones.to_str().unwrap());
+            command.args(["--set", &path]);
+        }
+        let output = succeed(&mut command);
         let equal = output.matches("equal bit for bit").count();
         assert_eq!(equal, 2, "{}: {output}", config.display());
     }

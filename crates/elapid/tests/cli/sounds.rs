@@ -10,7 +10,7 @@ use tempfile::tempdir;
 use crate::support::{elapid, fail, metrics, root, succeed};
 
 /// Tones of four shapes.
-fn tones(folder: &Path) -> PathBuf {
+pub(crate) fn tones(folder: &Path) -> PathBuf {
     let out = folder.join("tones");
     succeed(
         elapid(["data", "synth", "tones"])
