@@ -8,6 +8,7 @@ macro_rules! tasks {
         /// A task of any kind.
         #[derive(Module, Debug)]
         #[allow(missing_docs)]
+        #[allow(clippy::large_enum_variant)] // one a run, and a module cannot be boxed
         pub enum AnyTask {
             $($kind($task),)*
         }
