@@ -1,5 +1,5 @@
 //! Steps that are replayed as graphs against steps that are launched operation by operation, on the device that
-//! `ELAPID_TEST_DEVICE` names, alone and named twice; on the CPU there is nothing to compare.
+//! `ELAPID_TEST_DEVICE` names, on CUDA also named twice; on the CPU there is nothing to compare.
 
 use std::fs;
 use std::path::Path;
@@ -59,9 +59,11 @@ fn graphs_change_no_bit() {
     }
 }
 
+/// Only where graphs are the hardware's: software drivers take minutes for it.
 #[test]
 fn graphs_of_a_device_that_shares_with_itself_change_no_bit() {
-    if let Ok(device) = std::env::var("ELAPID_TEST_DEVICE") {
+    let device = std::env::var("ELAPID_TEST_DEVICE").unwrap_or_default();
+    if device.starts_with("cuda") {
         compare(&format!("{device},{device}"));
     }
 }
