@@ -3,8 +3,8 @@
 use crate::options::{Options, Tagged};
 use crate::range::Range;
 use crate::sections::{
-    AudioOptions, Augment, DataCommon, Eval, ImageOptions, Log, Lora, ModelSpec, OptimSpec, Run,
-    ScheduleSpec, SoundAugment, Source, TaskSpec, Train,
+    AudioOptions, Augment, DataCommon, Eval, ImageOptions, Log, Lora, MaskAugment, MaskOptions,
+    ModelSpec, OptimSpec, Run, ScheduleSpec, SoundAugment, Source, TaskSpec, Train,
 };
 use crate::value::Kind;
 
@@ -13,9 +13,13 @@ pub(crate) const SECTIONS: &[Section] = &[
     Section::plain::<Run>("run"),
     Section::tagged::<Source>("data")
         .with::<DataCommon>()
-        .share(&[(Group::Images, <ImageOptions as Options>::KEYS)]),
+        .share(&[
+            (Group::Images, <ImageOptions as Options>::KEYS),
+            (Group::Masks, <MaskOptions as Options>::KEYS),
+        ]),
     Section::plain::<AudioOptions>("data.audio").of(Group::Sounds),
     Section::plain::<Augment>("data.augment").of(Group::Images),
+    Section::plain::<MaskAugment>("data.augment").of(Group::Masks),
     Section::plain::<SoundAugment>("data.augment").of(Group::Sounds),
     Section::tagged::<ModelSpec>("model"),
     Section::tagged::<TaskSpec>("task"),
@@ -31,6 +35,7 @@ pub(crate) const SECTIONS: &[Section] = &[
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Group {
     Images,
+    Masks,
     Sounds,
 }
 
@@ -39,6 +44,7 @@ impl Group {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Images => "images",
+            Self::Masks => "images with masks",
             Self::Sounds => "sounds",
         }
     }

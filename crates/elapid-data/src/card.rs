@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::DataError;
 
 /// The cards, by name. Their text is `datasets/<name>/card.toml`.
-const CARDS: [(&str, &str); 10] = [
+const CARDS: [(&str, &str); 13] = [
     ("digits", include_str!("../../../datasets/digits/card.toml")),
     (
         "image_folder",
@@ -36,6 +36,12 @@ const CARDS: [(&str, &str); 10] = [
     (
         "audioset",
         include_str!("../../../datasets/audioset/card.toml"),
+    ),
+    ("shapes", include_str!("../../../datasets/shapes/card.toml")),
+    ("ade20k", include_str!("../../../datasets/ade20k/card.toml")),
+    (
+        "mask_folder",
+        include_str!("../../../datasets/mask_folder/card.toml"),
     ),
 ];
 
@@ -198,6 +204,7 @@ mod tests {
         assert_eq!(facts("urbansound8k"), (10, vec![]));
         assert_eq!(facts("speech_commands"), (0, vec![]));
         assert_eq!(facts("audioset"), (0, vec![]));
+        assert_eq!(facts("ade20k"), (150, vec![20_210, 2_000]));
     }
 
     #[test]

@@ -33,8 +33,11 @@ pub use mixing::{Mixing, Mixture};
 pub use readable::check_readable;
 pub use sample_set::SampleSet;
 pub use splits::{Shared, Split, Splits};
-pub use transform::{Augment, ImagePipeline, Interpolation, RandAugment, RandomCrop};
+pub use transform::{
+    Augment, ImagePipeline, Interpolation, MaskAugment, MaskPipeline, RandAugment, RandomCrop,
+};
 pub use vision::{
-    ImageBatch, ImageBatcher, ImageDataset, ImageSample, ImageSplits, Partners, PixelImage, cifar,
-    digits, image_folder, mnist,
+    IGNORE, ImageBatch, ImageBatcher, ImageDataset, ImageSample, ImageSplits, Mask, MaskBatch,
+    MaskBatcher, MaskDataset, MaskSample, MaskSplits, Partners, PixelImage, cifar, digits,
+    image_folder, mask_folder, mnist, shapes,
 };

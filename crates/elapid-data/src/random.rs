@@ -28,6 +28,7 @@ pub(crate) mod purpose {
     pub(crate) const WORDS: u64 = 5;
     pub(crate) const SYNTH: u64 = 6;
     pub(crate) const PATCHES: u64 = 7;
+    pub(crate) const SHAPES: u64 = 8;
 }
 
 /// A seed for [`permuted`](crate::order::permuted) that belongs to `seed` and `labels`.

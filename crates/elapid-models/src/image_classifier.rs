@@ -4,8 +4,8 @@ use burn::module::Module;
 use burn::tensor::{Tensor, TensorData};
 use elapid_nn::{Init, Linear, Noise, Seen, show};
 
-use crate::Vim;
 use crate::checkpoint::PositionRule;
+use crate::{TapValue, Vim};
 
 /// A backbone that turns images into read-out tokens.
 #[derive(Module, Debug)]
@@ -25,10 +25,44 @@ impl ImageBackbone {
         }
     }
 
-    /// Width D of the read-out tokens.
+    /// As [`Vim::taps`].
+    pub fn taps(
+        &self,
+        images: Tensor<4>,
+        taps: &[usize],
+        value: TapValue,
+        noise: Option<&mut Noise>,
+    ) -> Vec<Tensor<4>> {
+        match self {
+            Self::Vim(vim) => vim.taps(images, taps, value, noise),
+        }
+    }
+
+    /// Width D of tokens.
     pub fn width(&self) -> usize {
         match self {
             Self::Vim(vim) => vim.width(),
+        }
+    }
+
+    /// Number of blocks.
+    pub fn depth(&self) -> usize {
+        match self {
+            Self::Vim(vim) => vim.depth(),
+        }
+    }
+
+    /// Distance between patches, pixels.
+    pub fn stride(&self) -> usize {
+        match self {
+            Self::Vim(vim) => vim.stride(),
+        }
+    }
+
+    /// As [`ImageClassifier::resized_positions`].
+    pub fn resized_positions(&self, table: &TensorData, rule: PositionRule) -> Option<TensorData> {
+        match self {
+            Self::Vim(vim) => vim.resized_positions(table, rule),
         }
     }
 }
@@ -70,9 +104,7 @@ impl ImageClassifier {
 
     /// A table of positions of another image size, made to fit; `None` if this model has none, or the patches make no square.
     pub fn resized_positions(&self, table: &TensorData, rule: PositionRule) -> Option<TensorData> {
-        match &self.backbone {
-            ImageBackbone::Vim(vim) => vim.resized_positions(table, rule),
-        }
+        self.backbone.resized_positions(table, rule)
     }
 
     /// Number of classes.

@@ -5,6 +5,7 @@
 pub mod checkpoint;
 mod cost;
 mod image_classifier;
+mod image_segmenter;
 mod params;
 mod patch_pretrainer;
 mod sound_classifier;
@@ -13,8 +14,9 @@ pub mod vim;
 
 pub use cost::Cost;
 pub use image_classifier::{ImageBackbone, ImageClassifier};
+pub use image_segmenter::{DenseScores, ImageSegmenter, SegmenterConfig, SegmenterHead};
 pub use params::{NamedParam, named_params};
 pub use patch_pretrainer::{PatchHead, PatchPretrainer, PatchScores};
 pub use sound_classifier::{MlpHead, SoundClassifier, TokenPool};
 pub use ssamba::{Ssamba, SsambaConfig};
-pub use vim::{ClassToken, Pool, Vim, VimConfig};
+pub use vim::{ClassToken, Pool, TapValue, Vim, VimConfig};

@@ -32,6 +32,15 @@ pub enum Pool {
     Max,
 }
 
+/// What is read behind a block for dense prediction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TapValue {
+    /// The output of its mixer.
+    Hidden,
+    /// The residual stream with that output added.
+    Residual,
+}
+
 /// Hyper-parameters; names are the official ones where they exist.
 #[derive(Clone, Debug)]
 pub struct VimConfig {
@@ -186,16 +195,7 @@ impl Vim {
     /// The type of the images is that of all stored activations; parameters, statistics and, if so
     /// configured, the residual stream stay in 32 bits.
     pub fn forward(&self, images: Tensor<4>, mut noise: Option<&mut Noise>) -> Tensor<3> {
-        let patches = self.patch_embed.forward(images);
-        let count = patches.dims()[1];
-        let mut hidden = self.with_class_tokens(patches);
-        if let Some(positions) = &self.pos_embed {
-            hidden = hidden.clone() + positions.val().cast(hidden.dtype());
-        }
-        hidden = dropout(hidden, self.drop_rate, noise.as_deref_mut());
-        show(noise.as_deref_mut(), || {
-            Seen::output(&self.patch_embed, hidden.clone())
-        });
+        let (mut hidden, count) = self.embed(images, noise.as_deref_mut());
         let mut residual = None;
         for layer in &self.layers {
             let (next, stream) = layer.forward(hidden, residual, noise.as_deref_mut());
@@ -208,6 +208,79 @@ impl Vim {
             None => self.norm_f.forward(hidden.clone()).cast(hidden.dtype()),
         };
         self.read_out(tokens, count)
+    }
+
+    /// Feature maps for dense prediction: what is read behind the blocks `taps`, counted from 0 and ascending, without class
+    /// tokens.
+    ///
+    /// The official segmentation code reads the mixer's output behind block i in its tiny model, and in its small one the
+    /// residual stream in front of the mixer of block i + 1, which holds that output.
+    ///
+    /// # Shapes
+    ///
+    /// - images `[B, C, H, W]`
+    /// - outputs `[B, rows, columns, D]`, one for each tap, in the type of the images or in that of the residual stream
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no block of some tap.
+    pub fn taps(
+        &self,
+        images: Tensor<4>,
+        taps: &[usize],
+        value: TapValue,
+        mut noise: Option<&mut Noise>,
+    ) -> Vec<Tensor<4>> {
+        let [batch, _, height, width] = images.dims();
+        let grid = self.patch_embed.grid([height, width]);
+        let (mut hidden, count) = self.embed(images, noise.as_deref_mut());
+        let map = |tokens: Tensor<3>| {
+            let patches = self.without_class_tokens(tokens, count);
+            patches.reshape([batch, grid[0], grid[1], self.width()])
+        };
+        let last = taps.last().copied().unwrap_or(0);
+        let mut maps = Vec::with_capacity(taps.len());
+        let mut residual = None;
+        for (index, layer) in self.layers[..=last].iter().enumerate() {
+            let (next, stream) = layer.forward(hidden, residual, noise.as_deref_mut());
+            let before = index.wrapping_sub(1);
+            if value == TapValue::Residual && taps.contains(&before) {
+                maps.push(map(stream.clone()));
+            }
+            if value == TapValue::Hidden && taps.contains(&index) {
+                maps.push(map(next.clone()));
+            }
+            (hidden, residual) = (next, Some(stream));
+        }
+        if let (TapValue::Residual, Some(residual)) = (value, residual) {
+            let stream = hidden.cast(residual.dtype()) + residual;
+            maps.push(map(stream));
+        }
+        maps
+    }
+
+    /// The tokens in front of the first block, and the number of patches among them.
+    fn embed(&self, images: Tensor<4>, mut noise: Option<&mut Noise>) -> (Tensor<3>, usize) {
+        let patches = self.patch_embed.forward(images);
+        let count = patches.dims()[1];
+        let mut hidden = self.with_class_tokens(patches);
+        if let Some(positions) = &self.pos_embed {
+            hidden = hidden.clone() + positions.val().cast(hidden.dtype());
+        }
+        hidden = dropout(hidden, self.drop_rate, noise.as_deref_mut());
+        show(noise, || Seen::output(&self.patch_embed, hidden.clone()));
+        (hidden, count)
+    }
+
+    /// Number of blocks.
+    pub fn depth(&self) -> usize {
+        self.layers.len()
+    }
+
+    /// Distance between patches, pixels.
+    pub fn stride(&self) -> usize {
+        let [stride, _] = self.patch_embed.stride();
+        stride
     }
 
     /// Model width D.
@@ -249,6 +322,18 @@ impl Vim {
                 Tensor::cat(vec![expand(head), patches, expand(tail)], 1)
             }
             _ => patches,
+        }
+    }
+
+    fn without_class_tokens(&self, tokens: Tensor<3>, patches: usize) -> Tensor<3> {
+        let part = |from: usize, to: usize| tokens.clone().slice(s![.., from..to, ..]);
+        match self.class_token {
+            ClassToken::None => tokens,
+            ClassToken::Head | ClassToken::Double => part(1, patches + 1),
+            ClassToken::Middle => match self.class_position(patches) {
+                0 => part(1, patches + 1),
+                at => Tensor::cat(vec![part(0, at), part(at + 1, patches + 1)], 1),
+            },
         }
     }
 
@@ -299,7 +384,7 @@ fn block(init: &mut Init, config: &VimConfig, drop_path: f64) -> Block {
 mod tests {
     use super::*;
     use crate::{ImageBackbone, ImageClassifier};
-    use burn::tensor::Device;
+    use burn::tensor::{Device, Distribution, Tolerance};
 
     fn classifier(config: &VimConfig, classes: usize) -> ImageClassifier {
         let mut init = Init::new(0, &Device::flex());
@@ -321,6 +406,41 @@ mod tests {
                 ..VimConfig::patch16_224(width)
             };
             assert_eq!(classifier(&config, 1000).num_params(), expected);
+        }
+    }
+
+    #[test]
+    fn taps_are_the_patches_without_class_tokens() {
+        let device = Device::flex();
+        for class_token in [
+            ClassToken::Middle,
+            ClassToken::Head,
+            ClassToken::Double,
+            ClassToken::None,
+        ] {
+            let config = VimConfig {
+                image_size: 12,
+                patch_size: 4,
+                stride: 4,
+                depth: 3,
+                class_token,
+                ..VimConfig::patch16_224(8)
+            };
+            let vim = Vim::new(&mut Init::new(0, &device), &config);
+            let images = Tensor::<4>::random([2, 3, 12, 12], Distribution::Default, &device);
+            let of = |value, taps: &[usize]| vim.taps(images.clone(), taps, value, None);
+            let hidden = of(TapValue::Hidden, &[0, 2]);
+            assert_eq!((hidden.len(), hidden[1].dims()), (2, [2, 3, 3, 8]));
+            let stream = of(TapValue::Residual, &[0, 1, 2]);
+            let data = |map: &Tensor<4>| map.clone().into_data();
+            assert_eq!(data(&stream[1]), data(&of(TapValue::Residual, &[1])[0]));
+            // Behind the last block the stream is what the final norm sees: pooled, it is the official read-out.
+            if class_token == ClassToken::None {
+                let patches = stream[2].clone().reshape([2, 9, 8]);
+                let expected = vim.norm_f.forward(patches).mean_dim(1).into_data();
+                let found = vim.forward(images.clone(), None).into_data();
+                found.assert_approx_eq::<f32>(&expected, Tolerance::absolute(1e-5));
+            }
         }
     }
 

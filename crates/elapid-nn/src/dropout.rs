@@ -27,6 +27,16 @@ pub fn dropout(x: Tensor<3>, rate: f64, noise: Option<&mut Noise>) -> Tensor<3> 
     x * factors
 }
 
+/// As [`dropout`], but of whole channels of a grid of tokens, `[B, H, W, C]`.
+pub fn dropout_channels(x: Tensor<4>, rate: f64, noise: Option<&mut Noise>) -> Tensor<4> {
+    let Some(noise) = noise.filter(|_| rate > 0.0) else {
+        return x;
+    };
+    let [batch, _, _, channels] = x.dims();
+    let factors = noise.keep_factors([batch, 1, 1, channels], rate);
+    x.clone() * factors.cast(x.dtype())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

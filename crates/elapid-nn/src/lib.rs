@@ -8,7 +8,10 @@
 
 mod block;
 mod conv;
+mod conv2d;
+mod doubling;
 mod dropout;
+mod grid;
 mod init;
 mod linear;
 pub mod lora;
@@ -21,7 +24,10 @@ mod role;
 
 pub use block::{Block, drop_path_rates};
 pub use conv::DepthwiseConv1d;
-pub use dropout::{drop_path, dropout};
+pub use conv2d::Conv2d;
+pub use doubling::Doubling;
+pub use dropout::{drop_path, dropout, dropout_channels};
+pub use grid::{average_grid, halve_grid, resize_grid};
 pub use init::Init;
 pub use linear::Linear;
 pub use noise::Noise;

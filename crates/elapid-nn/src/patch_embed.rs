@@ -65,6 +65,20 @@ impl PatchEmbed {
         (side - patch) / stride + 1
     }
 
+    /// Patches along the height and the width of an image of so many pixels.
+    pub fn grid(&self, [height, width]: [usize; 2]) -> [usize; 2] {
+        let [_, _, rows, columns] = self.proj.weight.dims();
+        [
+            Self::grid_side(height, rows, self.stride[0]),
+            Self::grid_side(width, columns, self.stride[1]),
+        ]
+    }
+
+    /// Distance of two patches along height and width, in pixels.
+    pub fn stride(&self) -> [usize; 2] {
+        self.stride
+    }
+
     /// # Shapes
     ///
     /// - images `[B, C, H, W]`

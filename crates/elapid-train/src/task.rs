@@ -81,6 +81,8 @@ pub struct Confusion {
     pub classes: Vec<String>,
     /// `counts[truth][prediction]`, as many rows and columns as classes.
     pub counts: Vec<Vec<u64>>,
+    /// Whether the report shows each class's intersection over union, as for pixels.
+    pub ious: bool,
 }
 
 #[cfg(test)]

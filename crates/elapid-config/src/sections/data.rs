@@ -32,6 +32,8 @@ pub struct DataSpec {
 pub enum Samples {
     /// Options for images.
     Images(ImageSpec),
+    /// Options for images with masks.
+    Masks(MaskSpec),
     /// Options for sounds.
     Sounds(SoundSpec),
 }
@@ -46,12 +48,30 @@ pub struct ImageSpec {
     pub augment: Augment,
 }
 
+/// What is done with images and their masks.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MaskSpec {
+    /// How they are prepared.
+    #[serde(flatten)]
+    pub options: MaskOptions,
+    /// `[data.augment]`
+    pub augment: MaskAugment,
+}
+
 impl DataSpec {
-    /// What is done with images, if the data set is of images.
+    /// What is done with images, if the data set is of images with classes.
     pub fn images(&self) -> Option<&ImageSpec> {
         match &self.samples {
             Samples::Images(images) => Some(images),
-            Samples::Sounds(_) => None,
+            Samples::Masks(_) | Samples::Sounds(_) => None,
+        }
+    }
+
+    /// What is done with images and masks, if the data set is of those.
+    pub fn masks(&self) -> Option<&MaskSpec> {
+        match &self.samples {
+            Samples::Masks(masks) => Some(masks),
+            Samples::Images(_) | Samples::Sounds(_) => None,
         }
     }
 
@@ -59,6 +79,10 @@ impl DataSpec {
         let source = Source::read(&mut reader.section("data"))?;
         let common = DataCommon::read(&mut reader.section("data"))?;
         let samples = match source.group() {
+            Some(Group::Masks) => Samples::Masks(MaskSpec {
+                options: MaskOptions::read(&mut reader.section("data"))?,
+                augment: MaskAugment::read(&mut reader.section("data.augment"))?,
+            }),
             Some(Group::Images) | None => Samples::Images(ImageSpec {
                 options: ImageOptions::read(&mut reader.section("data"))?,
                 augment: Augment::read(&mut reader.section("data.augment"))?,
@@ -83,6 +107,10 @@ impl DataSpec {
                 images.options.write(lines);
                 images.augment.write(lines.section("data.augment"));
             }
+            Samples::Masks(masks) => {
+                masks.options.write(lines);
+                masks.augment.write(lines.section("data.augment"));
+            }
             Samples::Sounds(sounds) => {
                 sounds.audio.write(lines.section("data.audio"));
                 sounds.augment.write(lines.section("data.augment"));
@@ -106,6 +134,12 @@ tagged! {
         "cifar10" => Cifar10(Folder) of Images,
         /// CIFAR-100, from its binary version.
         "cifar100" => Cifar100(Folder) of Images,
+        /// Circles, squares, triangles and stars with masks, drawn when they are asked for.
+        "shapes" => Shapes(Shapes) of Masks,
+        /// ADE20K with 150 classes, from the folder `ADEChallengeData2016`.
+        "ade20k" => Ade20k(Folder) of Masks,
+        /// Folders of images and of their masks, laid out as those of ADE20K, with the classes in `classes.txt`.
+        "mask_folder" => MaskFolder(MaskFolder) of Masks,
         /// A folder of sounds with one sub-folder a class.
         "audio_folder" => AudioFolder(AudioFolder) of Sounds,
         /// ESC-50, from its table and its folder of sounds.
@@ -144,6 +178,34 @@ options! {
     }
 }
 
+options! {
+    /// Drawn shapes.
+    pub struct Shapes {
+        /// Height and width of an image, in pixels.
+        size: usize = 64, within(8.0, 4096.0);
+        /// Training images, of which `valid_fraction` is held out.
+        train: usize = 2000, at_least(2.0);
+        /// Test images.
+        test: usize = 400, at_least(1.0);
+        /// Most shapes in an image.
+        shapes: usize = 4, within(1.0, 100.0);
+        /// Which images are drawn. It is not `run.seed`, so that runs with different seeds see the same images.
+        draw_seed: u64 = 0;
+    }
+}
+
+options! {
+    /// Images with masks in folders.
+    pub struct MaskFolder {
+        /// Folder that holds `images`, `annotations` and `classes.txt`.
+        path: String = required;
+        /// Level of pixels that count neither in training nor in evaluation.
+        ignore_label: usize = 255, within(0.0, 65535.0);
+        /// Level 0 does not count either, and level 1 is the first class, as in ADE20K.
+        reduce_zero_label: bool = false;
+    }
+}
+
 choice! {
     /// What happens to images that cannot be decoded.
     pub enum Corrupt {
@@ -172,6 +234,18 @@ options! {
         crop_ratio: f64 = 1.0, SHARE;
         /// How images are scaled.
         interpolation: Interpolation = "bicubic";
+        /// Mean of each channel, subtracted from pixels in 0..1; left out, the data set's own.
+        mean: Option<Vec<f64>> = unset;
+        /// Standard deviation of each channel, divided by; left out, the data set's own.
+        std: Option<Vec<f64>> = unset, above(0.0);
+    }
+}
+
+options! {
+    /// How images with masks are prepared. For evaluation an image is scaled until it fits into the network's input.
+    pub struct MaskOptions, checked by mask_channels_agree {
+        /// How images are scaled; masks have the class of the nearest pixel.
+        interpolation: Interpolation = "bilinear";
         /// Mean of each channel, subtracted from pixels in 0..1; left out, the data set's own.
         mean: Option<Vec<f64>> = unset;
         /// Standard deviation of each channel, divided by; left out, the data set's own.
@@ -231,24 +305,63 @@ options! {
     }
 }
 
+options! {
+    /// Random changes to training images and their masks, which move together.
+    pub struct MaskAugment, checked by resize_ascends {
+        /// Smallest and largest length of an image's shorter side, in sides of the network's input. A square of the input's
+        /// size is then cut out; what is missing of it counts nowhere.
+        resize: [f64; 2] = [1.0, 1.0], above(0.0);
+        /// Largest share of one class in what is cut out; after ten attempts anything is taken.
+        max_share: f64 = 1.0, SHARE;
+        /// Mirror half of the images left to right.
+        hflip: bool = false;
+        /// Strength of random brightness, contrast and saturation: their factors lie in 1 ± color_jitter.
+        color_jitter: f64 = 0.0, at_least(0.0);
+    }
+}
+
+fn resize_ascends(augment: &MaskAugment, section: &SectionReader<'_>) -> Result<(), ConfigError> {
+    ascends("resize", augment.resize, section)
+}
+
+fn mask_channels_agree(data: &MaskOptions, section: &SectionReader<'_>) -> Result<(), ConfigError> {
+    one_value_a_channel(data.mean.as_ref(), data.std.as_ref(), section)
+}
+
 fn ranges_ascend(augment: &Augment, section: &SectionReader<'_>) -> Result<(), ConfigError> {
     let aspect = Some(augment.crop_aspect);
     let ranges = [("crop_area", augment.crop_area), ("crop_aspect", aspect)];
     for (key, range) in ranges {
-        let Some([low, high]) = range.filter(|[low, high]| low > high) else {
-            continue;
-        };
-        let message = format!("`{key}` goes from {low} down to {high}");
-        let error = section.error(ErrorKind::Conflict, &[key], message);
-        return Err(error.hint(format!(
-            "write the smaller number first: `{key} = [{high}, {low}]`"
-        )));
+        range.map_or(Ok(()), |range| ascends(key, range, section))?;
     }
     Ok(())
 }
 
+fn ascends(
+    key: &'static str,
+    [low, high]: [f64; 2],
+    section: &SectionReader<'_>,
+) -> Result<(), ConfigError> {
+    if low <= high {
+        return Ok(());
+    }
+    let message = format!("`{key}` goes from {low} down to {high}");
+    let error = section.error(ErrorKind::Conflict, &[key], message);
+    Err(error.hint(format!(
+        "write the smaller number first: `{key} = [{high}, {low}]`"
+    )))
+}
+
 fn channels_agree(data: &ImageOptions, section: &SectionReader<'_>) -> Result<(), ConfigError> {
-    let (Some(mean), Some(std)) = (&data.mean, &data.std) else {
+    one_value_a_channel(data.mean.as_ref(), data.std.as_ref(), section)
+}
+
+fn one_value_a_channel(
+    mean: Option<&Vec<f64>>,
+    std: Option<&Vec<f64>>,
+    section: &SectionReader<'_>,
+) -> Result<(), ConfigError> {
+    let (Some(mean), Some(std)) = (mean, std) else {
         return Ok(());
     };
     if mean.len() == std.len() {

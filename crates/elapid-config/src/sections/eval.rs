@@ -12,7 +12,7 @@ options! {
         /// Examples in one evaluation batch.
         batch_size: usize = ("`train.batch_size`"), at_least(1.0);
         /// Which validation metric chooses the best checkpoint.
-        best: Best = ("the task's: `accuracy` for `classify`, `map` for `multi_label`, `mask_accuracy` for `pretrain_patches`");
+        best: Best = ("the task's: `accuracy` for `classify`, `mean_iou` for `segment`, `map` for `multi_label`, `mask_accuracy` for `pretrain_patches`");
         /// Which checkpoint the test at the end uses.
         weights: Weights = "best";
     }
@@ -23,6 +23,8 @@ choice! {
     pub enum Best {
         /// Share of right answers; higher is better.
         Accuracy = "accuracy",
+        /// Mean over the classes of intersection over union; higher is better.
+        MeanIou = "mean_iou",
         /// Mean average precision over the classes; higher is better.
         MeanAveragePrecision = "map",
         /// Share of masked patches that are told apart; higher is better.
@@ -36,7 +38,9 @@ impl Best {
     /// Whether a larger value is better.
     pub fn higher_is_better(self) -> bool {
         match self {
-            Self::Accuracy | Self::MeanAveragePrecision | Self::MaskAccuracy => true,
+            Self::Accuracy | Self::MeanIou | Self::MeanAveragePrecision | Self::MaskAccuracy => {
+                true
+            }
             Self::Loss => false,
         }
     }

@@ -16,7 +16,7 @@ mod vim;
 
 pub use data::{
     Augment, Corrupt, DataCommon, DataSpec, Digits, Folder, ImageFolder, ImageOptions, ImageSpec,
-    Interpolation, Samples, Source,
+    Interpolation, MaskAugment, MaskFolder, MaskOptions, MaskSpec, Samples, Shapes, Source,
 };
 pub use eval::{Best, Eval, Weights};
 pub use log::Log;
@@ -33,7 +33,8 @@ pub use sounds::{
 };
 pub use ssamba::Ssamba;
 pub use task::{
-    ClassLoss, Classify, MaskKeep, MaskShape, MultiLabel, PretrainPatches, TaskSpec, TokenPool,
+    ClassLoss, Classify, DenseHead, MaskKeep, MaskShape, MultiLabel, PretrainPatches, Segment,
+    TapValue, TaskSpec, TokenPool,
 };
 pub use train::{Frozen, Graph, InitPositions, MicroBatch, Precision, Train};
 pub use vim::{ClassToken, DtInit, DtRank, Pool, Scan, Vim, VimSize};

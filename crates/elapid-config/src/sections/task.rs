@@ -1,7 +1,7 @@
 //! `[task]`: what the network is trained to do.
 
 use crate::options::{choice, options, tagged};
-use crate::range::{FRACTION, at_least};
+use crate::range::{FRACTION, at_least, within};
 use crate::sections::Best;
 
 tagged! {
@@ -11,6 +11,8 @@ tagged! {
         tag: "kind" = required;
         /// One class an example, by cross-entropy.
         "classify" => Classify(Classify),
+        /// One class a pixel, by cross-entropy.
+        "segment" => Segment(Segment),
         /// Any number of classes a sound, each by its own binary cross-entropy.
         "multi_label" => MultiLabel(MultiLabel),
         /// Masked patches of a sound's spectrogram, told apart and reconstructed.
@@ -23,6 +25,7 @@ impl TaskSpec {
     pub(crate) fn best(&self) -> Best {
         match self {
             Self::Classify(_) => Best::Accuracy,
+            Self::Segment(_) => Best::MeanIou,
             Self::MultiLabel(_) => Best::MeanAveragePrecision,
             Self::PretrainPatches(_) => Best::MaskAccuracy,
         }
@@ -105,5 +108,45 @@ choice! {
         /// Those of the lowest frequencies, as in the official code, whose squares also run on from the right edge into the
         /// next row and never hide the first patch.
         Lowest = "lowest",
+    }
+}
+
+options! {
+    /// One class a pixel. Which pixels count is in the data.
+    pub struct Segment {
+        /// What turns the backbone's feature maps into scores.
+        head: DenseHead = "light";
+        /// Number of blocks whose output the head reads, evenly spaced, the last block among them; `upernet` reads four.
+        taps: usize = 4, within(1.0, 64.0);
+        /// What is read behind these blocks.
+        tap_value: TapValue = "residual";
+        /// Channels inside the head; left out, the width of a token.
+        width: Option<usize> = unset, within(1.0, 65536.0);
+        /// Share of the features in front of the last layer that is dropped in training.
+        dropout: f64 = 0.1, FRACTION;
+        /// Weight of the loss of an auxiliary head on the last tap but one; 0 for none. Only training has it.
+        aux_weight: f64 = 0.0, at_least(0.0);
+        /// Channels inside the auxiliary head.
+        aux_width: usize = 256, within(1.0, 65536.0);
+    }
+}
+
+choice! {
+    /// What turns feature maps into scores.
+    pub enum DenseHead {
+        /// All taps in one linear layer, a convolution, and up to two doublings of the grid.
+        Light = "light",
+        /// UperNet (arXiv:1807.10221) on a pyramid that is made of the taps, as in the official code of Vim.
+        UperNet = "upernet",
+    }
+}
+
+choice! {
+    /// What is read behind a block.
+    pub enum TapValue {
+        /// The output of its mixer, as the official tiny model.
+        Hidden = "hidden",
+        /// The residual stream with that output added, as the official small model.
+        Residual = "residual",
     }
 }

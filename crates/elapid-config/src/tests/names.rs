@@ -8,6 +8,9 @@ use crate::schema::{Default, Group, Key, SECTIONS, Section};
 /// elsewhere.
 fn experiment(section: &Section, variant: Option<&str>, lines: &[String]) -> String {
     let mut document = MINIMAL.parse::<toml::Table>().unwrap();
+    if section.group == Some(Group::Masks) {
+        document["data"]["name"] = "shapes".into();
+    }
     let mut own = String::new();
     if let (Some(tag), Some(variant)) = (section.tag, variant) {
         own.push_str(&format!("{} = \"{variant}\"\n", tag.name));

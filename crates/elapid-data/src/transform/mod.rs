@@ -10,6 +10,7 @@ pub mod erase;
 pub mod flip;
 #[cfg(test)]
 pub(crate) mod golden;
+mod masked;
 pub mod normalise;
 mod pipeline;
 pub mod rand_augment;
@@ -21,6 +22,7 @@ pub mod tone;
 pub mod warp;
 
 pub use augment::Augment;
+pub use masked::{MaskAugment, MaskPipeline};
 pub use pipeline::ImagePipeline;
 pub(crate) use pipeline::require;
 pub use rand_augment::RandAugment;

@@ -58,7 +58,7 @@ impl ImageBatch {
 }
 
 /// A copy that many threads make if it is large, since the system takes longer to give new memory than to fill it.
-fn copied(values: &[f32]) -> Vec<f32> {
+pub(super) fn copied(values: &[f32]) -> Vec<f32> {
     const SHARE: usize = 1 << 21;
     if values.len() <= SHARE {
         return values.to_vec();

@@ -110,7 +110,7 @@ impl FolderImages {
 }
 
 /// The format is told from the content, because mislabelled endings are common in the wild.
-fn decode(bytes: &[u8]) -> Result<DynamicImage, String> {
+pub(super) fn decode(bytes: &[u8]) -> Result<DynamicImage, String> {
     if is_cut_off(bytes) {
         return Err("the file is cut off: the end marker of a JPEG is missing".to_owned());
     }

@@ -21,30 +21,40 @@ pub(super) struct Confusion {
     /// Right answers and all answers, of all classes.
     right: u64,
     all: u64,
+    /// Intersection over union of each class, where it is wanted and any example is or was taken for it.
+    ious: Option<Vec<Option<f64>>>,
 }
 
 #[derive(Deserialize)]
 struct File {
     classes: Vec<String>,
     counts: Vec<Vec<u64>>,
+    #[serde(default)]
+    ious: bool,
 }
 
 impl Confusion {
     /// Parses `confusion.json`; `None` if it is not a square matrix with a name for each class.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
-        let File { classes, counts } = serde_json::from_slice(text).ok()?;
+        let File {
+            classes,
+            counts,
+            ious,
+        } = serde_json::from_slice(text).ok()?;
         let size = classes.len();
         if size == 0 || counts.len() != size || counts.iter().any(|row| row.len() != size) {
             return None;
         }
         let all = sum(counts.iter().flatten());
         let right = sum((0..size).map(|class| &counts[class][class]));
+        let ious = ious.then(|| (0..size).map(|class| iou(&counts, class)).collect());
         let whole = Self {
             classes,
             counts,
             folded: 0,
             right,
             all,
+            ious,
         };
         Some(if size > LARGEST { whole.fold() } else { whole })
     }
@@ -59,6 +69,10 @@ impl Confusion {
         let rows: String = (0..self.classes.len())
             .map(|truth| self.row(truth))
             .collect();
+        let iou = match self.ious {
+            Some(_) => "<th scope=\"col\" class=\"recall\">IoU</th>",
+            None => "",
+        };
         let size = if self.classes.len() > 20 {
             "small"
         } else {
@@ -72,7 +86,7 @@ impl Confusion {
              <div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Confusion matrix\">\
              <table class=\"confusion {size}{names}\">\n\
              <thead><tr><th scope=\"col\" class=\"corner\">truth&nbsp;↓ predicted&nbsp;→</th>{heads}\
-             <th scope=\"col\" class=\"recall\">recall</th></tr></thead>\n\
+             <th scope=\"col\" class=\"recall\">recall</th>{iou}</tr></thead>\n\
              <tbody>\n{rows}</tbody></table></div>\n</section>\n",
             self.caption()
         )
@@ -124,9 +138,17 @@ impl Confusion {
             _ if is_folded(truth) => "–".to_owned(),
             _ => format!("{}&nbsp;%", share(counts[truth], total)),
         };
+        let iou = self.ious.as_ref().map(|ious| {
+            let shown = ious.get(truth).copied().flatten();
+            let shown =
+                shown.map(|iou| format!("{}&nbsp;%", number((1000.0 * iou).round() / 10.0)));
+            let shown = shown.unwrap_or_else(|| "–".to_owned());
+            format!("<td class=\"recall\">{shown}</td>")
+        });
         format!(
-            "<tr><th scope=\"row\">{}</th>{cells}<td class=\"recall\">{recall}</td></tr>\n",
-            Escaped(&self.classes[truth])
+            "<tr><th scope=\"row\">{}</th>{cells}<td class=\"recall\">{recall}</td>{}</tr>\n",
+            Escaped(&self.classes[truth]),
+            iou.unwrap_or_default()
         )
     }
 
@@ -160,10 +182,15 @@ impl Confusion {
             .map(|&class| self.classes[class].clone())
             .collect();
         classes.push(format!("{folded} others"));
+        let ious = self.ious.as_ref().map(|ious| {
+            let of_kept = kept.iter().map(|&class| ious[class]);
+            of_kept.chain([None]).collect()
+        });
         Self {
             classes,
             counts,
             folded,
+            ious,
             ..self
         }
     }
@@ -174,6 +201,15 @@ fn sum<'a>(counts: impl IntoIterator<Item = &'a u64>) -> u64 {
     counts
         .into_iter()
         .fold(0, |sum, cell| sum.saturating_add(*cell))
+}
+
+/// Intersection over union of what is of a class and what was taken for it.
+fn iou(counts: &[Vec<u64>], class: usize) -> Option<f64> {
+    let both = counts[class][class];
+    let truth = sum(&counts[class]);
+    let predicted = sum(counts.iter().map(|row| &row[class]));
+    let union = truth.saturating_add(predicted).saturating_sub(both);
+    (union > 0).then(|| both as f64 / union as f64)
 }
 
 /// A share in per cent, to one decimal; 0 of nothing.
@@ -216,6 +252,20 @@ mod tests {
             "<td class=\"r8\">3</td><td class=\"w5\">1</td><td class=\"recall\">75&nbsp;%</td>"
         ));
         assert!(table.contains("<td class=\"none\">·</td><td class=\"r9\">4</td>"));
+    }
+
+    #[test]
+    fn pixels_have_intersections_over_unions() {
+        let text =
+            br#"{"classes":["cat","dog","eel"],"counts":[[3,1,0],[0,4,0],[0,0,0]],"ious":true}"#;
+        let table = Confusion::parse(text).unwrap().render();
+        assert!(table.contains(">IoU</th>"));
+        let cells = |recall: &str, iou: &str| {
+            format!("<td class=\"recall\">{recall}</td><td class=\"recall\">{iou}</td>")
+        };
+        assert!(table.contains(&cells("75&nbsp;%", "75&nbsp;%")));
+        assert!(table.contains(&cells("100&nbsp;%", "80&nbsp;%")));
+        assert!(table.contains(&cells("–", "–")));
     }
 
     #[test]

@@ -41,6 +41,7 @@ impl<'a> Metric<'a> {
         let (title, unit, rank) = match name {
             "loss" => ("Loss".to_owned(), "", 0),
             "accuracy" => ("Accuracy".to_owned(), "", 1),
+            "mean_iou" => ("Mean IoU".to_owned(), "", 1),
             "lr" => ("Learning rate".to_owned(), "", 10),
             "grad_norm" => ("Gradient norm".to_owned(), "", 11),
             "samples_per_s" => ("Throughput".to_owned(), "samples/s", 12),
@@ -50,8 +51,9 @@ impl<'a> Metric<'a> {
                 None => (title_case(name), "", 3),
             },
         };
-        // An accuracy may be recorded as a share of one or in per cent; only a share needs scaling.
-        let is_accuracy = name == "accuracy" || top_k(name).is_some();
+        // An accuracy, or a share of pixels, may be recorded as a share of one or in per cent; only a share needs scaling.
+        let is_accuracy =
+            matches!(name, "accuracy" | "pixel_accuracy" | "mean_iou") || top_k(name).is_some();
         let is_share = is_accuracy
             && metrics
                 .splits(name)

@@ -155,6 +155,7 @@ impl Tally for Hits {
         Some(Confusion {
             classes: ["++", "+-", "-+", "--"].map(str::to_owned).to_vec(),
             counts: self.counts.map(|row| row.to_vec()).to_vec(),
+            ious: false,
         })
     }
 }

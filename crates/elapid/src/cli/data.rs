@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use elapid::data::audio::synth::{self, CommandsOptions};
+use elapid::data::shapes::{self, Settings};
 use elapid::data::{DataError, digits};
 
 use super::failure::Failure;
@@ -39,6 +40,27 @@ pub(crate) enum SynthCommand {
         #[arg(long, default_value_t = CommandsOptions::default().seed)]
         seed: u64,
     },
+    /// Drawn shapes with masks, in the layout that `mask_folder` reads; `name = "shapes"` needs no files.
+    #[command(after_help = "Example:\n  elapid data synth shapes data/shapes --size 64")]
+    Shapes {
+        /// A folder that is not there yet, or empty.
+        out: PathBuf,
+        /// Height and width of an image, in pixels.
+        #[arg(long, default_value_t = 64)]
+        size: usize,
+        /// Images for training.
+        #[arg(long, default_value_t = 2000)]
+        train: usize,
+        /// Images for testing.
+        #[arg(long, default_value_t = 400)]
+        test: usize,
+        /// Most shapes in an image.
+        #[arg(long, default_value_t = 4)]
+        shapes: usize,
+        /// Decides everything that is drawn.
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+    },
     /// Tones whose pitch falls, rises, stays or warbles: half a second each, a folder a class.
     #[command(after_help = "Example:\n  elapid data synth tones data/tones")]
     Tones {
@@ -68,6 +90,23 @@ pub(crate) fn data(command: DataCommand) -> Result<(), Failure> {
                 seed,
             },
         ),
+        DataCommand::Synth(SynthCommand::Shapes {
+            out,
+            size,
+            train,
+            test,
+            shapes,
+            seed,
+        }) => draw_shapes(
+            &out,
+            &Settings {
+                size,
+                train,
+                test,
+                largest: shapes,
+                seed,
+            },
+        ),
         DataCommand::Synth(SynthCommand::Tones { out, sounds, seed }) => {
             synth::tones(&out, sounds, seed).map_err(failure)?;
             print(&format!("{}: {} sounds", out.display(), 4 * sounds))
@@ -87,6 +126,15 @@ fn commands(out: &Path, options: &CommandsOptions) -> Result<(), Failure> {
     let ([train, valid, test], program) = (summary.sounds, summary.program);
     print(&format!(
         "{}: {train} sounds for training, {valid} for validation, {test} for testing, by {program}",
+        out.display()
+    ))
+}
+
+fn draw_shapes(out: &Path, settings: &Settings) -> Result<(), Failure> {
+    shapes::write(out, settings).map_err(failure)?;
+    let (train, test) = (settings.train, settings.test);
+    print(&format!(
+        "{}: {train} images for training, {test} for testing, with masks",
         out.display()
     ))
 }

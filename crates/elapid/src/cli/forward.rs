@@ -63,7 +63,7 @@ fn head(path: &Path, task: Option<TaskSpec>) -> Result<(usize, Option<TokenPool>
     let head = match task {
         Some(TaskSpec::Classify(task)) => task.classes.map(|classes| (classes, task.pool)),
         Some(TaskSpec::MultiLabel(task)) => task.classes.map(|classes| (classes, task.pool)),
-        Some(TaskSpec::PretrainPatches(_)) | None => None,
+        Some(TaskSpec::Segment(_) | TaskSpec::PretrainPatches(_)) | None => None,
     };
     head.ok_or_else(|| {
         Failure::wrong(format!(

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use elapid::config;
+use elapid::config::{self, TaskSpec};
 use elapid::models::ClassToken;
 use elapid::models::checkpoint::{
     self, Checkpoint, CheckpointError, Description, Imported, PositionLayout, PositionRule, Target,
@@ -108,7 +108,11 @@ fn target(
         }
     };
     let (spec, task) = loaded.map_err(Failure::input)?;
-    let classes = params::classes(path, task).or(found.and_then(|found| found.classes));
+    let classes = match &task {
+        // Official checkpoints of this task are read for their backbone.
+        Some(TaskSpec::Segment(_)) => None,
+        task => params::classes(path, task.as_ref()).or(found.and_then(|found| found.classes)),
+    };
     let positions = registry::position_layout(&spec).map_err(Failure::input)?;
     let mut init = Init::new(0, &Device::flex());
     let target = match classes {

@@ -37,6 +37,14 @@ pub(crate) fn start(
             task.model = model;
             Ok((AnyTask::Classify(task), Some(transfer)))
         }
+        AnyTask::Segment(mut task) => {
+            let shape = task.model.backbone.clone();
+            let positions = |table: &_| shape.resized_positions(table, rule);
+            let moved = checkpoint::transfer(task.model, weights, path, positions);
+            let (model, transfer) = moved.map_err(Failure::input)?;
+            task.model = model;
+            Ok((AnyTask::Segment(task), Some(transfer)))
+        }
         AnyTask::ClassifySounds(mut task) => {
             let (model, transfer) = sounds(task.model, weights, path)?;
             task.model = model;

@@ -22,6 +22,11 @@ pub(crate) fn list(_: ListArgs) -> Result<(), Failure> {
         row("task", "classify", "one class an image or sound"),
         row(
             "task",
+            "segment",
+            "one class a pixel, by cross-entropy; heads light and upernet (arXiv 1807.10221)",
+        ),
+        row(
+            "task",
             "multi_label",
             "any number of classes a sound, by binary cross-entropy",
         ),

@@ -19,6 +19,7 @@ mod list;
 mod logging;
 mod params;
 mod predict;
+mod predict_masks;
 mod predict_sounds;
 mod profile;
 mod rehearse;

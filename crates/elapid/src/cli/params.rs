@@ -27,7 +27,10 @@ pub(crate) struct ParamsArgs {
 pub(crate) fn params(args: ParamsArgs) -> Result<(), Failure> {
     let (spec, task) = config::load_model(&args.config).map_err(Failure::input)?;
     let params = of_model(&args.config, &spec, task.as_ref()).map_err(Failure::input)?;
-    let trained = trained(&args, classes(&args.config, task));
+    let trained = match &task {
+        Some(TaskSpec::Segment(_)) => None,
+        task => trained(&args, classes(&args.config, task.as_ref())),
+    };
     let mut rows = Vec::new();
     let mut groups: BTreeMap<String, usize> = BTreeMap::new();
     let mut total = 0;
@@ -101,7 +104,12 @@ fn of_model(
     if let Some(TaskSpec::PretrainPatches(task)) = task {
         return Ok(named_params(&registry::patch_pretrainer(init, spec, task)?));
     }
-    let classes = classes(config, task.cloned());
+    let classes = classes(config, task);
+    if let (Some(TaskSpec::Segment(task)), Some(classes)) = (task, classes) {
+        return Ok(named_params(&registry::image_segmenter(
+            init, spec, task, classes,
+        )?));
+    }
     Ok(match (spec, classes) {
         (ModelSpec::Vim(_), Some(classes)) => {
             named_params(&registry::image_classifier(init, spec, classes)?)
@@ -118,10 +126,11 @@ fn of_model(
 
 /// Classes of the head: the task's, or those of the data set's card. Without either the backbone
 /// is counted alone.
-pub(crate) fn classes(config: &Path, task: Option<TaskSpec>) -> Option<usize> {
+pub(crate) fn classes(config: &Path, task: Option<&TaskSpec>) -> Option<usize> {
     let wanted = match task? {
         TaskSpec::Classify(task) => task.classes,
         TaskSpec::MultiLabel(task) => task.classes,
+        TaskSpec::Segment(_) => None,
         TaskSpec::PretrainPatches(_) => return None,
     };
     wanted.or_else(|| {

@@ -2,36 +2,38 @@
 
 use std::path::{Path, PathBuf};
 
+use burn::tensor::Device;
 use elapid::config::Samples;
 use elapid::data::{ImageBatch, ImagePipeline, PixelImage};
 use elapid::picture::{Tile, contact_sheet};
-use elapid::registry::{self, Described};
+use elapid::registry::{self, AnyTask, Described, ImageClassification};
 use image::{DynamicImage, RgbImage};
 use serde_json::json;
 
 use super::failure::Failure;
+use super::predict_masks::predict_masks;
 use super::run::{Checkpoint, OpenRun};
 use super::{predict_sounds, print, table};
 
-/// Classify images or sounds: a file, several, or whole folders.
+/// Classify images, their pixels, or sounds: a file, several, or whole folders.
 #[derive(clap::Args)]
 #[command(
     after_help = "Example:\n  elapid predict runs/vim_digits photo.png scans/\n  elapid predict runs/vim_digits test/ --sheet sheet.png"
 )]
 pub(crate) struct PredictArgs {
     /// Directory of the run.
-    run: PathBuf,
+    pub(super) run: PathBuf,
     /// PNG or JPEG files, or WAV, FLAC, MP3 and Ogg Vorbis, as the run was trained on; or folders of them.
     #[arg(required = true)]
     pub(super) inputs: Vec<PathBuf>,
-    /// Classes to show for each image, most probable first.
+    /// Classes to show for each image, most probable, or of most pixels, first.
     #[arg(long, default_value_t = 3)]
     pub(super) top: usize,
     /// The checkpoint of the run [default: the one that the plan's eval.weights names].
     #[arg(long)]
     pub(super) checkpoint: Option<Checkpoint>,
     /// Draw a contact sheet: the images with their classes, and whether they are right where an image's folder is
-    /// called like a class.
+    /// called like a class; or with the classes of their pixels as colours.
     #[arg(long, value_name = "PNG")]
     pub(super) sheet: Option<PathBuf>,
     /// Print one JSON object a line.
@@ -47,22 +49,42 @@ const IMAGES: [&str; 3] = ["png", "jpg", "jpeg"];
 /// Images classified together.
 const BATCH: usize = 32;
 /// Images on a sheet; what comes after them is left out.
-const ON_SHEET: usize = 240;
+pub(super) const ON_SHEET: usize = 240;
 
 pub(crate) fn predict(args: PredictArgs) -> Result<(), Failure> {
     let open = OpenRun::open(&args.run)?;
     if let Samples::Sounds(_) = open.plan.data.samples {
         return predict_sounds::predict(&args, &open);
     }
-    let device = registry::device(&open.device_name(args.device)).map_err(Failure::input)?;
-    let pipeline = open.image_pipeline()?;
+    let device =
+        registry::device(&open.device_name(args.device.clone())).map_err(Failure::input)?;
     let files = files_below(&args.inputs, &IMAGES)?;
-    let task = open.image_classification(&device, args.checkpoint, "predict")?;
+    match open.trained(&device, args.checkpoint, None)? {
+        AnyTask::Segment(task) => predict_masks(&open, &task, &files, &args, &device),
+        task => predict_classes(
+            &open,
+            &open.classifies_images(task, "predict")?,
+            &files,
+            &args,
+            &device,
+        ),
+    }
+}
+
+/// Classes of whole images.
+fn predict_classes(
+    open: &OpenRun,
+    task: &ImageClassification,
+    files: &[PathBuf],
+    args: &PredictArgs,
+    device: &Device,
+) -> Result<(), Failure> {
+    let pipeline = open.image_pipeline()?;
     let classes = task.classes();
     let (mut rows, mut tiles) = (Vec::new(), Vec::new());
     for files in files.chunks(BATCH) {
         let batch = load(files, &pipeline)?;
-        let scores = task.probabilities(&batch, &device).into_data();
+        let scores = task.probabilities(&batch, device).into_data();
         let scores: Vec<f64> = scores.iter::<f64>().collect();
         for (file, scores) in files.iter().zip(scores.chunks(classes.len())) {
             let best = most_probable(scores, args.top);
@@ -102,7 +124,7 @@ pub(crate) fn predict(args: PredictArgs) -> Result<(), Failure> {
 
 /// An image for the sheet. Its folder is the truth if it is called like a class.
 fn tile(file: &Path, best: &[(usize, f64)], classes: &[String]) -> Result<Tile, Failure> {
-    let image = open(file)?.into_rgb8();
+    let image = open_image(file)?.into_rgb8();
     let folder = file.parent().and_then(Path::file_name);
     let folder = folder.unwrap_or_default().to_string_lossy();
     let name = file.file_name().unwrap_or_default().to_string_lossy();
@@ -118,7 +140,7 @@ fn tile(file: &Path, best: &[(usize, f64)], classes: &[String]) -> Result<Tile, 
 }
 
 /// Photographs are kept at the size of a sheet's images.
-fn thumbnail(image: RgbImage) -> RgbImage {
+pub(super) fn thumbnail(image: RgbImage) -> RgbImage {
     const LARGEST: u32 = 512;
     let (width, height) = image.dimensions();
     match width.max(height) {
@@ -131,18 +153,23 @@ fn thumbnail(image: RgbImage) -> RgbImage {
 }
 
 fn title(run: &Path, tiles: &[Tile], images: usize) -> String {
-    let run = run.file_name().unwrap_or_default().to_string_lossy();
-    let shown = match images == tiles.len() {
-        true => format!("{images} images"),
-        false => format!("the first {} of {images} images", tiles.len()),
-    };
+    let shown = shown(run, tiles.len(), images);
     let judged = tiles.iter().filter_map(Tile::is_right);
     let (right, known) = judged.fold((0, 0), |(right, known), is_right| {
         (right + usize::from(is_right), known + 1)
     });
     match known {
-        0 => format!("{run}: {shown}"),
-        known => format!("{run}: {shown}, {right} of {known} right"),
+        0 => shown,
+        known => format!("{shown}, {right} of {known} right"),
+    }
+}
+
+/// What of a run's images is on a sheet.
+pub(super) fn shown(run: &Path, tiles: usize, images: usize) -> String {
+    let run = run.file_name().unwrap_or_default().to_string_lossy();
+    match images == tiles {
+        true => format!("{run}: {images} images"),
+        false => format!("{run}: the first {tiles} of {images} images"),
     }
 }
 
@@ -174,7 +201,7 @@ pub(super) fn most_probable(scores: &[f64], count: usize) -> Vec<(usize, f64)> {
 pub(crate) fn load(files: &[PathBuf], pipeline: &ImagePipeline) -> Result<ImageBatch, Failure> {
     let mut pixels = Vec::with_capacity(files.len() * pipeline.values());
     for file in files {
-        pixels.extend(pipeline.apply(&PixelImage::from(open(file)?), None));
+        pixels.extend(pipeline.apply(&PixelImage::from(open_image(file)?), None));
     }
     let shape = [files.len(), pipeline.channels, pipeline.size, pipeline.size];
     Ok(ImageBatch {
@@ -185,7 +212,7 @@ pub(crate) fn load(files: &[PathBuf], pipeline: &ImagePipeline) -> Result<ImageB
     })
 }
 
-fn open(file: &Path) -> Result<DynamicImage, Failure> {
+pub(super) fn open_image(file: &Path) -> Result<DynamicImage, Failure> {
     image::ImageReader::open(file)
         .and_then(image::ImageReader::with_guessed_format)
         .map_err(|e| unreadable(file, &e))?

@@ -75,7 +75,7 @@ impl OpenRun {
     fn frame_shift(&self) -> f64 {
         match &self.plan.data.samples {
             Samples::Sounds(sounds) => sounds.audio.frame_shift / 1000.0,
-            Samples::Images(_) => 0.0,
+            Samples::Images(_) | Samples::Masks(_) => 0.0,
         }
     }
 }
@@ -120,7 +120,9 @@ fn probabilities(
         AnyTask::ClassifySounds(task) => task.probabilities(sound),
         AnyTask::TagSounds(task) => task.probabilities(sound),
         // Refused before.
-        AnyTask::Classify(_) | AnyTask::PretrainPatches(_) => return Vec::new(),
+        AnyTask::Classify(_) | AnyTask::Segment(_) | AnyTask::PretrainPatches(_) => {
+            return Vec::new();
+        }
     };
     probabilities.into_data().iter::<f64>().collect()
 }

@@ -6,7 +6,7 @@ use burn::module::Module;
 use burn::tensor::{Device, FloatDType};
 use elapid::config::{self, Plan, Precision, Samples};
 use elapid::data::audio::AudioPipeline;
-use elapid::data::{ImagePipeline, Split};
+use elapid::data::{ImagePipeline, MaskPipeline, Split};
 use elapid::models::{SoundClassifier, checkpoint};
 use elapid::nn::{Role, lora, role_of};
 use elapid::registry::{self, AnyTask, Data, Described, Facts, ImageClassification};
@@ -188,13 +188,36 @@ impl OpenRun {
         checkpoint: Option<Checkpoint>,
         command: &str,
     ) -> Result<ImageClassification, Failure> {
-        match self.trained(device, checkpoint, None)? {
+        let task = self.trained(device, checkpoint, None)?;
+        self.classifies_images(task, command)
+    }
+
+    /// The task of the run, if it classifies images as `command` needs it.
+    pub(crate) fn classifies_images(
+        &self,
+        task: AnyTask,
+        command: &str,
+    ) -> Result<ImageClassification, Failure> {
+        match task {
             AnyTask::Classify(task) => Ok(task),
+            AnyTask::Segment(_) => Err(Failure::wrong(format!(
+                "this run does not classify images; `elapid {command}` is for decisions about whole images, and `elapid predict --sheet` shows the classes of pixels",
+            ))),
             _ => Err(Failure::wrong(format!(
                 "this run does `{}` on sounds; `elapid {command}` is for runs that classify images",
                 self.plan.task.name()
             ))),
         }
+    }
+
+    /// How images with masks are prepared for the model.
+    pub(crate) fn mask_pipeline(&self) -> Result<MaskPipeline, Failure> {
+        let masks = self.plan.data.masks();
+        let masks = masks.ok_or_else(|| Failure::wrong("this run was not trained on masks"))?;
+        let normalisation = self.facts()?.normalisation;
+        let normalisation =
+            normalisation.ok_or_else(|| self.damaged("missing field `normalisation`"))?;
+        registry::mask_pipeline(&self.plan, masks, normalisation).map_err(Failure::input)
     }
 
     fn damaged(&self, problem: &str) -> Failure {
@@ -249,6 +272,10 @@ fn with_weights(task: AnyTask, path: &Path) -> Result<AnyTask, Failure> {
         AnyTask::Classify(mut task) => {
             task.model = load_weights(task.model, path)?;
             Ok(AnyTask::Classify(task))
+        }
+        AnyTask::Segment(mut task) => {
+            task.model = load_weights(task.model, path)?;
+            Ok(AnyTask::Segment(task))
         }
         AnyTask::ClassifySounds(mut task) => {
             task.model = load_sound_weights(task.model, path)?;

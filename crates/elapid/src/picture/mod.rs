@@ -1,6 +1,7 @@
 //! Pictures for people: contact sheets, heat maps, panels, with text in a bitmap font.
 
 mod heat;
+mod overlay;
 mod panels;
 mod sheet;
 mod text;
@@ -9,6 +10,7 @@ use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
 
 pub use heat::heat_map;
+pub use overlay::{Masked, overlay_sheet};
 pub use panels::{Panel, panels};
 pub use sheet::{Tile, contact_sheet};
 

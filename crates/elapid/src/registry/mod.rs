@@ -8,16 +8,19 @@ mod model;
 mod task;
 mod training;
 
-pub use data::{Data, Facts, Normalisation, Part, image_pipeline, open_data, sound_pipeline};
+pub use data::{
+    Data, Facts, Normalisation, Part, image_pipeline, mask_pipeline, open_data, sound_pipeline,
+};
 pub use device::{DeviceError, device, device_names, devices, first_device, is_gpu, resolve};
 pub use error::PlanError;
 pub use lora::with_adapters;
 pub use model::{
-    cost, image_backbone, image_classifier, input_shape, patch_pretrainer, position_layout,
-    sound_classifier, sound_encoder,
+    cost, image_backbone, image_classifier, image_segmenter, input_shape, patch_pretrainer,
+    position_layout, sound_classifier, sound_encoder,
 };
 pub use task::{
     AnyBatch, AnyTally, AnyTask, ClassificationTally, Described, ImageClassification,
-    PatchPretraining, PatchTally, SoundClassification, SoundTagging, TaggingTally, storage, task,
+    ImageSegmentation, PatchPretraining, PatchTally, SegmentationTally, SoundClassification,
+    SoundTagging, TaggingTally, storage, task,
 };
 pub use training::{param_rules, train_config};

@@ -3,8 +3,9 @@
 use elapid_config::{self as config, ModelSpec};
 use elapid_models::checkpoint::PositionLayout;
 use elapid_models::{
-    ClassToken, Cost, ImageBackbone, ImageClassifier, PatchPretrainer, Pool, SoundClassifier,
-    SsambaConfig, TokenPool, Vim, VimConfig,
+    ClassToken, Cost, ImageBackbone, ImageClassifier, ImageSegmenter, PatchPretrainer, Pool,
+    SegmenterConfig, SegmenterHead, SoundClassifier, SsambaConfig, TapValue, TokenPool, Vim,
+    VimConfig,
 };
 use elapid_nn::Init;
 use elapid_nn::mixer::{BackwardBranch, DtBias, DtInit, MambaConfig};
@@ -31,6 +32,31 @@ pub fn image_classifier(
 ) -> Result<ImageClassifier, PlanError> {
     let backbone = image_backbone(init, spec)?;
     Ok(ImageClassifier::new(init, backbone, classes))
+}
+
+/// Backbone and dense head.
+pub fn image_segmenter(
+    init: &mut Init,
+    spec: &ModelSpec,
+    task: &config::Segment,
+    classes: usize,
+) -> Result<ImageSegmenter, PlanError> {
+    let backbone = image_backbone(init, spec)?;
+    let config = SegmenterConfig {
+        head: match task.head {
+            config::DenseHead::Light => SegmenterHead::Light,
+            config::DenseHead::UperNet => SegmenterHead::UperNet,
+        },
+        taps: task.taps,
+        value: match task.tap_value {
+            config::TapValue::Hidden => TapValue::Hidden,
+            config::TapValue::Residual => TapValue::Residual,
+        },
+        width: task.width.unwrap_or(backbone.width()),
+        dropout: task.dropout,
+        auxiliary: (task.aux_weight > 0.0).then_some(task.aux_width),
+    };
+    Ok(ImageSegmenter::new(init, backbone, &config, classes))
 }
 
 /// What a forward pass of one sample costs, with a linear head.

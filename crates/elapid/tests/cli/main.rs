@@ -14,6 +14,7 @@ mod profile;
 mod rehearse;
 mod resume;
 mod runs;
+mod segment;
 mod sounds;
 mod support;
 mod sweep;

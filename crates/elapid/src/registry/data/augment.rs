@@ -58,7 +58,11 @@ pub(super) fn corrupt(spec: &DataSpec) -> Corrupt {
 
 /// How images are brought to size.
 pub(super) fn interpolation(images: &ImageSpec) -> Interpolation {
-    match images.options.interpolation {
+    kernel(images.options.interpolation)
+}
+
+pub(super) fn kernel(spec: Kernel) -> Interpolation {
+    match spec {
         Kernel::Bicubic => Interpolation::Bicubic,
         Kernel::Bilinear => Interpolation::Bilinear,
     }

@@ -17,10 +17,10 @@ use super::{Data, Part, Split};
 use crate::registry::{AnyBatch, input_shape};
 
 /// Folders with more images than this are not opened image by image before a run.
-const CHECKED_IMAGES: usize = 5_000;
+pub(super) const CHECKED_IMAGES: usize = 5_000;
 /// Seed of what is held out. It is fixed, so that runs with different seeds are measured on the
 /// same images.
-const SPLIT_SEED: u64 = 0;
+pub(super) const SPLIT_SEED: u64 = 0;
 
 /// The splits of an image data set, ready to be batched for one model.
 pub(super) struct ImageData {
@@ -58,7 +58,7 @@ pub fn image_pipeline(
 }
 
 /// What the model takes, which must be images.
-fn shape(plan: &Plan) -> Result<[usize; 3], DataError> {
+pub(super) fn shape(plan: &Plan) -> Result<[usize; 3], DataError> {
     input_shape(&plan.model).map_err(|error| DataError::Setting {
         setting: "model.backbone",
         value: format!("`{}`", plan.model.name()),
@@ -204,7 +204,7 @@ fn splits(spec: &DataSpec) -> Result<ImageSplits, DataError> {
 
 /// A card's constants for a model with another number of channels: repeated for a grey data set,
 /// averaged for a grey model.
-fn fit_channels(card: &[f32], channels: usize) -> Vec<f32> {
+pub(super) fn fit_channels(card: &[f32], channels: usize) -> Vec<f32> {
     match card.len() == channels {
         true => card.to_vec(),
         false => vec![card.iter().sum::<f32>() / card.len().max(1) as f32; channels],

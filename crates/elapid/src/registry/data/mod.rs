@@ -3,6 +3,7 @@
 mod augment;
 mod facts;
 mod images;
+mod masks;
 mod sounds;
 mod sources;
 
@@ -12,11 +13,13 @@ use elapid_train::{EvalSource, Sources, TrainSource};
 use serde_json::{Map, Value, json};
 
 use self::images::ImageData;
+use self::masks::MaskData;
 use self::sounds::SoundData;
 use super::AnyBatch;
 
 pub use facts::{Facts, Normalisation};
 pub use images::image_pipeline;
+pub use masks::mask_pipeline;
 pub use sounds::sound_pipeline;
 
 /// The data of an experiment, opened and ready to be batched for its model and task.
@@ -76,6 +79,7 @@ pub struct Part {
 pub fn open_data(plan: &Plan) -> Result<Box<dyn Data>, DataError> {
     match &plan.data.samples {
         Samples::Images(images) => Ok(Box::new(ImageData::open(plan, images)?)),
+        Samples::Masks(masks) => Ok(Box::new(MaskData::open(plan, masks)?)),
         Samples::Sounds(sounds) => Ok(Box::new(SoundData::open(plan, sounds)?)),
     }
 }

@@ -225,7 +225,8 @@ fn encoder(plan: &Plan) -> Result<SsambaConfig, DataError> {
 
 fn purpose(task: &TaskSpec, encoder: &SsambaConfig) -> Purpose {
     match task {
-        TaskSpec::Classify(_) => Purpose::Classify,
+        // That sounds have no masks is said where the task is built.
+        TaskSpec::Classify(_) | TaskSpec::Segment(_) => Purpose::Classify,
         TaskSpec::MultiLabel(_) => Purpose::MultiLabel,
         TaskSpec::PretrainPatches(task) => {
             let grid = encoder.grid();

@@ -20,6 +20,12 @@ pub(super) fn build(
     facts: &Facts,
     init: &mut Init,
 ) -> Result<ImageClassification, PlanError> {
+    if plan.data.images().is_none() {
+        return Err(PlanError(format!(
+            "`kind = \"classify\"` in [task] needs one class a sample, and the data set `{}` has one a pixel; use `kind = \"segment\"`",
+            plan.data.source.name()
+        )));
+    }
     if spec.pool.is_some() || spec.loss != ClassLoss::CrossEntropy {
         return Err(PlanError(
             "`pool` and `loss` in [task] are for sounds; images are pooled as [model] says, and trained by cross-entropy: leave both out".to_owned(),
@@ -292,6 +298,7 @@ impl Tally for ClassificationTally {
         Some(Confusion {
             classes: self.classes.clone(),
             counts: self.counts.clone(),
+            ious: false,
         })
     }
 }

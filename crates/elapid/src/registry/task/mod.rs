@@ -4,6 +4,7 @@ mod any;
 mod classify;
 mod patches;
 mod ranking;
+mod segment;
 mod sounds;
 mod tagging;
 
@@ -21,6 +22,7 @@ use crate::diagnose::Watched;
 
 pub use classify::{ClassificationTally, ImageClassification};
 pub use patches::{PatchPretraining, PatchTally};
+pub use segment::{ImageSegmentation, SegmentationTally};
 pub use sounds::SoundClassification;
 pub use tagging::{SoundTagging, TaggingTally};
 
@@ -34,6 +36,7 @@ const ODD: &str = "a batch of another kind than the task";
 
 tasks! {
     Classify(ImageClassification),
+    Segment(ImageSegmentation),
     ClassifySounds(SoundClassification),
     TagSounds(SoundTagging),
     PretrainPatches(PatchPretraining),
@@ -47,8 +50,11 @@ tasks! {
 pub fn task(plan: &Plan, facts: &Facts, device: &Device) -> Result<AnyTask, PlanError> {
     let init = &mut Init::new(plan.run.seed, device);
     let task = match (&plan.task, &plan.data.samples) {
-        (TaskSpec::Classify(spec), Samples::Images(_)) => {
+        (TaskSpec::Classify(spec), Samples::Images(_) | Samples::Masks(_)) => {
             classify::build(spec, plan, facts, init).map(AnyTask::Classify)
+        }
+        (TaskSpec::Segment(spec), _) => {
+            segment::build(spec, plan, facts, init).map(AnyTask::Segment)
         }
         (TaskSpec::Classify(spec), Samples::Sounds(_)) => {
             sounds::build(spec, plan, facts, init).map(AnyTask::ClassifySounds)
@@ -61,6 +67,11 @@ pub fn task(plan: &Plan, facts: &Facts, device: &Device) -> Result<AnyTask, Plan
         }
         (task, Samples::Images(_)) => Err(PlanError(format!(
             "the task `{}` is for sounds, but the data set `{}` is of images; use `kind = \"classify\"` in [task], or a data set of sounds",
+            task.name(),
+            plan.data.source.name()
+        ))),
+        (task, Samples::Masks(_)) => Err(PlanError(format!(
+            "the task `{}` is for sounds, but the data set `{}` is of images with masks; use `kind = \"segment\"` in [task], or a data set of sounds",
             task.name(),
             plan.data.source.name()
         ))),

@@ -1,0 +1,275 @@
+//! `[task] kind = "segment"`: one class a pixel.
+
+use burn::module::Module;
+use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation};
+use elapid_config::{Plan, Segment};
+use elapid_data::{IGNORE, MaskBatch};
+use elapid_models::{DenseScores, ImageSegmenter};
+use elapid_nn::{Init, Probe};
+use elapid_train::{Confusion, Inputs, Measured, Noise, Tally, Task};
+
+use super::classify::rounded;
+use super::{Described, storage};
+use crate::diagnose::Watched;
+use crate::registry::{Facts, PlanError, image_segmenter};
+
+/// The task that a plan describes.
+pub(super) fn build(
+    spec: &Segment,
+    plan: &Plan,
+    facts: &Facts,
+    init: &mut Init,
+) -> Result<ImageSegmentation, PlanError> {
+    if plan.data.masks().is_none() {
+        return Err(PlanError(format!(
+            "`kind = \"segment\"` in [task] needs images with masks, and the data set `{}` has none; use `shapes`, `ade20k` or `mask_folder`, or another task",
+            plan.data.source.name()
+        )));
+    }
+    let model = image_segmenter(init, &plan.model, spec, facts.classes.len())?;
+    Ok(ImageSegmentation {
+        model,
+        aux_weight: spec.aux_weight,
+        classes: facts.classes.clone(),
+        storage: storage(plan),
+    })
+}
+
+/// A segmenter trained by cross-entropy.
+#[derive(Module, Debug)]
+pub struct ImageSegmentation {
+    /// Backbone and heads.
+    pub model: ImageSegmenter,
+    aux_weight: f64,
+    #[module(skip)]
+    classes: Vec<String>,
+    #[module(skip)]
+    storage: DType,
+}
+
+impl ImageSegmentation {
+    /// The most probable class of each pixel, `[B, H, W]`, of images on a plain device.
+    pub fn predicted(&self, images: Tensor<4>) -> Tensor<3, Int> {
+        let scores = self.scores(images, None).main;
+        scores.argmax(3).squeeze_dim::<3>(3)
+    }
+
+    fn scores(&self, images: Tensor<4>, noise: Option<&mut elapid_nn::Noise>) -> DenseScores {
+        let DenseScores { main, auxiliary } = self.model.forward(images.cast(self.storage), noise);
+        let full = |scores: Tensor<4>| scores.cast(DType::F32);
+        DenseScores {
+            main: full(main),
+            auxiliary: auxiliary.map(full),
+        }
+    }
+
+    /// The mean is over all pixels, those that do not count included, as mmsegmentation has it: so a batch may be divided
+    /// among devices and micro-batches without a word about where its pixels count.
+    fn loss_with(&self, inputs: &Inputs, mut noise: elapid_nn::Noise) -> Tensor<1> {
+        let labels = inputs.int::<3>(1);
+        let scores = self.scores(inputs.float(0), Some(&mut noise));
+        let loss = cross_entropy(scores.main, labels.clone()).mean();
+        match scores.auxiliary {
+            Some(auxiliary) => loss + cross_entropy(auxiliary, labels).mean() * self.aux_weight,
+            None => loss,
+        }
+    }
+}
+
+impl Task for ImageSegmentation {
+    type Batch = MaskBatch;
+    type Tally = SegmentationTally;
+
+    fn inputs(&self, batch: MaskBatch) -> Vec<TensorData> {
+        let labels = label_data(&batch);
+        vec![rounded(batch.pixels, batch.shape, self.storage), labels]
+    }
+
+    fn loss(&self, inputs: &Inputs, noise: &Noise) -> Tensor<1> {
+        self.loss_with(
+            inputs,
+            elapid_nn::Noise::new(noise.key(), noise.first_draw()),
+        )
+    }
+
+    fn tally(&self) -> SegmentationTally {
+        SegmentationTally::new(self.classes.clone())
+    }
+
+    fn observe(&self, batch: &MaskBatch, device: &Device, tally: &mut SegmentationTally) {
+        let pixels = TensorData::new(batch.pixels.clone(), batch.shape);
+        let scores = self.scores(Tensor::from_data(pixels, device), None).main;
+        let labels = Tensor::from_data(label_data(batch), device);
+        let predicted = scores.clone().argmax(3).into_data();
+        let losses = cross_entropy(scores, labels).into_data();
+        let loss: f64 = losses.iter::<f64>().sum();
+        let predicted: Vec<usize> = predicted
+            .iter::<i64>()
+            .map(|class| class as usize)
+            .collect();
+        tally.add(&batch.labels, &predicted, loss);
+    }
+
+    fn batch_len(batch: &MaskBatch) -> usize {
+        batch.shape[0]
+    }
+
+    fn split(batch: MaskBatch, samples: usize) -> Vec<MaskBatch> {
+        batch.split(samples)
+    }
+}
+
+impl Described for ImageSegmentation {
+    fn classes(&self) -> &[String] {
+        &self.classes
+    }
+}
+
+impl Watched for ImageSegmentation {
+    fn watched_loss(&self, inputs: &Inputs, noise: &Noise, probe: &mut dyn Probe) -> Tensor<1> {
+        let noise = elapid_nn::Noise::new(noise.key(), noise.first_draw());
+        self.loss_with(inputs, noise.watched_by(probe))
+    }
+}
+
+/// What stands for [`IGNORE`] on the device.
+const NO_CLASS: i32 = -1;
+
+/// Classes of the pixels, `[B, H, W]`.
+fn label_data(batch: &MaskBatch) -> TensorData {
+    let [images, _, height, width] = batch.shape;
+    let class = |&label: &u16| match label {
+        IGNORE => NO_CLASS,
+        label => i32::from(label),
+    };
+    let labels: Vec<i32> = batch.labels.iter().map(class).collect();
+    TensorData::new(labels, [images, height, width])
+}
+
+/// Cross-entropy of every pixel, `[B, H, W]`, from scores `[B, H, W, classes]`; 0 where nothing counts.
+fn cross_entropy(scores: Tensor<4>, labels: Tensor<3, Int>) -> Tensor<3> {
+    let ignored = labels.clone().lower_elem(0);
+    let log_p = activation::log_softmax(scores, 3);
+    let picked = log_p.gather(3, labels.clamp_min(0).unsqueeze_dim(3));
+    let picked = picked.squeeze_dim::<3>(3);
+    -picked.mask_fill(ignored, 0.0)
+}
+
+/// Exact sums over an evaluation.
+#[derive(Clone, Debug)]
+pub struct SegmentationTally {
+    classes: Vec<String>,
+    loss: f64,
+    /// Pixels that count: `[truth][prediction]`
+    counts: Vec<Vec<u64>>,
+}
+
+impl SegmentationTally {
+    fn new(classes: Vec<String>) -> Self {
+        let counts = vec![vec![0; classes.len()]; classes.len()];
+        Self {
+            classes,
+            loss: 0.0,
+            counts,
+        }
+    }
+
+    /// Adds pixels with the sum of their losses.
+    fn add(&mut self, labels: &[u16], predicted: &[usize], loss: f64) {
+        self.loss += loss;
+        for (&label, &predicted) in labels.iter().zip(predicted) {
+            if label != IGNORE {
+                self.counts[usize::from(label)][predicted] += 1;
+            }
+        }
+    }
+
+    /// Intersection over union of a class; `None` if no pixel is or was taken for it.
+    fn iou(&self, class: usize) -> Option<f64> {
+        let both = self.counts[class][class];
+        let truth: u64 = self.counts[class].iter().sum();
+        let predicted: u64 = self.counts.iter().map(|row| row[class]).sum();
+        let union = truth + predicted - both;
+        (union > 0).then(|| both as f64 / union as f64)
+    }
+}
+
+impl Tally for SegmentationTally {
+    /// The mean is over the classes that come up, from one matrix of all pixels, as mmsegmentation measures it.
+    fn metrics(&self) -> Vec<Measured> {
+        let right: u64 = (0..self.classes.len())
+            .map(|class| self.counts[class][class])
+            .sum();
+        let pixels = self.counts.iter().flatten().sum::<u64>() as f64;
+        let ious: Vec<f64> = (0..self.classes.len())
+            .filter_map(|class| self.iou(class))
+            .collect();
+        let measured = |name, value, higher_is_better| Measured {
+            name,
+            value,
+            higher_is_better,
+        };
+        vec![
+            measured("loss", self.loss / pixels, false),
+            measured("pixel_accuracy", right as f64 / pixels, true),
+            measured(
+                "mean_iou",
+                ious.iter().sum::<f64>() / ious.len() as f64,
+                true,
+            ),
+        ]
+    }
+
+    fn confusion(&self) -> Option<Confusion> {
+        Some(Confusion {
+            classes: self.classes.clone(),
+            counts: self.counts.clone(),
+            ious: true,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ignored_pixels_cost_nothing_and_the_others_as_in_pytorch() {
+        let device = Device::flex();
+        // torch.nn.functional.cross_entropy(scores, labels, ignore_index=255, reduction="none") by hand.
+        let scores = Tensor::<4>::from_data([[[[2.0_f32, 0.0], [1.0, 1.0], [5.0, -5.0]]]], &device);
+        let batch = MaskBatch {
+            pixels: Vec::new(),
+            labels: vec![0, 1, IGNORE],
+            shape: [1, 1, 1, 3],
+        };
+        let labels = Tensor::from_data(label_data(&batch), &device);
+        let losses = cross_entropy(scores, labels).into_data();
+        let losses: Vec<f64> = losses.iter::<f64>().collect();
+        let expected = [(1.0 + (-2.0_f64).exp()).ln(), 2.0_f64.ln(), 0.0];
+        assert!(
+            losses
+                .iter()
+                .zip(expected)
+                .all(|(a, b)| (a - b).abs() < 1e-6),
+            "{losses:?}"
+        );
+    }
+
+    #[test]
+    fn metrics_come_from_one_matrix_of_all_pixels() {
+        let classes = ["a", "b", "c", "d"].map(str::to_owned).to_vec();
+        let mut tally = SegmentationTally::new(classes);
+        tally.add(&[0, 0, 0, 1], &[0, 0, 1, 1], 3.0);
+        tally.add(&[1, IGNORE, 2, 2], &[1, 3, 2, 0], 4.0);
+        let value = |name| {
+            let metrics = tally.metrics();
+            metrics.iter().find(|m| m.name == name).unwrap().value
+        };
+        assert_eq!(value("loss"), 1.0);
+        assert!((value("pixel_accuracy") - 5.0 / 7.0).abs() < 1e-12);
+        // 2 of 4, 2 of 3, 1 of 2; no pixel that counts is of the fourth class, and none was taken for it.
+        let mean = (0.5 + 2.0 / 3.0 + 0.5) / 3.0;
+        assert!((value("mean_iou") - mean).abs() < 1e-12);
+    }
+}
