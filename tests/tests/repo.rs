@@ -39,7 +39,7 @@ fn every_config_resolves_and_its_model_builds() {
         match &mut plan.task {
             TaskSpec::Classify(task) => task.classes = None,
             TaskSpec::MultiLabel(task) => task.classes = None,
-            TaskSpec::PretrainPatches(_) => {}
+            TaskSpec::Segment(_) | TaskSpec::PretrainPatches(_) => {}
         }
         let task = registry::task(&plan, &facts, &Device::flex());
         let task = task.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
