@@ -63,6 +63,7 @@ pub struct DenseHead {
 }
 
 /// The head that predicts.
+#[allow(clippy::large_enum_variant)] // one a model, and a module cannot be boxed
 #[derive(Module, Debug)]
 pub enum Decoder {
     /// See [`SegmenterHead::Light`].

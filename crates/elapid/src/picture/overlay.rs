@@ -78,7 +78,11 @@ fn colour_of(class: usize) -> Rgb<u8> {
         return Rgb([70, 70, 70]);
     }
     let hue = (class as f64 * 0.618_033_988_749_895).fract() * 6.0;
-    let value = if class / 12 % 2 == 0 { 240.0 } else { 150.0 };
+    let value = if (class / 12).is_multiple_of(2) {
+        240.0
+    } else {
+        150.0
+    };
     let level = |shift: f64| {
         let distance = ((hue + shift) % 6.0 - 3.0).abs() - 1.0;
         (value * (0.1 + 0.9 * distance.clamp(0.0, 1.0))).round() as u8
