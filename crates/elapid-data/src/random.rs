@@ -29,6 +29,7 @@ pub(crate) mod purpose {
     pub(crate) const SYNTH: u64 = 6;
     pub(crate) const PATCHES: u64 = 7;
     pub(crate) const SHAPES: u64 = 8;
+    pub(crate) const REDUCE: u64 = 9;
 }
 
 /// A seed for [`permuted`](crate::order::permuted) that belongs to `seed` and `labels`.

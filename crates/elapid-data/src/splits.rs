@@ -69,6 +69,33 @@ impl<S: 'static> Splits<S> {
     }
 }
 
+impl<S: 'static> Splits<S> {
+    /// Keeps `fraction` of the training set, drawn with `seed`: the first `round(fraction * len)` positions of its
+    /// permutation, at least one sample. The larger of two fractions of one seed contains the smaller.
+    ///
+    /// # Errors
+    ///
+    /// A fraction that is not above 0 and at most 1.
+    pub fn reduced(mut self, fraction: f64, seed: u64) -> Result<Self, DataError> {
+        if !(fraction > 0.0 && fraction <= 1.0) {
+            return Err(DataError::Setting {
+                setting: "train_fraction",
+                value: fraction.to_string(),
+                expected: "above 0 and at most 1".to_owned(),
+            });
+        }
+        let len = self.train.len();
+        if fraction < 1.0 && len > 1 {
+            let seed = derived_seed(seed, &[purpose::REDUCE]);
+            let count = ((fraction * len as f64).round() as usize).clamp(1, len);
+            let mut kept: Vec<_> = (0..count).map(|at| permuted(seed, 0, len, at)).collect();
+            kept.sort_unstable();
+            self.train = Arc::new(Subset::new(self.train, kept));
+        }
+        Ok(self)
+    }
+}
+
 impl<S> Splits<S> {
     /// One of the parts, if it exists.
     pub fn get(&self, split: Split) -> Option<&Shared<S>> {
@@ -187,6 +214,23 @@ mod tests {
             error.to_string(),
             "too few samples in class `a`: expected at least 2, got 1; add samples, or hold nothing out"
         );
+    }
+
+    #[test]
+    fn a_smaller_share_is_part_of_a_larger_one() {
+        let kept = |fraction| {
+            let splits = crate::digits::splits(0.0, 0).unwrap();
+            let train = splits.reduced(fraction, 7).unwrap().train;
+            (0..train.len())
+                .map(|at| train.describe(at))
+                .collect::<Vec<_>>()
+        };
+        let (tenth, half) = (kept(0.1), kept(0.5));
+        assert_eq!((tenth.len(), half.len()), (144, 719));
+        assert!(tenth.iter().all(|sample| half.contains(sample)));
+        assert_eq!(kept(1.0).len(), 1437);
+        let splits = crate::digits::splits(0.0, 0).unwrap();
+        assert!(splits.reduced(0.0, 0).is_err());
     }
 
     #[test]

@@ -221,6 +221,9 @@ options! {
     pub struct DataCommon {
         /// Share of the training split held out for validation when there is no validation split.
         valid_fraction: f64 = 0.1, FRACTION;
+        /// Share of the training split that is trained on, once validation is held out: for learning from few labels. Which
+        /// samples does not depend on `run.seed`, and a larger share contains a smaller one.
+        train_fraction: f64 = 1.0, SHARE;
         /// Threads that load and augment; 0 does it in the training thread.
         workers: usize = 2, within(0.0, 256.0);
     }

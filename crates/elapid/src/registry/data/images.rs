@@ -6,21 +6,15 @@ use std::sync::Arc;
 use elapid_config::{DataSpec, ImageSpec, Plan, Source};
 use elapid_data::{
     Augment, Corrupt, DataError, EvalLoader, ImageBatcher, ImageDataset, ImagePipeline,
-    ImageSplits, Mixing, Order, TrainLoader, check_readable, cifar, digits, image_folder, mnist,
+    ImageSplits, Mixing, Order, TrainLoader, cifar, digits, image_folder, mnist,
 };
 use elapid_train::{EvalSource, TrainSource};
 
 use super::augment::{augment, corrupt, interpolation, mixing, order};
 use super::facts::{Facts, Normalisation};
 use super::sources::{EvalBatches, TrainBatches};
-use super::{Data, Part, Split};
+use super::{Data, Part, SPLIT_SEED, Split, check_all};
 use crate::registry::{AnyBatch, input_shape};
-
-/// Folders with more images than this are not opened image by image before a run.
-pub(super) const CHECKED_IMAGES: usize = 5_000;
-/// Seed of what is held out. It is fixed, so that runs with different seeds are measured on the
-/// same images.
-pub(super) const SPLIT_SEED: u64 = 0;
 
 /// The splits of an image data set, ready to be batched for one model.
 pub(super) struct ImageData {
@@ -101,17 +95,6 @@ impl ImageData {
         })
     }
 
-    fn parts(&self) -> impl Iterator<Item = &Arc<ImageDataset>> {
-        let splits = &self.splits;
-        [
-            Some(&splits.train),
-            splits.valid.as_ref(),
-            Some(&splits.test),
-        ]
-        .into_iter()
-        .flatten()
-    }
-
     fn batcher(
         &self,
         images: &Arc<ImageDataset>,
@@ -129,13 +112,10 @@ impl Data for ImageData {
     /// Opens every image of a folder of moderate size. Larger folders, those with `corrupt = "skip"`, and formats that
     /// were read whole already, are trusted.
     fn check(&self) -> Result<(), DataError> {
-        let images: usize = self.parts().map(|part| part.len()).sum();
-        if self.is_folder && self.corrupt == Corrupt::Error && images <= CHECKED_IMAGES {
-            return self
-                .parts()
-                .try_for_each(|part| check_readable(part.as_ref()));
+        match self.is_folder && self.corrupt == Corrupt::Error {
+            true => check_all(&self.splits),
+            false => Ok(()),
         }
-        Ok(())
     }
 
     fn name(&self) -> &str {
@@ -157,11 +137,7 @@ impl Data for ImageData {
     }
 
     fn part(&self, split: Split) -> Option<Part> {
-        let images = self.splits.get(split)?;
-        Some(Part {
-            samples: images.len(),
-            fingerprint: images.fingerprint(),
-        })
+        self.splits.get(split).map(Part::of)
     }
 
     fn train(&self) -> Result<Box<dyn TrainSource<AnyBatch>>, DataError> {
@@ -186,7 +162,7 @@ impl Data for ImageData {
 /// The splits of the data set that a specification names.
 fn splits(spec: &DataSpec) -> Result<ImageSplits, DataError> {
     let (valid, seed) = (spec.common.valid_fraction, SPLIT_SEED);
-    match &spec.source {
+    let splits = match &spec.source {
         Source::Digits(_) => digits::splits(valid, seed),
         Source::ImageFolder(s) => {
             image_folder::splits(Path::new(&s.path), valid, s.test_fraction, seed)
@@ -199,7 +175,8 @@ fn splits(spec: &DataSpec) -> Result<ImageSplits, DataError> {
             value: format!("`{}`", spec.source.name()),
             expected: "a set of images".to_owned(),
         }),
-    }
+    }?;
+    splits.reduced(spec.common.train_fraction, seed)
 }
 
 /// A card's constants for a model with another number of channels: repeated for a grey data set,

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use elapid_config::{DataSpec, MaskSpec, Plan, Source};
 use elapid_data::{
     DataError, EvalLoader, MaskAugment, MaskBatcher, MaskDataset, MaskPipeline, MaskSplits, Order,
-    TrainLoader, check_readable, mask_folder, shapes,
+    TrainLoader, mask_folder, shapes,
 };
 use elapid_train::{EvalSource, TrainSource};
 
 use super::augment::kernel;
 use super::facts::{Facts, Normalisation};
-use super::images::{CHECKED_IMAGES, SPLIT_SEED, fit_channels, shape};
+use super::images::{fit_channels, shape};
 use super::sources::{EvalBatches, TrainBatches};
-use super::{Data, Part, Split};
+use super::{Data, Part, SPLIT_SEED, Split, check_all};
 use crate::registry::AnyBatch;
 
 /// The splits of a data set of images with masks, ready to be batched for one model.
@@ -101,14 +101,9 @@ impl MaskData {
 impl Data for MaskData {
     /// Opens every pair of a data set of moderate size.
     fn check(&self) -> Result<(), DataError> {
-        let parts = Split::ALL.map(|split| self.splits.get(split));
-        let parts: Vec<_> = parts.into_iter().flatten().collect();
-        let samples: usize = parts.iter().map(|part| part.len()).sum();
-        match self.is_drawn || samples > CHECKED_IMAGES {
+        match self.is_drawn {
             true => Ok(()),
-            false => parts
-                .iter()
-                .try_for_each(|part| check_readable(part.as_ref())),
+            false => check_all(&self.splits),
         }
     }
 
@@ -131,11 +126,7 @@ impl Data for MaskData {
     }
 
     fn part(&self, split: Split) -> Option<Part> {
-        let samples = self.splits.get(split)?;
-        Some(Part {
-            samples: samples.len(),
-            fingerprint: samples.fingerprint(),
-        })
+        self.splits.get(split).map(Part::of)
     }
 
     fn train(&self) -> Result<Box<dyn TrainSource<AnyBatch>>, DataError> {
@@ -160,7 +151,7 @@ impl Data for MaskData {
 /// The splits of the data set that a specification names.
 fn splits(spec: &DataSpec) -> Result<MaskSplits, DataError> {
     let (valid, seed) = (spec.common.valid_fraction, SPLIT_SEED);
-    match &spec.source {
+    let splits = match &spec.source {
         Source::Ade20k(s) => mask_folder::ade20k(Path::new(&s.path), valid, seed),
         Source::MaskFolder(s) => {
             let levels = mask_folder::Levels {
@@ -184,5 +175,6 @@ fn splits(spec: &DataSpec) -> Result<MaskSplits, DataError> {
             value: other.name().to_owned(),
             expected: "a data set of images with masks".to_owned(),
         }),
-    }
+    }?;
+    splits.reduced(spec.common.train_fraction, seed)
 }

@@ -8,7 +8,7 @@ mod sounds;
 mod sources;
 
 use elapid_config::{Plan, Samples};
-use elapid_data::{DataError, Split};
+use elapid_data::{DataError, Shared, Split, Splits, check_readable};
 use elapid_train::{EvalSource, Sources, TrainSource};
 use serde_json::{Map, Value, json};
 
@@ -69,6 +69,31 @@ pub struct Part {
     pub samples: usize,
     /// Changes when the samples do.
     pub fingerprint: String,
+}
+
+/// Seed of what is held out and of what sets draw. It is fixed, so that runs with different seeds are measured on the same
+/// samples.
+const SPLIT_SEED: u64 = 0;
+/// Sets of files with more samples than this are not opened one by one before a run.
+const CHECKED_SAMPLES: usize = 5_000;
+
+impl Part {
+    fn of<S: 'static>(samples: &Shared<S>) -> Self {
+        Self {
+            samples: samples.len(),
+            fingerprint: samples.fingerprint(),
+        }
+    }
+}
+
+/// Opens every sample of a set of moderate size.
+fn check_all<S: 'static>(splits: &Splits<S>) -> Result<(), DataError> {
+    let parts = Split::ALL.into_iter().filter_map(|split| splits.get(split));
+    let samples: usize = parts.clone().map(|part| part.len()).sum();
+    match samples <= CHECKED_SAMPLES {
+        true => parts.map(AsRef::as_ref).try_for_each(check_readable),
+        false => Ok(()),
+    }
 }
 
 /// Opens the data of a plan.

@@ -20,11 +20,8 @@ use elapid_train::{EvalSource, TrainSource};
 
 use super::facts::{Facts, Normalisation};
 use super::sources::{EvalBatches, TrainBatches};
-use super::{Data, Part};
+use super::{Data, Part, SPLIT_SEED};
 use crate::registry::{AnyBatch, sound_encoder};
-
-/// Seed of what is held out and of what sets draw; fixed, so that runs with different seeds are measured on the same sounds.
-const SPLIT_SEED: u64 = 0;
 
 /// The splits of a set of sounds, ready to be batched for one model and task.
 pub(super) struct SoundData {
@@ -157,11 +154,7 @@ impl Data for SoundData {
     }
 
     fn part(&self, split: Split) -> Option<Part> {
-        let sounds = self.splits.get(split)?;
-        Some(Part {
-            samples: sounds.len(),
-            fingerprint: sounds.fingerprint(),
-        })
+        self.splits.get(split).map(Part::of)
     }
 
     fn train(&self) -> Result<Box<dyn TrainSource<AnyBatch>>, DataError> {
@@ -277,7 +270,7 @@ fn augment(spec: &SoundAugment) -> AudioAugment {
 /// The splits of the data set that a specification names.
 fn splits(spec: &DataSpec) -> Result<AudioSplits, DataError> {
     let (held_out, seed) = (spec.common.valid_fraction, SPLIT_SEED);
-    match &spec.source {
+    let splits = match &spec.source {
         Source::AudioFolder(s) => {
             audio_folder::splits(Path::new(&s.path), held_out, s.test_fraction, seed)
         }
@@ -305,5 +298,6 @@ fn splits(spec: &DataSpec) -> Result<AudioSplits, DataError> {
             value: format!("`{}`", spec.source.name()),
             expected: "a set of sounds".to_owned(),
         }),
-    }
+    }?;
+    splits.reduced(spec.common.train_fraction, seed)
 }
