@@ -2,6 +2,7 @@
 
 use elapid_nn::mixer::{BackwardBranch, DtBias, MambaConfig};
 
+use crate::transformer::EXPANSION;
 use crate::{ClassToken, Pool, SsambaConfig, VimConfig};
 
 /// The arithmetic of a forward pass of one sample. That of a training step is usually taken as three times as much, two
@@ -38,7 +39,10 @@ impl VimConfig {
             _ => 1,
         };
         let head = read * width * classes;
-        let stack = stack(&self.mamba, self.backward, self.depth, self.tokens());
+        let stack = match self.heads {
+            Some(_) => transformer(width, self.depth, self.tokens()),
+            None => stack(&self.mamba, self.backward, self.depth, self.tokens()),
+        };
         stack.with_products(patch + head)
     }
 }
@@ -50,7 +54,10 @@ impl SsambaConfig {
         let patch = patches * width * self.patch.iter().product::<usize>();
         let dt_bias = DtBias::Zero;
         let both = Some(BackwardBranch::OwnParameters { dt_bias });
-        let stack = stack(&self.mamba, both, self.depth, patches + 1);
+        let stack = match self.heads {
+            Some(_) => transformer(width, self.depth, patches + 1),
+            None => stack(&self.mamba, both, self.depth, patches + 1),
+        };
         stack.with_products(patch + width * classes)
     }
 }
@@ -86,6 +93,18 @@ fn stack(
         products: 2.0 * (depth * block) as f64,
         scans: scanned * depth,
         scan_shape: [inner, tokens, states],
+    }
+}
+
+/// The cost of `depth` layers of attention and perceptron. Every token has a score with every other, and every other's value.
+fn transformer(width: usize, depth: usize, tokens: usize) -> Cost {
+    let weights = (4 + 2 * EXPANSION) * width * width;
+    let attention = 2 * tokens * width;
+    Cost {
+        tokens,
+        products: 2.0 * (depth * tokens) as f64 * (weights + attention) as f64,
+        scans: 0,
+        scan_shape: [0, tokens, 0],
     }
 }
 
@@ -143,6 +162,32 @@ mod tests {
             let one = 26.0 * 40.0 * (9.0 * 16.0 + 2.0);
             assert_eq!(cost.scan_operations(), one * cost.scans as f64);
         }
+    }
+
+    /// DeiT-tiny: 1.26 G multiplications and 5,717,416 parameters (arXiv 2012.12877, table 5; timm's `deit_tiny_patch16_224`).
+    #[test]
+    fn attention_makes_a_deit() {
+        let config = VimConfig {
+            heads: Some(3),
+            depth: 12,
+            class_token: ClassToken::Head,
+            rms_norm: false,
+            norm_epsilon: 1e-6,
+            ..VimConfig::patch16_224(192)
+        };
+        let mut init = Init::new(0, &Device::flex());
+        let backbone = ImageBackbone::Vim(Vim::new(&mut init, &config));
+        let model = ImageClassifier::new(&mut init, backbone, 1000);
+        let params = named_params(&model).into_iter();
+        let count: usize = params
+            .map(|param| param.shape.iter().product::<usize>())
+            .sum();
+        assert_eq!(count, 5_717_416);
+        let multiplications = config.cost(1000).products / 2.0;
+        assert!(
+            (multiplications - 1.26e9).abs() < 0.01e9,
+            "{multiplications}"
+        );
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod params;
 mod patch_pretrainer;
 mod sound_classifier;
 pub mod ssamba;
+mod transformer;
 pub mod vim;
 
 pub use cost::Cost;

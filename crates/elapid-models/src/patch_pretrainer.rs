@@ -132,7 +132,7 @@ impl PatchPretrainer {
 
     /// The values of the patches, `[B, P, V]`, 32-bit; no gradient flows to them.
     fn patches(&self, spectrograms: Tensor<3>) -> Tensor<3> {
-        let [_, _, bins, frames] = self.v.patch_embed.proj.weight.dims();
+        let [bins, frames] = self.v.patch();
         let [_, length, height] = spectrograms.dims();
         // Frames and bins behind the last whole patch are not seen.
         let whole = spectrograms.slice(s![.., ..length / frames * frames, ..height / bins * bins]);

@@ -4,6 +4,7 @@
 //! log-mel spectrogram, a class token in front, absolute positions, add–norm–mix blocks with bidirectional Mamba-1. Checked
 //! against that code in `tests/golden/ssamba`.
 
+use crate::transformer::transformer_layers;
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use elapid_nn::mixer::{BackwardBranch, BidirectionalMamba, DtBias, MambaConfig, Mixer};
@@ -26,6 +27,9 @@ pub struct SsambaConfig {
     pub depth: usize,
     /// The mixer of every block; its `d_model` is the model width.
     pub mamba: MambaConfig,
+    /// Heads of attention: with them, every layer is attention and a perceptron of four times the width, as in SSAST, and
+    /// nothing of Mamba.
+    pub heads: Option<usize>,
     /// What the official code does beside a plain stack of blocks (`if_bidirectional`): blocks come in pairs, whose second
     /// member sees the sequence in reverse order, and the residual streams of both are added, so that the stream
     /// doubles with each pair; the last norm is applied twice.
@@ -46,6 +50,7 @@ impl SsambaConfig {
             stride: [16, 16],
             depth: 24,
             mamba: MambaConfig::new(embed_dim),
+            heads: None,
             official_quirks: true,
             norm_epsilon: 1e-5,
             drop_path_rate: 0.1,
@@ -95,9 +100,7 @@ impl Ssamba {
         let cls_token = init.truncated_normal([1, 1, width], 0.02);
         let positions = [1, 1 + config.grid().patches(), width];
         let pos_embed = init.truncated_normal(positions, 0.02);
-        let (rates, last_drop_path) = drop_path_rates(config.drop_path_rate, config.depth);
-        let blocks = rates.into_iter();
-        let layers = blocks.map(|rate| block(init, config, rate)).collect();
+        let (layers, last_drop_path) = layers(init, config);
         Self {
             patch_embed,
             cls_token,
@@ -186,11 +189,30 @@ impl Ssamba {
     pub fn width(&self) -> usize {
         self.patch_embed.proj.weight.dims()[0]
     }
+
+    /// Bins and frames of a patch.
+    pub fn patch(&self) -> [usize; 2] {
+        let [_, _, bins, frames] = self.patch_embed.proj.weight.dims();
+        [bins, frames]
+    }
 }
 
 /// `[B, T, F]` as images `[B, 1, F, T]`.
 pub(crate) fn as_image(spectrograms: Tensor<3>) -> Tensor<4> {
     spectrograms.swap_dims(1, 2).unsqueeze_dim(1)
+}
+
+/// The blocks, and the drop rate behind the last.
+fn layers(init: &mut Init, config: &SsambaConfig) -> (Vec<Block>, f64) {
+    let (depth, width) = (config.depth, config.embed_dim());
+    if let Some(heads) = config.heads {
+        let (rates, last) = drop_path_rates(config.drop_path_rate, 2 * depth);
+        let norm = |init: &mut Init| Norm::new(init, false, width, config.norm_epsilon);
+        return (transformer_layers(init, rates, width, heads, norm), last);
+    }
+    let (rates, last) = drop_path_rates(config.drop_path_rate, depth);
+    let blocks = rates.into_iter();
+    (blocks.map(|rate| block(init, config, rate)).collect(), last)
 }
 
 fn block(init: &mut Init, config: &SsambaConfig, drop_path: f64) -> Block {

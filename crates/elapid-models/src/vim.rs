@@ -5,6 +5,7 @@
 //! Mamba-1, a final norm. Checked against that code in `tests/golden/vim_*`.
 
 use crate::checkpoint::{PositionLayout, PositionRule, resize_positions};
+use crate::transformer::transformer_layers;
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, TensorData, s};
 use elapid_nn::mixer::{BackwardBranch, BidirectionalMamba, DtBias, Mamba, MambaConfig, Mixer};
@@ -56,6 +57,9 @@ pub struct VimConfig {
     pub depth: usize,
     /// The mixer of every block; its `d_model` is the model width.
     pub mamba: MambaConfig,
+    /// Heads of attention: with them, every layer is attention and a perceptron of four times the width, as in ViT and DeiT, and
+    /// nothing of Mamba. With `class_token` in front, layer norms of ε 1e-6 and depth 12 this is DeiT.
+    pub heads: Option<usize>,
     /// Backward direction; `None` is plain causal Mamba.
     pub backward: Option<BackwardBranch>,
     /// Halve the sum of both directions (`if_divide_out`).
@@ -89,6 +93,7 @@ impl VimConfig {
             channels: 3,
             depth: 24,
             mamba: MambaConfig::new(embed_dim),
+            heads: None,
             backward: Some(BackwardBranch::OwnParameters {
                 dt_bias: DtBias::Zero,
             }),
@@ -166,11 +171,7 @@ impl Vim {
         let pos_embed = config
             .abs_pos_embed
             .then(|| init.truncated_normal(positions, 0.02));
-        let (rates, last_drop_path) = drop_path_rates(config.drop_path_rate, config.depth);
-        let layers = rates
-            .into_iter()
-            .map(|rate| block(init, config, rate))
-            .collect();
+        let (layers, last_drop_path) = layers(init, config);
         let norm_f = Norm::new(init, config.rms_norm, width, config.norm_epsilon);
         Self {
             patch_embed,
@@ -356,13 +357,24 @@ impl Vim {
     }
 }
 
-fn block(init: &mut Init, config: &VimConfig, drop_path: f64) -> Block {
-    let norm = Norm::new(
-        init,
-        config.rms_norm,
-        config.embed_dim(),
-        config.norm_epsilon,
-    );
+/// The blocks, and the drop rate behind the last.
+fn layers(init: &mut Init, config: &VimConfig) -> (Vec<Block>, f64) {
+    let (depth, width) = (config.depth, config.embed_dim());
+    let norm = |init: &mut Init| Norm::new(init, config.rms_norm, width, config.norm_epsilon);
+    if let Some(heads) = config.heads {
+        let (rates, last) = drop_path_rates(config.drop_path_rate, 2 * depth);
+        return (transformer_layers(init, rates, width, heads, norm), last);
+    }
+    let (rates, last) = drop_path_rates(config.drop_path_rate, depth);
+    let blocks = rates.into_iter();
+    let blocks = blocks.map(|rate| {
+        let norm = norm(init);
+        block(init, config, norm, rate)
+    });
+    (blocks.collect(), last)
+}
+
+fn block(init: &mut Init, config: &VimConfig, norm: Norm, drop_path: f64) -> Block {
     let out_scale = 1.0 / (config.depth as f64).sqrt();
     let mamba = MambaConfig {
         out_scale,

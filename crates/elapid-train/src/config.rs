@@ -51,6 +51,8 @@ pub struct TrainConfig {
     pub loss_scaling: bool,
     /// Steps are recorded as hardware graphs where the device can.
     pub graphs: bool,
+    /// Validations without a new best one after which the run ends; at least 1. `None` makes all steps.
+    pub patience: Option<u64>,
     /// How long one process trains before it stops with a checkpoint.
     pub max_duration: Option<Duration>,
 }
@@ -74,6 +76,7 @@ impl TrainConfig {
             ("keep_last", self.keep_last as u64),
             ("keep_best", self.keep_best as u64),
             ("log_every", self.log_every),
+            ("patience", self.patience.unwrap_or(1)),
             (
                 "micro_batch",
                 self.micro_batch.samples().unwrap_or(1) as u64,

@@ -45,8 +45,11 @@ pub enum Decay {
         /// Learning rate after the last step.
         min_lr: f64,
     },
-    /// A drop every so many steps, as PyTorch's `StepLR`.
+    /// A first drop, then one every so many steps: PyTorch's `StepLR` where both are alike, its `MultiStepLR` with even
+    /// milestones otherwise.
     Step {
+        /// Steps in front of the first drop.
+        first: u64,
         /// Steps between two drops; at least 1.
         every: u64,
         /// What the rate is multiplied by.
@@ -91,8 +94,13 @@ impl Schedule {
                 let left = total_steps.saturating_sub(step) as f64 / steps.max(1) as f64;
                 min_lr + (self.lr - min_lr) * left.min(1.0)
             }
-            Decay::Step { every, gamma } => {
-                let drops = (step - self.warmup_steps) / every.max(1);
+            Decay::Step {
+                first,
+                every,
+                gamma,
+            } => {
+                let since = (step - self.warmup_steps).checked_sub(first);
+                let drops = since.map_or(0, |steps| 1 + steps / every.max(1));
                 self.lr * gamma.powf(drops as f64)
             }
             Decay::Exponential { lr } => {
@@ -183,12 +191,29 @@ mod tests {
             &[(10, 1.0), (89, 1.0), (90, 1.0), (100, 0.55), (110, 0.1)],
         );
         let step = Decay::Step {
+            first: 30,
             every: 30,
             gamma: 0.1,
         };
         assert_rates(
             schedule(step),
             &[(10, 1.0), (39, 1.0), (40, 0.1), (69, 0.1), (70, 0.01)],
+        );
+        let later = Decay::Step {
+            first: 20,
+            every: 10,
+            gamma: 0.5,
+        };
+        assert_rates(
+            schedule(later),
+            &[
+                (10, 1.0),
+                (29, 1.0),
+                (30, 0.5),
+                (39, 0.5),
+                (40, 0.25),
+                (50, 0.125),
+            ],
         );
     }
 

@@ -37,4 +37,4 @@ pub use task::{
     TapValue, TaskSpec, TokenPool,
 };
 pub use train::{Frozen, Graph, InitPositions, MicroBatch, Precision, Train};
-pub use vim::{ClassToken, DtInit, DtRank, Pool, Scan, Vim, VimSize};
+pub use vim::{ClassToken, DtInit, DtRank, Pool, Scan, Vim, VimMixer, VimSize};

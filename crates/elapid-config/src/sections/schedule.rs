@@ -91,7 +91,8 @@ options! {
 }
 
 options! {
-    /// Linear warm-up, then a drop every so often, as PyTorch's `StepLR`.
+    /// Linear warm-up, then a drop every so often, as PyTorch's `StepLR`. Halving after every epoch but the first, the `type1`
+    /// of forecasting benchmarks, is `first = "2 epochs"`, `every = "1 epoch"`, `gamma = 0.5`.
     pub struct Step {
         /// Length of the warm-up.
         warmup: Interval = "0 epochs", at_least(0.0);
@@ -99,6 +100,8 @@ options! {
         warmup_lr: f64 = 1e-6, at_least(0.0);
         /// How often the rate drops, counted from the end of the warm-up.
         every: Interval = required, above(0.0);
+        /// When it drops for the first time, counted likewise; left out, after `every`.
+        first: Option<Interval> = unset, above(0.0);
         /// What it is multiplied by then.
         gamma: f64 = 0.1, above(0.0);
     }

@@ -6,7 +6,8 @@ use crate::error::{ConfigError, ErrorKind};
 use crate::options::options;
 use crate::range::{FRACTION, Range, above, within};
 use crate::reader::SectionReader;
-use crate::sections::VimSize;
+use crate::sections::vim::heads_divide;
+use crate::sections::{VimMixer, VimSize};
 
 /// Counts of bins, frames, channels, layers: bounded so that no product of a few can overflow.
 const SIZE: Range = within(1.0, 65_536.0);
@@ -28,6 +29,10 @@ options! {
         embed_dim: usize = ("192, or from `size`", size.map_or(192, VimSize::embed_dim)), SIZE;
         /// Number of blocks.
         depth: usize = ("24, or from `size`", size.map_or(24, VimSize::depth)), SIZE;
+        /// What mixes the tokens; `"attention"` with `depth = 12` is the transformer of SSAST.
+        mixer: VimMixer = "mamba";
+        /// Heads of `mixer = "attention"`.
+        heads: usize = ("`embed_dim` / 64", (embed_dim / 64).max(1)), SIZE;
         /// States per inner channel.
         d_state: usize = 16, within(1.0, 256.0);
         /// Taps of the causal convolution.
@@ -63,6 +68,16 @@ fn sizes_agree(model: &Ssamba, section: &SectionReader<'_>) -> Result<(), Config
                         side by side";
             return conflict(&["stride", "patch"], message, hint);
         }
+    }
+    heads_divide(model.mixer, model.embed_dim, model.heads, section)?;
+    if model.official_quirks && model.mixer == VimMixer::Attention {
+        let message =
+            "`official_quirks` are those of Mamba blocks in pairs, but `mixer` is `\"attention\"`";
+        return conflict(
+            &["official_quirks", "mixer"],
+            message.to_owned(),
+            "leave one of them out",
+        );
     }
     if model.official_quirks && model.depth % 2 == 1 {
         let message = format!(

@@ -47,6 +47,8 @@ options! {
         /// last checkpoint. One more, and it goes on from there at half the learning rate, three times at most; 0
         /// stops at the first.
         max_skips: usize = 5, at_least(0.0);
+        /// Validations without a better value of `eval.best` after which the run ends early; left out, it makes all its steps.
+        patience: Option<u64> = unset, at_least(1.0);
         /// Minutes after which a process stops with a checkpoint; `elapid resume` goes on.
         max_minutes: Option<f64> = unset, above(0.0);
         /// How often to save a checkpoint.

@@ -32,6 +32,10 @@ options! {
         embed_dim: usize = ("192, or from `size`", size.map_or(192, VimSize::embed_dim)), SIZE;
         /// Number of blocks.
         depth: usize = ("24, or from `size`", size.map_or(24, VimSize::depth)), SIZE;
+        /// What mixes the tokens.
+        mixer: VimMixer = "mamba";
+        /// Heads of `mixer = "attention"`.
+        heads: usize = ("`embed_dim` / 64", (embed_dim / 64).max(1)), SIZE;
         /// States per inner channel.
         d_state: usize = 16, within(1.0, 256.0);
         /// Taps of the causal convolution.
@@ -79,6 +83,17 @@ options! {
         /// Start the backward direction's step-size bias at 0 as the official code does; false
         /// starts it like the forward direction's.
         paper_dt_init_backward: bool = true;
+    }
+}
+
+choice! {
+    /// What mixes the tokens of Vim and SSAMBA.
+    pub enum VimMixer {
+        /// Selective state spaces.
+        Mamba = "mamba",
+        /// Self-attention, followed by a perceptron of four times the width: a ViT of `depth` layers, to compare with. The
+        /// options of Mamba have no effect then.
+        Attention = "attention",
     }
 }
 
@@ -200,6 +215,21 @@ impl Serialize for DtRank {
     }
 }
 
+/// Refuses heads that do not share the width evenly.
+pub(super) fn heads_divide(
+    mixer: VimMixer,
+    width: usize,
+    heads: usize,
+    section: &SectionReader<'_>,
+) -> Result<(), ConfigError> {
+    if mixer == VimMixer::Mamba || width.is_multiple_of(heads) {
+        return Ok(());
+    }
+    let message = format!("`embed_dim` {width} is no multiple of `heads` {heads}");
+    let error = section.error(ErrorKind::Conflict, &["heads", "embed_dim"], message);
+    Err(error.hint("every head has an equal share of the width"))
+}
+
 fn sizes_agree(vim: &Vim, section: &SectionReader<'_>) -> Result<(), ConfigError> {
     let conflict = |keys: &[&str], message: String, hint: &str| {
         Err(section.error(ErrorKind::Conflict, keys, message).hint(hint))
@@ -221,6 +251,7 @@ fn sizes_agree(vim: &Vim, section: &SectionReader<'_>) -> Result<(), ConfigError
                     by side";
         return conflict(&["stride", "patch_size"], message, hint);
     }
+    heads_divide(vim.mixer, vim.embed_dim, vim.heads, section)?;
     if vim.dt_min > vim.dt_max {
         let message = format!("`dt_min` {} is above `dt_max` {}", vim.dt_min, vim.dt_max);
         return conflict(

@@ -5,10 +5,10 @@ use std::ops::Range;
 use rand_chacha::ChaCha8Rng;
 
 use super::batch::{FilterbankBatch, FilterbankBatcher};
-use super::patch_mask::PatchMask;
+use super::patch_mask::{PatchMask, numbered};
 use crate::error::DataError;
 use crate::loader::{Batcher, Draw};
-use crate::random::{purpose, stream};
+use crate::random::purpose;
 
 /// Spectrograms, and which of their patches are masked in each of two passes.
 #[derive(Clone, Debug, PartialEq)]
@@ -91,7 +91,7 @@ impl Batcher for MaskedBatcher {
 
     fn eval(&self, samples: Range<usize>) -> Result<Option<MaskedBatch>, DataError> {
         let sounds = self.sounds.eval(samples.clone())?;
-        let numbered = samples.map(|index| stream(0, &[purpose::PATCHES, index as u64]));
+        let numbered = samples.map(|index| numbered(index as u64));
         Ok(sounds.map(|sounds| self.masked(sounds, numbered)))
     }
 

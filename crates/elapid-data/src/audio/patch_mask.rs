@@ -3,7 +3,7 @@
 use rand_chacha::ChaCha8Rng;
 
 use crate::error::DataError;
-use crate::random::below;
+use crate::random::{below, purpose, stream};
 use crate::transform::require;
 
 /// Draws masks over the patches of a spectrogram, which are numbered frequency by frequency.
@@ -38,6 +38,13 @@ pub enum MaskKeep {
     Lowest,
 }
 
+/// What the masks of sample `number` are drawn from in evaluation.
+pub(super) fn numbered(number: u64) -> ChaCha8Rng {
+    let mut rng = stream(0, &[purpose::PATCHES, number]);
+    rng.set_stream(purpose::PATCHES);
+    rng
+}
+
 impl PatchMask {
     /// Number of patches.
     #[must_use]
@@ -69,6 +76,12 @@ impl PatchMask {
             mask[patch] = 1.0;
         }
         mask
+    }
+
+    /// The mask that sample `number` has in every evaluation, in the first of its two passes.
+    #[must_use]
+    pub fn numbered(&self, number: u64) -> Vec<f32> {
+        self.draw(&mut numbered(number))
     }
 
     fn clusters(&self, rng: &mut ChaCha8Rng) -> Vec<usize> {

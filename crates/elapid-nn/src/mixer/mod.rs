@@ -2,7 +2,9 @@
 //!
 //! A new mixer is one file here, one variant of [`Mixer`] and one line in its `forward` and `dynamics`.
 
+mod attention;
 mod bidirectional;
+mod feed_forward;
 mod mamba;
 mod selective_ssm;
 
@@ -11,7 +13,9 @@ use burn::tensor::Tensor;
 
 use crate::Dynamics;
 
+pub use attention::Attention;
 pub use bidirectional::{BackwardBranch, BidirectionalMamba};
+pub use feed_forward::FeedForward;
 pub use mamba::{Mamba, MambaCache, MambaConfig};
 pub use selective_ssm::{DtBias, DtInit, SelectiveSsm, SsmState};
 
@@ -23,6 +27,10 @@ pub enum Mixer {
     Mamba(Mamba),
     /// Mamba-1 in both directions, as in Vim.
     Bidirectional(BidirectionalMamba),
+    /// Self-attention.
+    Attention(Attention),
+    /// A multilayer perceptron on every token, the other half of a transformer's layer.
+    FeedForward(FeedForward),
 }
 
 impl Mixer {
@@ -33,6 +41,8 @@ impl Mixer {
         match self {
             Self::Mamba(mixer) => mixer.forward(x, None),
             Self::Bidirectional(mixer) => mixer.forward(x, None),
+            Self::Attention(mixer) => mixer.forward(x),
+            Self::FeedForward(mixer) => mixer.forward(x),
         }
     }
 
@@ -41,6 +51,8 @@ impl Mixer {
         match self {
             Self::Mamba(mixer) => mixer.forward(x.flip([1]), None).flip([1]),
             Self::Bidirectional(mixer) => mixer.forward_mirrored(x),
+            // They do not know the order.
+            Self::Attention(_) | Self::FeedForward(_) => self.forward(x),
         }
     }
 
@@ -54,6 +66,7 @@ impl Mixer {
         match self {
             Self::Mamba(mixer) => mixer.dynamics(x),
             Self::Bidirectional(mixer) => mixer.dynamics(x),
+            Self::Attention(_) | Self::FeedForward(_) => Vec::new(),
         }
     }
 }

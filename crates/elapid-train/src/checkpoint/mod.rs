@@ -57,6 +57,9 @@ pub struct State {
     pub runners_up: Vec<Best>,
     /// Step of the last validation.
     pub evaluated: Option<u64>,
+    /// Validations since the best one.
+    #[serde(default)]
+    pub stale: u64,
     /// The steps since the last line of the log.
     pub interval: Vec<Observed>,
     /// The scale of losses and the good steps since it changed, where losses are scaled.

@@ -35,6 +35,7 @@ fn state(step: u64) -> State {
             step: 3,
             value: 0.1 + 0.2,
         }),
+        stale: 0,
         evaluated: None,
         recovery: Recovery::default(),
         spikes: Default::default(),

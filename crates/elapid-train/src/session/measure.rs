@@ -91,7 +91,13 @@ impl<T: Task> Session<'_, T> {
         if let Decay::Plateau(plateau) = trainer.config.schedule.decay {
             plateau.observe(&mut self.state.descent, measured);
         }
-        Ok(self.rank(measured))
+        let is_kept = self.rank(measured);
+        let is_best = self
+            .state
+            .best
+            .is_some_and(|best| best.step == self.state.step);
+        self.state.stale = if is_best { 0 } else { self.state.stale + 1 };
+        Ok(is_kept)
     }
 
     /// Puts the validation of this step among the best ones, if it belongs there.

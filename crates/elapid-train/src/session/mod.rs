@@ -174,7 +174,7 @@ impl<'a, T: Task> Session<'a, T> {
             // A signal may have cut an evaluation short.
             self.settle(&weights)?;
         }
-        while self.state.step < trainer.config.total_steps {
+        while self.state.step < trainer.config.total_steps && !self.is_out_of_patience() {
             if let Some(ending) = self.asked_to_stop(begun) {
                 self.check_interval()?;
                 self.save(&weights)?;
@@ -199,7 +199,35 @@ impl<'a, T: Task> Session<'a, T> {
             }
             self.settle(&weights)?;
         }
+        if self.state.step < trainer.config.total_steps {
+            self.end_early(&weights)?;
+        }
         Ok((weights, None))
+    }
+
+    /// Whether validation has not got better for so long that the run ends.
+    fn is_out_of_patience(&self) -> bool {
+        let patience = self.trainer.config.patience;
+        patience.is_some_and(|patience| self.state.stale >= patience)
+    }
+
+    /// Leaves everything as at the end of a run.
+    fn end_early(&mut self, weights: &Weights<T>) -> Result<(), TrainError> {
+        if !self.interval.read()?.is_empty() {
+            self.log_interval()?;
+        }
+        self.save(weights)?;
+        self.finish_saving()?;
+        let State {
+            step, stale, best, ..
+        } = &self.state;
+        let metric = &self.trainer.config.best_metric;
+        let since = best.map_or(0, |best| best.step);
+        self.progress.say(&format!(
+            "ends early after step {step}: {stale} validations without a better `{metric}` than that of step {since}"
+        ));
+        let steps = [("steps", (*step).into())];
+        Ok(self.trainer.run.record(&steps)?)
     }
 
     /// Why the run should end here, if it should.
@@ -322,6 +350,7 @@ impl State {
             best: None,
             runners_up: Vec::new(),
             evaluated: None,
+            stale: 0,
             interval: Vec::new(),
             scaler: None,
             descent: Descent::default(),

@@ -107,6 +107,8 @@ impl Machine {
         // A recording that fails leaves the memory that it would have written to unusable, so there has to be a copy; taken
         // before the step, since the recording has to find the memory that the step leaves.
         let copy = weights.clone().duplicated();
+        // A recording keeps every page that it touches, so it should find few: those of the steps before are given back.
+        self.release_memory();
         let warm = graph::warm(&self.device, || recipe.make(weights.clone(), &operands));
         let (weights, made) = match warm {
             Ok(made) => made?,
@@ -127,6 +129,7 @@ impl Machine {
                     made: recorded,
                 };
                 self.forms.keep(form, Box::new(recording));
+                self.release_memory();
                 Ok((weights, made))
             }
             Err(problem) => {
@@ -134,6 +137,12 @@ impl Machine {
                 Ok((copy, made))
             }
         }
+    }
+
+    /// Gives pages that hold nothing back to the device.
+    fn release_memory(&self) {
+        let _ = self.device.sync();
+        self.device.memory_cleanup();
     }
 
     fn refuse(&mut self, form: usize, problem: &str) {

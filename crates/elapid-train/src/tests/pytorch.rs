@@ -290,6 +290,7 @@ fn schedules_equal_pytorchs() {
         (
             "step",
             Decay::Step {
+                first: 7,
                 every: 7,
                 gamma: 0.3,
             },

@@ -76,6 +76,44 @@ fn training_succeeds_and_leaves_everything_behind() {
 }
 
 #[test]
+fn patience_ends_a_run() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("run");
+    let patient = || TrainConfig {
+        patience: Some(3),
+        ..config(4000)
+    };
+    let outcome = new_trainer(&dir, patient(), sources()).fit(toy()).unwrap();
+    assert_eq!(outcome.ending, Ending::Finished);
+    assert!(outcome.steps < 4000, "{}", outcome.steps);
+
+    let valid = curve(&dir, "valid", "accuracy");
+    let values: Vec<f64> = valid.iter().map(|(_, value)| value.unwrap()).collect();
+    let best = values.iter().copied().fold(0.0, f64::max);
+    let first_best = values.iter().position(|value| *value == best).unwrap();
+    assert_eq!(values.len(), first_best + 1 + 3);
+    assert_eq!(valid.last().unwrap().0, outcome.steps);
+    // Nothing that was trained goes unlogged, and the run is told as long as it was.
+    assert_eq!(
+        curve(&dir, "train", "loss").last().unwrap().0,
+        outcome.steps
+    );
+    let manifest = RunDir::open(&dir).unwrap().manifest().unwrap();
+    assert_eq!(manifest["steps"], outcome.steps);
+    assert_eq!(status(&dir), "finished");
+    assert!(
+        dir.join(format!("checkpoints/step-{}", outcome.steps))
+            .is_dir()
+    );
+
+    // Resumed, it is over already.
+    let again = new_trainer(&dir, patient(), sources())
+        .resume(toy())
+        .unwrap();
+    assert_eq!(again, outcome);
+}
+
+#[test]
 fn test_uses_the_best_weights() {
     let temp = tempfile::tempdir().unwrap();
     let dir = temp.path().join("run");

@@ -257,6 +257,7 @@ pub(crate) fn config(total_steps: u64) -> TrainConfig {
         micro_batch: MicroBatch::Whole,
         loss_scaling: false,
         graphs: true,
+        patience: None,
         max_duration: None,
     }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
+use elapid::config::{ModelSpec, VimMixer};
 use elapid::models::ClassToken;
 use elapid::models::checkpoint::{self, Layout};
 use elapid::nn::lora;
@@ -79,6 +80,13 @@ fn of_run(
     asked: Option<Checkpoint>,
 ) -> Result<(checkpoint::Checkpoint, ClassToken), Failure> {
     let open = OpenRun::open(path)?;
+    if let ModelSpec::Vim(vim) = &open.plan.model
+        && vim.mixer == VimMixer::Attention
+    {
+        return Err(Failure::wrong(
+            "this run's model is a transformer (`mixer = \"attention\"`), which the official code of Vim does not know",
+        ));
+    }
     let task = open.trained(&Device::flex(), asked, None)?;
     let layout = registry::position_layout(&open.plan.model).map_err(Failure::input)?;
     let class_token = layout.class_token;

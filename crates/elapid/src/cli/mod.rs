@@ -20,6 +20,7 @@ mod logging;
 mod params;
 mod predict;
 mod predict_masks;
+mod predict_patches;
 mod predict_sounds;
 mod profile;
 mod rehearse;

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::failure::Failure;
 use super::predict::{PredictArgs, files_below, most_probable};
+use super::predict_patches::predict_patches;
 use super::run::OpenRun;
 use super::{print, table};
 
@@ -24,17 +25,17 @@ struct Window {
 
 /// Prints the classes of each sound, and of each part of those that are longer than the model's input.
 pub(super) fn predict(args: &PredictArgs, open: &OpenRun) -> Result<(), Failure> {
-    if args.sheet.is_some() {
-        return Err(Failure::wrong("`--sheet` is for images; leave it out"));
-    }
     let name = open.device_name(args.device.clone());
     let device = registry::device(&name).map_err(Failure::input)?;
     let pipeline = open.sound_pipeline()?;
     let files = files_below(&args.inputs, &SOUNDS)?;
     let task = open.trained(&device, args.checkpoint, None)?;
-    if let AnyTask::PretrainPatches(_) = task {
+    if let AnyTask::PretrainPatches(task) = &task {
+        return predict_patches(open, task, &files, args, &device);
+    }
+    if args.sheet.is_some() {
         return Err(Failure::wrong(
-            "this run told masked patches apart and knows no classes; fine-tune from it with `train.init_from`",
+            "`--sheet` is for images and for sounds of a pretraining run; leave it out",
         ));
     }
     let mut rows = Vec::new();
@@ -80,8 +81,8 @@ impl OpenRun {
     }
 }
 
-/// The parts of a sound, one behind the other; the last is padded.
-fn windows(file: &Path, pipeline: &AudioPipeline, shift: f64) -> Result<Vec<Window>, Failure> {
+/// The frames of a sound.
+pub(super) fn filterbank(file: &Path, pipeline: &AudioPipeline) -> Result<Frames, Failure> {
     let unreadable = |reason: String| {
         Failure::wrong(format!(
             "cannot read the sound `{}`: {reason}",
@@ -90,12 +91,17 @@ fn windows(file: &Path, pipeline: &AudioPipeline, shift: f64) -> Result<Vec<Wind
     };
     let bytes = std::fs::read(file).map_err(|error| unreadable(error.to_string()))?;
     let recording = decode(file, &bytes).map_err(unreadable)?;
-    let frames = pipeline
-        .filterbank(recording.waveform)
-        .map_err(unreadable)?;
+    pipeline.filterbank(recording.waveform).map_err(unreadable)
+}
+
+/// The parts of a sound, one behind the other; the last is padded, and left out where it is less than a tenth.
+fn windows(file: &Path, pipeline: &AudioPipeline, shift: f64) -> Result<Vec<Window>, Failure> {
+    let frames = filterbank(file, pipeline)?;
     let (bins, length) = (frames.bins, pipeline.frames);
     let parts = frames.values.chunks(length * bins).enumerate();
-    let windows = parts.map(|(number, values)| {
+    // What is left behind the last whole window may be a few frames, which say nothing.
+    let heard = parts.filter(|(number, values)| *number == 0 || values.len() * 10 >= length * bins);
+    let windows = heard.map(|(number, values)| {
         let from = number * length;
         let to = from + values.len() / bins;
         let values = values.to_vec();

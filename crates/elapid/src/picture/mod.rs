@@ -4,6 +4,7 @@ mod heat;
 mod overlay;
 mod panels;
 mod sheet;
+mod spectrogram;
 mod text;
 
 use image::imageops::{self, FilterType};
@@ -13,6 +14,7 @@ pub use heat::heat_map;
 pub use overlay::{Masked, overlay_sheet};
 pub use panels::{Panel, panels};
 pub use sheet::{Tile, contact_sheet};
+pub use spectrogram::{spectrogram, usual_range, with_hidden};
 
 const WHITE: Rgb<u8> = Rgb([255, 255, 255]);
 const INK: Rgb<u8> = Rgb([32, 32, 32]);

@@ -9,7 +9,8 @@ mod task;
 mod training;
 
 pub use data::{
-    Data, Facts, Normalisation, Part, image_pipeline, mask_pipeline, open_data, sound_pipeline,
+    Data, Facts, Normalisation, Part, image_pipeline, mask_pipeline, open_data, patch_mask,
+    sound_pipeline,
 };
 pub use device::{DeviceError, device, device_names, devices, first_device, is_gpu, resolve};
 pub use error::PlanError;

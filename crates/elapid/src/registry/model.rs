@@ -161,10 +161,15 @@ fn ssamba(spec: &config::Ssamba) -> SsambaConfig {
             expand: spec.expand,
             ..MambaConfig::new(spec.embed_dim)
         },
+        heads: heads(spec.mixer, spec.heads),
         official_quirks: spec.official_quirks,
         norm_epsilon: spec.norm_epsilon,
         drop_path_rate: spec.drop_path_rate,
     }
+}
+
+fn heads(mixer: config::VimMixer, heads: usize) -> Option<usize> {
+    (mixer == config::VimMixer::Attention).then_some(heads)
 }
 
 fn vim(spec: &config::Vim) -> VimConfig {
@@ -175,6 +180,7 @@ fn vim(spec: &config::Vim) -> VimConfig {
         channels: spec.channels,
         depth: spec.depth,
         mamba: mamba(spec),
+        heads: heads(spec.mixer, spec.heads),
         backward: match spec.bimamba {
             config::Scan::None => None,
             config::Scan::V1 => Some(BackwardBranch::SharedParameters),

@@ -51,6 +51,7 @@ pub fn train_config(plan: &Plan, steps_per_epoch: u64) -> TrainConfig {
         },
         loss_scaling: plan.train.precision == Precision::Fp16,
         graphs: plan.train.graph == Graph::Auto,
+        patience: plan.train.patience,
         max_duration: plan
             .train
             .max_minutes
@@ -103,8 +104,11 @@ fn schedule(
             (Some((s.warmup, s.warmup_lr)), decay)
         }
         ScheduleSpec::Step(s) => {
-            let (every, gamma) = (steps(s.every), s.gamma);
-            let decay = Decay::Step { every, gamma };
+            let decay = Decay::Step {
+                first: steps(s.first.unwrap_or(s.every)),
+                every: steps(s.every),
+                gamma: s.gamma,
+            };
             (Some((s.warmup, s.warmup_lr)), decay)
         }
         ScheduleSpec::Plateau(s) => {

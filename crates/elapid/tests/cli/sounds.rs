@@ -87,9 +87,28 @@ fn pretraining_then_fine_tuning_then_predictions() {
         .collect();
     assert_eq!(lines.len(), 12);
     assert!(lines[0]["classes"][0]["probability"].as_f64().unwrap() >= 0.25);
-    let (code, error) = fail(elapid(["predict"]).arg(&first).arg(&sounds));
+
+    // The run that knows no classes shows what it makes of hidden patches.
+    let sheet = folder.path().join("sheet.png");
+    let mut command = elapid(["predict", "--json"]);
+    command.arg(&first).arg(sounds.join("rising"));
+    let said = succeed(command.arg("--sheet").arg(&sheet));
+    let lines = said
+        .lines()
+        .map(|l| serde_json::from_str::<Value>(l).unwrap());
+    assert!(
+        lines.clone().count() == 12 && lines.clone().all(|line| line["mse"].as_f64() > Some(0.0))
+    );
+    assert!(fs::read(&sheet).unwrap().starts_with(b"\x89PNG"));
+    let (code, error) = fail(
+        elapid(["predict"])
+            .arg(&second)
+            .arg(&sounds)
+            .arg("--sheet")
+            .arg(&sheet),
+    );
     assert_eq!(code, Some(2), "{error}");
-    assert!(error.contains("fine-tune"), "{error}");
+    assert!(error.contains("pretraining run"), "{error}");
 }
 
 #[test]

@@ -20,7 +20,7 @@ use super::AnyBatch;
 pub use facts::{Facts, Normalisation};
 pub use images::image_pipeline;
 pub use masks::mask_pipeline;
-pub use sounds::sound_pipeline;
+pub use sounds::{patch_mask, sound_pipeline};
 
 /// The data of an experiment, opened and ready to be batched for its model and task.
 pub trait Data {

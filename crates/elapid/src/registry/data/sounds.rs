@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use elapid_config::{
-    AudioOptions, Corrupt as Policy, DataSpec, Plan, SoundAugment, SoundSpec, Source, TaskSpec,
-    Window as Shape, Words as Told,
+    AudioOptions, Corrupt as Policy, DataSpec, Plan, PretrainPatches, SoundAugment, SoundSpec,
+    Source, TaskSpec, Window as Shape, Words as Told,
 };
 use elapid_data::audio::audioset::Lists;
 use elapid_data::audio::speech_commands::Words;
@@ -221,21 +221,39 @@ fn purpose(task: &TaskSpec, encoder: &SsambaConfig) -> Purpose {
         // That sounds have no masks is said where the task is built.
         TaskSpec::Classify(_) | TaskSpec::Segment(_) => Purpose::Classify,
         TaskSpec::MultiLabel(_) => Purpose::MultiLabel,
-        TaskSpec::PretrainPatches(task) => {
-            let grid = encoder.grid();
-            Purpose::Pretrain(PatchMask {
-                grid: [grid.frequency, grid.time],
-                masked: task.masked,
-                shape: match task.mask {
-                    elapid_config::MaskShape::Clustered => MaskShape::Clustered,
-                    elapid_config::MaskShape::Scattered => MaskShape::Scattered,
-                },
-                keep: match task.mask_keep {
-                    elapid_config::MaskKeep::Random => MaskKeep::Random,
-                    elapid_config::MaskKeep::Lowest => MaskKeep::Lowest,
-                },
-            })
-        }
+        TaskSpec::PretrainPatches(task) => Purpose::Pretrain(mask_of(task, encoder)),
+    }
+}
+
+/// How a pretraining run hides patches.
+///
+/// # Errors
+///
+/// A run with another task, or a model that takes no sounds.
+pub fn patch_mask(plan: &Plan) -> Result<PatchMask, DataError> {
+    match &plan.task {
+        TaskSpec::PretrainPatches(task) => Ok(mask_of(task, &encoder(plan)?)),
+        other => Err(DataError::Setting {
+            setting: "task.kind",
+            value: format!("`{}`", other.name()),
+            expected: "`pretrain_patches`".to_owned(),
+        }),
+    }
+}
+
+fn mask_of(task: &PretrainPatches, encoder: &SsambaConfig) -> PatchMask {
+    let grid = encoder.grid();
+    PatchMask {
+        grid: [grid.frequency, grid.time],
+        masked: task.masked,
+        shape: match task.mask {
+            elapid_config::MaskShape::Clustered => MaskShape::Clustered,
+            elapid_config::MaskShape::Scattered => MaskShape::Scattered,
+        },
+        keep: match task.mask_keep {
+            elapid_config::MaskKeep::Random => MaskKeep::Random,
+            elapid_config::MaskKeep::Lowest => MaskKeep::Lowest,
+        },
     }
 }
 

@@ -36,6 +36,13 @@ pub struct PatchPretraining {
 }
 
 impl PatchPretraining {
+    /// What the model makes of every patch, `[B, P, V]`, of spectrograms `[B, T, F]` where those of `mask`, `[B, P]`, are
+    /// hidden; on a plain device.
+    pub fn reconstruct(&self, spectrograms: Tensor<3>, mask: &Tensor<2>) -> Tensor<3> {
+        self.model
+            .reconstruct(spectrograms.cast(self.storage), mask)
+    }
+
     fn loss_with(&self, inputs: &Inputs, mut noise: elapid_nn::Noise) -> Tensor<1> {
         let masks = [inputs.float(1), inputs.float(2)];
         let sounds = inputs.float::<3>(0).cast(self.storage);
