@@ -34,7 +34,7 @@ pub use locate::locate;
 pub use names::official_name;
 pub use positions::{PositionLayout, PositionRule, resize_positions};
 pub use read::{Checkpoint, read};
-pub use ssamba::SpectrogramGrid;
 pub(crate) use ssamba::fit as fit_spectrogram_positions;
+pub use ssamba::{SpectrogramGrid, arrange_ssamba};
 pub use transfer::{Transfer, transfer};
 pub use write::write;

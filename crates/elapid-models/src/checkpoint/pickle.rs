@@ -3,11 +3,20 @@
 //! Only what `torch.load` reads with `weights_only=True` is written, in protocol 2: dictionaries of strings and
 //! calls of `torch._utils._rebuild_tensor_v2`. Source: `torch/_weights_only_unpickler.py`.
 
-/// `{entry: {name: tensor, …}}`, where the numbers of the `i`-th tensor are in the storage named `i`, 32-bit and
-/// contiguous. Without an entry, the inner dictionary alone.
+/// The numbers of a storage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Storage {
+    /// 32-bit floats.
+    Float,
+    /// 64-bit integers.
+    Long,
+}
+
+/// `{entry: {name: tensor, …}}`, where the numbers of the `i`-th tensor are in the storage named `i`, contiguous. Without an
+/// entry, the inner dictionary alone.
 pub(super) fn state_dict<'a>(
     entry: Option<&str>,
-    tensors: impl Iterator<Item = (&'a str, &'a [usize])>,
+    tensors: impl Iterator<Item = (&'a str, &'a [usize], Storage)>,
 ) -> Vec<u8> {
     let mut pickle = Pickle(vec![0x80, 2]);
     if let Some(entry) = entry {
@@ -16,9 +25,9 @@ pub(super) fn state_dict<'a>(
     }
     pickle.ordered_dict();
     pickle.op(b'(');
-    for (storage, (name, shape)) in tensors.enumerate() {
+    for (storage, (name, shape, kind)) in tensors.enumerate() {
         pickle.string(name);
-        pickle.tensor(storage, shape);
+        pickle.tensor(storage, shape, kind);
     }
     pickle.op(b'u');
     if entry.is_some() {
@@ -74,10 +83,10 @@ impl Pickle {
         self.0.extend(b")R");
     }
 
-    fn tensor(&mut self, storage: usize, shape: &[usize]) {
+    fn tensor(&mut self, storage: usize, shape: &[usize], kind: Storage) {
         self.global("torch._utils", "_rebuild_tensor_v2");
         self.op(b'(');
-        self.storage(storage, shape.iter().product());
+        self.storage(storage, shape.iter().product(), kind);
         self.integer(0);
         self.tuple(shape);
         self.tuple(&strides(shape));
@@ -88,10 +97,14 @@ impl Pickle {
     }
 
     /// The persistent identifier of a storage: kind, name of its file, device, elements.
-    fn storage(&mut self, storage: usize, elements: usize) {
+    fn storage(&mut self, storage: usize, elements: usize, kind: Storage) {
         self.op(b'(');
         self.string("storage");
-        self.global("torch", "FloatStorage");
+        let class = match kind {
+            Storage::Float => "FloatStorage",
+            Storage::Long => "LongStorage",
+        };
+        self.global("torch", class);
         self.string(&storage.to_string());
         self.string("cpu");
         self.integer(elements);

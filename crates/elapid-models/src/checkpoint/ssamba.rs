@@ -19,6 +19,31 @@ pub(super) fn drop_unused(weights: &mut Checkpoint) {
     }
 }
 
+/// Weights of a pretrained or fine-tuned model named as the official programs save them: every name below `module.`, with what
+/// their classes hold beside the parameters in use. The 1000-way head of the Vim class, which nothing calls, is zero. `size` is that
+/// of the spectrograms, bins and frames.
+pub fn arrange_ssamba(weights: Checkpoint, size: [usize; 2]) -> Checkpoint {
+    const UNUSED: usize = 1000;
+    let width = weights.get(POSITIONS).map_or(0, |table| table.shape()[2]);
+    let zeros = |shape: Vec<usize>| TensorData::new(vec![0.0_f32; shape.iter().product()], shape);
+    let count = |size: usize| TensorData::new(vec![size as i64], Vec::<usize>::new());
+    let beside = [
+        ("v.head.weight", zeros(vec![UNUSED, width])),
+        ("v.head.bias", zeros(vec![UNUSED])),
+        ("p_input_fdim", count(size[0])),
+        ("p_input_tdim", count(size[1])),
+    ];
+    // The fine-tuning class has no spectrogram size of its own.
+    let is_pretrained = weights.contains_key(PRETRAINING);
+    let beside = beside
+        .into_iter()
+        .filter(|(name, _)| is_pretrained || !name.starts_with("p_input_"))
+        .map(|(name, data)| (name.to_owned(), data));
+    let all = weights.into_iter().chain(beside);
+    all.map(|(name, data)| (format!("module.{name}"), data))
+        .collect()
+}
+
 /// Patches of a spectrogram, along frequency and time. They stand in the position table frequency by frequency, behind the
 /// class token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,6 +162,38 @@ mod tests {
         let wider = of(grid(1, 8));
         assert_eq!(wider[..4], [9.0, 0.0, 0.25, 0.75]);
         assert!(grid(1, 2).resized(&table, grid(2, 3)).is_none());
+    }
+
+    #[test]
+    fn official_names_hold_what_the_official_classes_hold() {
+        let table = TensorData::new(vec![0.5_f32; 10], [1, 5, 2]);
+        let file = |names: &[&str]| -> Checkpoint {
+            let tensors = names.iter().map(|name| ((*name).to_owned(), table.clone()));
+            tensors.collect()
+        };
+        let tuned = arrange_ssamba(file(&[POSITIONS]), [128, 160]);
+        let names: Vec<_> = tuned.keys().map(String::as_str).collect();
+        let expected = [
+            "module.v.head.bias",
+            "module.v.head.weight",
+            "module.v.pos_embed",
+        ];
+        assert_eq!(names, expected);
+        assert_eq!(tuned["module.v.head.weight"].shape()[..], [1000, 2]);
+        let pretrained = arrange_ssamba(file(&[POSITIONS, PRETRAINING]), [128, 160]);
+        let frames = &pretrained["module.p_input_tdim"];
+        assert_eq!(frames.iter::<i64>().collect::<Vec<_>>(), [160]);
+        assert!(frames.shape().is_empty());
+        let mut read_back = pretrained;
+        read_back.retain(|name, _| name.starts_with("module."));
+        let mut inner: Checkpoint = read_back
+            .into_iter()
+            .map(|(name, data)| (name["module.".len()..].to_owned(), data))
+            .collect();
+        // The landmark says that it is SSAMBA's.
+        inner.insert(LANDMARK.to_owned(), table);
+        drop_unused(&mut inner);
+        assert_eq!(inner.len(), 3);
     }
 
     #[test]

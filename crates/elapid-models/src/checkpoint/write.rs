@@ -11,10 +11,10 @@ use safetensors::tensor::TensorView;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use super::pickle::state_dict;
+use super::pickle::{Storage, state_dict};
 use super::{Checkpoint, CheckpointError};
 
-/// Writes tensors in 32 bits; the extension names the format, `.safetensors`, `.pth`, `.pt` or `.bin`. In files of
+/// Writes tensors in 32 bits, and integers in 64; the extension names the format, `.safetensors`, `.pth`, `.pt` or `.bin`. In files of
 /// PyTorch they stand under `entry`, if one is given. The file appears under its name when it is complete.
 ///
 /// # Errors
@@ -45,7 +45,11 @@ pub fn write(
 fn write_safetensors(path: &Path, weights: &Checkpoint) -> io::Result<()> {
     let bytes: Vec<_> = weights.values().map(little_endian).collect();
     let views = weights.iter().zip(&bytes).map(|((name, data), bytes)| {
-        let view = TensorView::new(Dtype::F32, data.shape().to_vec(), bytes);
+        let dtype = match storage(data) {
+            Storage::Float => Dtype::F32,
+            Storage::Long => Dtype::I64,
+        };
+        let view = TensorView::new(dtype, data.shape().to_vec(), bytes);
         view.map(|view| (name.as_str(), view))
             .map_err(io::Error::other)
     });
@@ -69,7 +73,8 @@ fn write_pytorch(path: &Path, weights: &Checkpoint, entry: Option<&str>) -> io::
         archive.write_all(bytes)
     };
     let tensors = weights.iter();
-    let tensors = tensors.map(|(name, data)| (name.as_str(), data.shape().as_slice()));
+    let tensors =
+        tensors.map(|(name, data)| (name.as_str(), data.shape().as_slice(), storage(data)));
     file("data.pkl", &state_dict(entry, tensors))?;
     file("byteorder", b"little")?;
     for (storage, data) in weights.values().enumerate() {
@@ -79,8 +84,18 @@ fn write_pytorch(path: &Path, weights: &Checkpoint, entry: Option<&str>) -> io::
     archive.finish()?.flush()
 }
 
+fn storage(data: &TensorData) -> Storage {
+    match data.dtype().is_float() {
+        true => Storage::Float,
+        false => Storage::Long,
+    }
+}
+
 fn little_endian(data: &TensorData) -> Vec<u8> {
-    data.iter::<f32>().flat_map(f32::to_le_bytes).collect()
+    match storage(data) {
+        Storage::Float => data.iter::<f32>().flat_map(f32::to_le_bytes).collect(),
+        Storage::Long => data.iter::<i64>().flat_map(i64::to_le_bytes).collect(),
+    }
 }
 
 #[cfg(test)]

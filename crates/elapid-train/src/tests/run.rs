@@ -107,9 +107,7 @@ fn patience_ends_a_run() {
     );
 
     // Resumed, it is over already.
-    let again = new_trainer(&dir, patient(), sources())
-        .resume(toy())
-        .unwrap();
+    let again = old_trainer(&dir, patient()).resume(toy()).unwrap();
     assert_eq!(again, outcome);
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use elapid::config::{ModelSpec, VimMixer};
+use elapid::config::{ModelSpec, Ssamba, VimMixer};
 use elapid::models::ClassToken;
 use elapid::models::checkpoint::{self, Layout};
 use elapid::nn::lora;
@@ -25,7 +25,7 @@ pub(crate) struct ExportArgs {
     /// File to write (.pth, .pt, .bin, or .safetensors).
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
-    /// The official program that is to load it.
+    /// The official program that is to load it, where there are several: those of Vim. Models of sounds are written for SSAMBA's.
     #[arg(long = "for", value_enum, default_value_t = Program::Classification)]
     program: Program,
     /// The checkpoint of the run [default: the one that the plan's eval.weights names].
@@ -44,6 +44,12 @@ enum Program {
 }
 
 pub(crate) fn export(args: ExportArgs) -> Result<(), Failure> {
+    if args.source.is_dir() {
+        let open = OpenRun::open(&args.source)?;
+        if let ModelSpec::Ssamba(model) = &open.plan.model {
+            return export_ssamba(&args, &open, model);
+        }
+    }
     let (weights, class_token) = match args.source.is_dir() {
         true => of_run(&args.source, args.checkpoint)?,
         false => of_file(&args.source)?,
@@ -73,6 +79,27 @@ pub(crate) fn export(args: ExportArgs) -> Result<(), Failure> {
         rows.push(vec!["left out".to_owned(), format!("{left_out} {why}")]);
     }
     print(&table::align(rows))
+}
+
+/// Writes the run's encoder with its heads; such files hold the state dictionary itself.
+fn export_ssamba(args: &ExportArgs, open: &OpenRun, model: &Ssamba) -> Result<(), Failure> {
+    if model.mixer == VimMixer::Attention || !model.official_quirks {
+        return Err(Failure::wrong(
+            "the official code of SSAMBA computes what `official_quirks = true` and `mixer = \"mamba\"` say; \
+             it would load these weights and make something else of them",
+        ));
+    }
+    let task = open.trained(&Device::flex(), args.checkpoint, None)?;
+    let weights = checkpoint::of_model(&lora::merged(task));
+    let weights = below(weights, "model.");
+    let arranged = checkpoint::arrange_ssamba(weights, [model.bins, model.frames]);
+    checkpoint::write(&args.output, &arranged, None).map_err(Failure::run)?;
+    let wrote = format!(
+        "{}: {}, as `module.…`",
+        args.output.display(),
+        counted(&arranged)
+    );
+    print(&table::align(vec![vec!["wrote".to_owned(), wrote]]))
 }
 
 fn of_run(
