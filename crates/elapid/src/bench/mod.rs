@@ -7,5 +7,5 @@ mod model;
 mod scan;
 
 pub use data::{DataTiming, data};
-pub use model::{ModelTiming, model};
+pub use model::{ModelTiming, TrainingTiming, model};
 pub use scan::{Pass, ScanBench, ScanTiming, Strategy};

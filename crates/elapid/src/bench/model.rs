@@ -21,14 +21,25 @@ pub struct ModelTiming {
     pub dtype: String,
     /// Milliseconds of inference.
     pub forward_ms: f64,
-    /// Milliseconds of the forward and backward pass, launched one operation after the other.
-    pub eager_ms: f64,
-    /// Milliseconds of the forward and backward pass, replayed.
-    pub training_ms: f64,
-    /// Milliseconds of the first forward and backward pass: compilation and tuning.
+    /// Device memory that one inference made the process hold, weights included, in MiB; where the device tells.
+    pub forward_mib: Option<f64>,
+    /// Milliseconds of the first inference: compilation and tuning.
     pub first_ms: f64,
+    /// Times of training, if they were asked for.
+    pub training: Option<TrainingTiming>,
     /// True if replay means a hardware graph, so that the host does not count.
     pub graph: bool,
+}
+
+/// Median times of forward and backward passes.
+#[derive(Clone, Debug, Serialize)]
+pub struct TrainingTiming {
+    /// Milliseconds, launched one operation after the other.
+    pub eager_ms: f64,
+    /// Milliseconds, replayed.
+    pub replayed_ms: f64,
+    /// Milliseconds of the first ones: compilation and tuning.
+    pub first_ms: f64,
 }
 
 /// Times a classifier with `classes` outputs on a batch of random images or spectrograms.
@@ -42,6 +53,7 @@ pub fn model(
     classes: usize,
     batch: usize,
     dtype: DType,
+    training: bool,
 ) -> Result<ModelTiming, PlanError> {
     let mut init = Init::new(0, &device.clone().autodiff());
     match spec {
@@ -50,14 +62,14 @@ pub fn model(
             let [channels, height, width] = registry::input_shape(spec)?;
             let shape = [batch, channels, height, width];
             let forward = |m: &ImageClassifier, x: Tensor<4>| m.forward(x, None);
-            Ok(timed(device, model, shape, dtype, forward))
+            Ok(timed(device, model, shape, dtype, training, forward))
         }
         ModelSpec::Ssamba(_) => {
             let model = registry::sound_classifier(&mut init, spec, None, classes)?;
             let encoder = registry::sound_encoder(spec)?;
             let shape = [batch, encoder.frames, encoder.bins];
             let forward = |m: &SoundClassifier, x: Tensor<3>| m.forward(x, None);
-            Ok(timed(device, model, shape, dtype, forward))
+            Ok(timed(device, model, shape, dtype, training, forward))
         }
     }
 }
@@ -67,32 +79,49 @@ fn timed<M: Module, const D: usize>(
     model: M,
     shape: [usize; D],
     dtype: DType,
+    training: bool,
     forward: impl Fn(&M, Tensor<D>) -> Tensor<2>,
 ) -> ModelTiming {
-    let tracked = device.clone().autodiff();
     let input = |device: &Device| {
         Tensor::<D>::random(shape, Distribution::Normal(0.0, 1.0), (device, dtype))
     };
-    let (plain, taped) = (input(device), input(&tracked));
-    let step = || {
-        let scores = forward(&model, taped.clone()).cast(DType::F32);
-        scores.square().mean().backward()
-    };
-    let start = Instant::now();
-    drop(step());
-    let _ = device.sync();
-    let first_ms = start.elapsed().as_secs_f64() * 1e3;
-    let valid = model.valid();
-    let (forward_ms, _) = median(device, || forward(&valid, plain.clone()));
-    let eager_ms = eager(device, step);
-    let (training_ms, graph) = median(device, step);
+    let (valid, plain) = (model.valid(), input(device));
+    let first = || drop(forward(&valid, plain.clone()));
+    let first_ms = once(device, first);
+    // Tuning may have taken more than a pass does.
+    device.memory_cleanup();
+    once(device, first);
+    let held = device.memory_pool_usage();
+    let forward_mib = held.map(|held| held.bytes_reserved as f64 / f64::from(1 << 20));
+    let (forward_ms, graph) = median(device, || forward(&valid, plain.clone()));
+    let training = training.then(|| {
+        let taped = input(&device.clone().autodiff());
+        let step = || {
+            let scores = forward(&model, taped.clone()).cast(DType::F32);
+            scores.square().mean().backward()
+        };
+        TrainingTiming {
+            first_ms: once(device, || drop(step())),
+            eager_ms: eager(device, step),
+            replayed_ms: median(device, step).0,
+        }
+    });
     ModelTiming {
         batch: shape[0],
         dtype: format!("{dtype:?}").to_lowercase(),
         forward_ms,
-        eager_ms,
-        training_ms,
+        forward_mib,
         first_ms,
+        training,
         graph,
     }
+}
+
+/// Milliseconds of one run.
+fn once(device: &Device, run: impl FnOnce()) -> f64 {
+    let _ = device.sync();
+    let start = Instant::now();
+    run();
+    let _ = device.sync();
+    start.elapsed().as_secs_f64() * 1e3
 }

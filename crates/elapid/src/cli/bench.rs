@@ -44,6 +44,9 @@ pub(crate) enum BenchCommand {
         /// Samples per batch; may be repeated.
         #[arg(long, default_values_t = [8])]
         batch: Vec<usize>,
+        /// Time inference alone.
+        #[arg(long)]
+        inference: bool,
         /// Storage type of the activations.
         #[arg(long, default_value = "fp32")]
         dtype: Dtype,
@@ -104,11 +107,12 @@ pub(crate) fn bench(command: BenchCommand) -> Result<(), Failure> {
             config,
             device,
             batch,
+            inference,
             dtype,
             json,
         } => {
             let device = registry::device(&device).map_err(Failure::input)?;
-            model(&config, &device, &batch, dtype.storage(), json)
+            model(&config, &device, &batch, dtype.storage(), !inference, json)
         }
         BenchCommand::Data {
             config,
@@ -150,6 +154,7 @@ fn model(
     device: &Device,
     batches: &[usize],
     dtype: DType,
+    training: bool,
     json: bool,
 ) -> Result<(), Failure> {
     let (spec, task) = config::load_model(config).map_err(Failure::input)?;
@@ -161,6 +166,7 @@ fn model(
         "batch",
         "dtype",
         "inference ms",
+        "MiB",
         "eager ms",
         "training ms",
         "samples/s",
@@ -169,21 +175,26 @@ fn model(
     ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for &batch in batches {
-        let timing = timing::model(device, &spec, classes, batch, dtype).map_err(Failure::input)?;
+        let timing = timing::model(device, &spec, classes, batch, dtype, training)
+            .map_err(Failure::input)?;
         if json {
             print(&serde_json::to_string(&timing).map_err(Failure::run)?)?;
             continue;
         }
-        let [forward, eager, training] =
-            [timing.forward_ms, timing.eager_ms, timing.training_ms].map(|ms| format!("{ms:.2}"));
+        let or_dash = |number: Option<f64>, digits: usize| {
+            number.map_or("–".to_owned(), |number| format!("{number:.digits$}"))
+        };
+        let trained = timing.training.as_ref();
+        let samples = trained.map(|t| batch as f64 * 1e3 / t.replayed_ms);
         rows.push(vec![
             batch.to_string(),
-            timing.dtype,
-            forward,
-            eager,
-            training,
-            format!("{:.0}", batch as f64 * 1e3 / timing.training_ms),
-            format!("{:.0}", timing.first_ms),
+            timing.dtype.clone(),
+            or_dash(Some(timing.forward_ms), 2),
+            or_dash(timing.forward_mib, 0),
+            or_dash(trained.map(|t| t.eager_ms), 2),
+            or_dash(trained.map(|t| t.replayed_ms), 2),
+            or_dash(samples, 0),
+            or_dash(Some(trained.map_or(timing.first_ms, |t| t.first_ms)), 0),
             timing.graph.to_string(),
         ]);
     }
