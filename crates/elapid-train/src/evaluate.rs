@@ -2,7 +2,9 @@
 
 use burn::tensor::Device;
 
-use crate::{BoxError, Confusion, EvalSource, Measured, StopFlag, Tally, Task, TrainError};
+use crate::{
+    BoxError, Confusion, EvalSource, Measured, Picture, StopFlag, Tally, Task, TrainError,
+};
 
 /// What an evaluation found.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,6 +15,8 @@ pub struct Evaluation {
     pub metrics: Vec<Measured>,
     /// Which class was taken for which, where the task has classes.
     pub confusion: Option<Confusion>,
+    /// What there is to look at.
+    pub pictures: Vec<Picture>,
 }
 
 /// Evaluates a task, trained or in training, on all batches of `source`.
@@ -71,5 +75,6 @@ fn pass<T: Task>(
         samples,
         metrics: tally.metrics(),
         confusion: tally.confusion(),
+        pictures: tally.pictures(),
     })
 }

@@ -16,7 +16,7 @@ const PLAN: &str = "plan.toml";
 const MANIFEST: &str = "manifest.json";
 
 /// A run directory: `config.toml` (as given), `plan.toml` (resolved), `manifest.json`, `log.txt`,
-/// `metrics.jsonl`, `confusion.json`, `report.html` and `checkpoints/`.
+/// `metrics.jsonl`, `confusion.json`, `pictures.json`, `report.html` and `checkpoints/`.
 #[derive(Clone, Debug)]
 pub struct RunDir {
     path: PathBuf,

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::Serialize;
 
-use crate::{Inputs, Noise};
+use crate::{Inputs, Noise, Picture};
 
 /// A model with its head and loss: what a training step needs.
 pub trait Task: Module + Clone + 'static {
@@ -48,6 +48,11 @@ pub trait Tally {
     /// Which class was taken for which, where the task has classes.
     fn confusion(&self) -> Option<Confusion> {
         None
+    }
+
+    /// What there is to look at, for the report of the run.
+    fn pictures(&self) -> Vec<Picture> {
+        Vec::new()
     }
 }
 

@@ -40,7 +40,7 @@ fn chart(id: usize, metric: &Metric, metrics: &Metrics, steps: Axis) -> Chart {
         title: metric.title.clone(),
         unit: metric.unit,
         steps,
-        steps_name: "step",
+        steps_name: "step".to_owned(),
         may_be_log: matches!(metric.name, "lr" | "grad_norm"),
         series: splits
             .iter()

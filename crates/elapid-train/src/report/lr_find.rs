@@ -75,7 +75,7 @@ fn chart(curve: &LrCurve) -> Chart {
         title: "Loss over the learning rate".to_owned(),
         unit: "",
         steps: Axis::exponential(range.first, range.last, range.steps),
-        steps_name: "learning rate",
+        steps_name: "learning rate".to_owned(),
         may_be_log: false,
         series: vec![
             series("each step", Look::Faint, line(|point| point.loss)),

@@ -14,6 +14,7 @@ mod metric;
 mod metrics;
 mod overview;
 mod page;
+mod pictures;
 mod plot;
 mod read;
 mod record;
@@ -34,7 +35,7 @@ pub use time::readable as readable_time;
 
 /// Writes `report.html` into a run directory and returns its path.
 ///
-/// Reads `metrics.jsonl`, `manifest.json`, `plan.toml` and `confusion.json`. Each may be missing:
+/// Reads `metrics.jsonl`, `manifest.json`, `plan.toml`, `confusion.json` and `pictures.json`. Each may be missing:
 /// the page then says what it lacks. A file that does not parse becomes a note on the page. The
 /// page replaces an older one in a single rename, so a reader never sees half of it.
 ///

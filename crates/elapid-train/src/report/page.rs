@@ -11,13 +11,14 @@ pub(super) fn render(run: &Run) -> String {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <title>{name} · elapid</title>\n<style>\n{style}</style>\n</head>\n<body>\n\
-         {header}<main>\n{notes}{metrics}{confusion}{record}</main>\n\
+         {header}<main>\n{notes}{metrics}{pictures}{confusion}{record}</main>\n\
          <script>\n{script}</script>\n</body>\n</html>\n",
         name = Escaped(&run.name),
         style = include_str!("style.css"),
         header = summary::header(run),
         notes = notes(run),
         metrics = metrics(run),
+        pictures = super::pictures::render(&run.pictures),
         confusion = run
             .confusion
             .as_ref()

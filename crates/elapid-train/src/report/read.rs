@@ -10,6 +10,8 @@ use super::ReportError;
 use super::confusion::Confusion;
 use super::format::plural;
 use super::metrics::Metrics;
+use super::pictures;
+use crate::Picture;
 
 /// Everything a page is made of.
 pub(super) struct Run {
@@ -22,6 +24,7 @@ pub(super) struct Run {
     pub(super) plan: Option<String>,
     pub(super) metrics: Metrics,
     pub(super) confusion: Option<Confusion>,
+    pub(super) pictures: Vec<Picture>,
     /// What could not be shown, as HTML sentences.
     pub(super) notes: Vec<String>,
 }
@@ -61,6 +64,7 @@ pub(super) fn run(dir: &Path) -> Result<Run, ReportError> {
         plan: plan.map(|plan| String::from_utf8_lossy(&plan).into_owned()),
         metrics,
         confusion: confusion(dir, &mut notes)?,
+        pictures: pictures(dir, &mut notes)?,
         notes,
     })
 }
@@ -91,6 +95,17 @@ fn confusion(dir: &Path, notes: &mut Vec<String>) -> Result<Option<Confusion>, R
         );
     }
     Ok(confusion)
+}
+
+fn pictures(dir: &Path, notes: &mut Vec<String>) -> Result<Vec<Picture>, ReportError> {
+    let Some(text) = optional(&dir.join("pictures.json"))? else {
+        return Ok(Vec::new());
+    };
+    let pictures = pictures::parse(&text);
+    if pictures.is_none() {
+        notes.push("<code>pictures.json</code> cannot be shown.".to_owned());
+    }
+    Ok(pictures.unwrap_or_default())
 }
 
 fn name(manifest: &Map<String, Value>, dir: &Path) -> String {

@@ -83,6 +83,7 @@ mod tests {
             plan: None,
             metrics: Default::default(),
             confusion: None,
+            pictures: Vec::new(),
             notes: Vec::new(),
         })
     }

@@ -209,6 +209,7 @@ mod tests {
             plan: Some(plan.to_owned()),
             metrics: Metrics::parse(metrics.as_bytes()),
             confusion: None,
+            pictures: Vec::new(),
             notes: Vec::new(),
         }
     }

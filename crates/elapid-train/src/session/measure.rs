@@ -2,6 +2,8 @@
 
 use std::io;
 
+use serde::Serialize;
+
 use super::Session;
 use crate::checkpoint::{Best, Checkpoint, State};
 use crate::evaluate::evaluate_unless;
@@ -136,12 +138,20 @@ impl<T: Task> Session<'_, T> {
         self.note("test", &evaluation);
         self.log.sync()?;
         if let Some(confusion) = &evaluation.confusion {
-            let path = trainer.run.path().join("confusion.json");
-            let text = serde_json::to_vec(confusion).map_err(io::Error::from);
-            let text = text.map_err(TrainError::write(path))?;
-            trainer.run.write("confusion.json", &text)?;
+            self.keep("confusion.json", confusion)?;
+        }
+        if !evaluation.pictures.is_empty() {
+            self.keep("pictures.json", &evaluation.pictures)?;
         }
         Ok(None)
+    }
+
+    /// Writes a file of the run.
+    fn keep(&self, name: &str, content: &impl Serialize) -> Result<(), TrainError> {
+        let run = &self.trainer.run;
+        let text = serde_json::to_vec(content).map_err(io::Error::from);
+        let text = text.map_err(TrainError::write(run.path().join(name)))?;
+        Ok(run.write(name, &text)?)
     }
 
     /// The task with the weights that the test is to be made with.

@@ -68,6 +68,8 @@ fn training_succeeds_and_leaves_everything_behind() {
             .unwrap()
             .contains("Accuracy")
     );
+    let report = fs::read_to_string(dir.join("report.html")).unwrap();
+    assert!(report.contains("Right of each quadrant"));
     assert!(
         fs::read_to_string(dir.join("log.txt"))
             .unwrap()

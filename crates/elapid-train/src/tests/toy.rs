@@ -10,9 +10,9 @@ use elapid_kernels::random::keep_factors;
 use serde_json::Map;
 
 use crate::{
-    BoxError, Confusion, Decay, EvalSource, Inputs, Measured, Method, MicroBatch, Noise, ParamRule,
-    RunDir, Schedule, Sources, StepKey, StopFlag, Tally, Task, TestWeights, TrainConfig,
-    TrainSource, Trainer,
+    BoxError, Confusion, Decay, EvalSource, Inputs, Line, Lines, Measured, Method, MicroBatch,
+    Noise, ParamRule, Picture, RunDir, Schedule, Shows, Sources, StepKey, StopFlag, Tally, Task,
+    TestWeights, TrainConfig, TrainSource, Trainer,
 };
 
 pub(super) const BATCH: usize = 16;
@@ -149,6 +149,21 @@ impl Tally for Hits {
             value: right as f64 / all as f64,
             higher_is_better: true,
         }]
+    }
+
+    fn pictures(&self) -> Vec<Picture> {
+        let values = (0..4).map(|class| self.counts[class][class] as f64);
+        vec![Picture::Lines(Lines {
+            title: "Right of each quadrant".to_owned(),
+            over: "quadrant".to_owned(),
+            lines: vec![Line {
+                label: "right".to_owned(),
+                shows: Shows::Predicted,
+                first: 0,
+                values: values.collect(),
+            }],
+            mark: None,
+        })]
     }
 
     fn confusion(&self) -> Option<Confusion> {

@@ -19,7 +19,7 @@ pub(super) struct Chart {
     /// The axis of the steps, the same for all charts of a page.
     pub(super) steps: Axis,
     /// What that axis shows, such as `step`.
-    pub(super) steps_name: &'static str,
+    pub(super) steps_name: String,
     /// Whether the values get a logarithmic axis when they are all positive and span more than a
     /// factor of 100.
     pub(super) may_be_log: bool,

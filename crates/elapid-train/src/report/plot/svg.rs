@@ -45,9 +45,9 @@ pub(super) fn figure(chart: &Chart) -> String {
          <g class=\"cursor\" visibility=\"hidden\"><path d=\"M0 {TOP}V{BOTTOM}\"/>\
          <text y=\"{text}\"></text></g>\n</svg>\n</figure>\n",
         legend = legend(chart),
-        name = chart.steps_name,
+        name = Escaped(&chart.steps_name),
         description = description(chart),
-        grid = grid(&chart.steps, &values, chart.steps_name),
+        grid = grid(&chart.steps, &values, &chart.steps_name),
         gaps = gap_marks(chart),
         marks = mark::draw(&chart.marks, &chart.steps),
         lines = chart
@@ -107,7 +107,8 @@ fn grid(steps: &Axis, values: &Axis, name: &str) -> String {
     let (middle, text) = (0.5 * (LEFT + RIGHT), HEIGHT - 4.0);
     format!(
         "{rows}{columns}<path class=\"tick\" d=\"M{LEFT} {BOTTOM}H{RIGHT}\"/>\
-         <text class=\"step name\" x=\"{middle}\" y=\"{text}\">{name}</text>\n"
+         <text class=\"step name\" x=\"{middle}\" y=\"{text}\">{name}</text>\n",
+        name = Escaped(name),
     )
 }
 
@@ -280,7 +281,7 @@ mod tests {
             title: "Loss".to_owned(),
             unit: "",
             steps: Axis::steps(0, values.len() as u64 - 1),
-            steps_name: "step",
+            steps_name: "step".to_owned(),
             marks: Vec::new(),
             may_be_log: false,
             series: vec![Series {
