@@ -20,6 +20,7 @@ mod prefetch;
 pub mod random;
 mod readable;
 mod sample_set;
+pub mod series;
 mod splits;
 mod subset;
 pub mod transform;
