@@ -3,11 +3,14 @@
 use elapid_nn::mixer::{BackwardBranch, DtBias, MambaConfig};
 
 use crate::transformer::EXPANSION;
-use crate::{ClassToken, Pool, SsambaConfig, VimConfig};
+use crate::{
+    CausalMambaConfig, ClassToken, DLinearConfig, MambaSlConfig, Pool, RLinearConfig, SMambaConfig,
+    SsambaConfig, TimeMachineConfig, VimConfig,
+};
 
 /// The arithmetic of a forward pass of one sample. That of a training step is usually taken as three times as much, two
 /// of them for the backward pass.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Cost {
     /// Tokens of the sequence.
     pub tokens: usize,
@@ -62,7 +65,101 @@ impl SsambaConfig {
     }
 }
 
+impl SMambaConfig {
+    /// The cost of a forecast of so many variates with so many time marks. Both directions have projections of their own.
+    pub fn cost(&self, variates: usize, marks: usize) -> Cost {
+        let (width, tokens) = (self.mamba.d_model, variates + marks);
+        let one_way = stack(&self.mamba, None, 2 * self.layers, tokens);
+        let around = tokens * self.lookback * width + variates * width * self.horizon;
+        one_way.with_products(around + self.layers * 2 * tokens * width * self.d_ff)
+    }
+}
+
+impl RLinearConfig {
+    /// The cost of a forecast of so many variates.
+    pub fn cost(&self, variates: usize) -> Cost {
+        Cost::of_maps(variates, self.lookback * self.horizon)
+    }
+}
+
+impl DLinearConfig {
+    /// The cost of a forecast of so many variates, without the moving average.
+    pub fn cost(&self, variates: usize) -> Cost {
+        Cost::of_maps(variates, 2 * self.lookback * self.horizon)
+    }
+}
+
+impl TimeMachineConfig {
+    /// The cost of a forecast of so many variates. All four scans are counted at the size of the largest.
+    pub fn cost(&self, variates: usize) -> Cost {
+        let (n1, n2) = (self.n1, self.n2);
+        let mixer = |d_model, tokens| {
+            let mamba = MambaConfig {
+                d_state: self.d_state,
+                d_conv: self.d_conv,
+                expand: self.expand,
+                ..MambaConfig::new(d_model)
+            };
+            stack(&mamba, None, 1, tokens)
+        };
+        let maps = variates * (self.lookback * n1 + 2 * n1 * n2 + 2 * n1 * self.horizon);
+        let (repeats, mixers) = match self.independent {
+            true => {
+                let mixers = [mixer(1, n1), mixer(1, n2), mixer(n1, 1), mixer(n2, 1)];
+                (variates, mixers)
+            }
+            false => {
+                let [wide, narrow] = [n1, n2].map(|width| mixer(width, variates));
+                (1, [wide, wide, narrow, narrow])
+            }
+        };
+        let products = mixers.iter().map(|mixer| mixer.products).sum::<f64>();
+        Cost {
+            tokens: variates,
+            products: 2.0 * maps as f64 + repeats as f64 * products,
+            scans: 4 * repeats,
+            scan_shape: mixers[0].scan_shape,
+        }
+    }
+}
+
+impl CausalMambaConfig {
+    /// The cost of a forecast of so many variates, each of which is a sequence.
+    pub fn cost(&self, variates: usize) -> Cost {
+        let (width, patches) = (self.mamba.d_model, self.lookback / self.patch);
+        let one = stack(&self.mamba, None, self.layers, patches);
+        let embedded = patches * width * (self.patch + self.marks);
+        let one = one.with_products(embedded + width * self.horizon);
+        Cost {
+            tokens: patches * variates,
+            products: one.products * variates as f64,
+            scans: one.scans * variates,
+            ..one
+        }
+    }
+}
+
+impl MambaSlConfig {
+    /// The cost of a series of so many variates and steps. What does not vary with the input is counted as if it did.
+    pub fn cost(&self, variates: usize, steps: usize, classes: usize) -> Cost {
+        let width = self.mamba.d_model;
+        let around = variates * self.kernel + classes + self.heads;
+        stack(&self.mamba, None, 1, steps).with_products(steps * width * around)
+    }
+}
+
 impl Cost {
+    /// Of a linear map of every variate.
+    fn of_maps(variates: usize, weights: usize) -> Self {
+        Self {
+            tokens: variates,
+            products: 2.0 * (variates * weights) as f64,
+            scans: 0,
+            // Nothing is scanned, but a scan of nothing cannot be timed.
+            scan_shape: [1, 1, 1],
+        }
+    }
+
     /// With so many multiplications more.
     fn with_products(self, more: usize) -> Self {
         let products = self.products + 2.0 * more as f64;

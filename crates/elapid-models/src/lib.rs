@@ -1,6 +1,6 @@
 //! State-space backbones, the tasks' heads on them, and adapters for published checkpoints.
 //!
-//! A new image backbone is one file here, one variant of [`ImageBackbone`] and one line in its `forward`.
+//! Models of series are in `series/`. A new image backbone is one file here, one variant of [`ImageBackbone`] and one line in its `forward`.
 
 pub mod checkpoint;
 mod cost;
@@ -8,6 +8,7 @@ mod image_classifier;
 mod image_segmenter;
 mod params;
 mod patch_pretrainer;
+pub mod series;
 mod sound_classifier;
 pub mod ssamba;
 mod transformer;
@@ -18,6 +19,10 @@ pub use image_classifier::{ImageBackbone, ImageClassifier};
 pub use image_segmenter::{DenseScores, ImageSegmenter, SegmenterConfig, SegmenterHead};
 pub use params::{NamedParam, named_params};
 pub use patch_pretrainer::{PatchHead, PatchPretrainer, PatchScores};
+pub use series::{
+    CausalMamba, CausalMambaConfig, DLinear, DLinearConfig, Forecaster, MambaSl, MambaSlConfig, RLinear,
+    RLinearConfig, SMamba, SMambaConfig, TimeMachine, TimeMachineConfig,
+};
 pub use sound_classifier::{MlpHead, SoundClassifier, TokenPool};
 pub use ssamba::{Ssamba, SsambaConfig};
 pub use vim::{ClassToken, Pool, TapValue, Vim, VimConfig};

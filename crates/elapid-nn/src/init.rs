@@ -63,6 +63,14 @@ impl Init {
         self.uniform(shape, 1.0 / (fan_in as f64).sqrt())
     }
 
+    /// Normal with mean 0.
+    pub fn normal<const D: usize>(&mut self, shape: [usize; D], std: f64) -> Param<Tensor<D>> {
+        self.fill(shape, |rng, _| {
+            let x: f64 = StandardNormal.sample(rng);
+            x * std
+        })
+    }
+
     /// Normal with mean 0, redrawn outside `[−2, 2]` in absolute terms, as timm's `trunc_normal_`
     /// with its default bounds: for the usual standard deviation 0.02 it cuts nothing.
     pub fn truncated_normal<const D: usize>(

@@ -5,7 +5,7 @@
 pub enum Role {
     /// Logarithm of the negated decay, `A_log`.
     SsmA,
-    /// Skip coefficient, `D`.
+    /// Skip coefficient, `D`, or an input or output matrix that does not depend on the input, `B` or `C`.
     SsmD,
     /// Projection or bias of the step size.
     Dt,
@@ -39,15 +39,17 @@ pub fn role_of(path: &str) -> Role {
     match (owner, last) {
         ("lora", _) => Role::Adapter,
         (_, "A_log" | "A_b_log") => Role::SsmA,
-        (_, "D" | "D_b") => Role::SsmD,
+        (_, "D" | "D_b" | "B" | "C") => Role::SsmD,
         (_, "pos_embed") => Role::Position,
         (_, "cls_token" | "cls_token_head" | "cls_token_tail" | "mask_embed") => Role::ClassToken,
-        (_, "gamma") => Role::Norm,
+        (_, "gamma" | "affine_weight" | "affine_bias") => Role::Norm,
         ("dt_proj" | "dt_proj_b", _) => Role::Dt,
         ("conv1d" | "conv1d_b", "weight") => Role::Conv,
-        ("norm" | "norm_f", _) => Role::Norm,
+        ("norm" | "norm1" | "norm2" | "norm_f", _) => Role::Norm,
         (_, "bias") => Role::Bias,
-        ("proj" | "embedding", "weight") => Role::Embed,
+        ("proj" | "embedding" | "value_embedding" | "tokenConv" | "mark_embedding", "weight") => {
+            Role::Embed
+        },
         _ => Role::Matrix,
     }
 }
@@ -77,17 +79,29 @@ pub enum Place {
 }
 
 /// What heads are called.
-const HEADS: [&str; 4] = ["head", "mlp_head", "cpredlayer", "gpredlayer"];
+const HEADS: [&str; 7] = [
+    "head",
+    "mlp_head",
+    "cpredlayer",
+    "gpredlayer",
+    "projector",
+    "out_layer",
+    "attn_weight",
+];
+/// What lists of blocks are called.
+const BLOCKS: [&str; 2] = ["layers", "attn_layers"];
 
 /// The place of the parameter at `path`, by the same names as [`role_of`].
 pub fn place_of(path: &str) -> Place {
     let names: Vec<&str> = path.split('.').collect();
-    let block = names.iter().position(|name| *name == "layers");
+    let block = names.iter().position(|name| BLOCKS.contains(name));
     let block = block.and_then(|at| names.get(at + 1)?.parse().ok());
     match (block, role_of(path)) {
         (Some(block), _) => Place::Block(block),
         (None, Role::Embed | Role::Position | Role::ClassToken) => Place::Input,
-        (None, _) if names.contains(&"patch_embed") => Place::Input,
+        (None, _) if names.contains(&"patch_embed") || names.contains(&"enc_embedding") => {
+            Place::Input
+        }
         (None, _) if names.iter().any(|name| HEADS.contains(name)) => Place::Head,
         (None, _) => Place::Output,
     }
@@ -111,6 +125,16 @@ mod tests {
             ("model.mlp_head.norm.weight", Place::Head),
             ("model.v.norm_f.Layer.weight", Place::Output),
             ("model.mask_embed", Place::Input),
+            (
+                "model.SMamba.enc_embedding.value_embedding.bias",
+                Place::Input,
+            ),
+            (
+                "model.SMamba.encoder.attn_layers.1.conv1.weight",
+                Place::Block(1),
+            ),
+            ("model.SMamba.encoder.norm.weight", Place::Output),
+            ("model.SMamba.projector.weight", Place::Head),
         ] {
             assert_eq!(place_of(path), place, "{path}");
         }
@@ -133,6 +157,9 @@ mod tests {
             ("layers.0.mixer.in_proj.weight", Role::Matrix),
             ("layers.0.mixer.in_proj.weight.lora.a", Role::Adapter),
             ("head.bias", Role::Bias),
+            ("encoder.attn_layers.0.norm2.bias", Role::Norm),
+            ("revin_layer.affine_bias", Role::Norm),
+            ("mamba.mixer.B", Role::SsmD),
         ] {
             assert_eq!(role_of(path), role, "{path}");
         }

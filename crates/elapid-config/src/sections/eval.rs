@@ -12,7 +12,7 @@ options! {
         /// Examples in one evaluation batch.
         batch_size: usize = ("`train.batch_size`"), at_least(1.0);
         /// Which validation metric chooses the best checkpoint.
-        best: Best = ("the task's: `accuracy` for `classify`, `mean_iou` for `segment`, `map` for `multi_label`, `mask_accuracy` for `pretrain_patches`");
+        best: Best = ("the task's: `accuracy` for `classify`, `mean_iou` for `segment`, `map` for `multi_label`, `mask_accuracy` for `pretrain_patches`, `mse` for `forecast` and `impute`, `loss` for `detect`");
         /// Which checkpoint the test at the end uses.
         weights: Weights = "best";
     }
@@ -29,6 +29,12 @@ choice! {
         MeanAveragePrecision = "map",
         /// Share of masked patches that are told apart; higher is better.
         MaskAccuracy = "mask_accuracy",
+        /// Mean over the classes of F1, of series; higher is better.
+        MacroF1 = "macro_f1",
+        /// Mean squared error of standardised values; lower is better.
+        Mse = "mse",
+        /// Mean absolute error of standardised values; lower is better.
+        Mae = "mae",
         /// Mean loss; lower is better.
         Loss = "loss",
     }
@@ -38,10 +44,12 @@ impl Best {
     /// Whether a larger value is better.
     pub fn higher_is_better(self) -> bool {
         match self {
-            Self::Accuracy | Self::MeanIou | Self::MeanAveragePrecision | Self::MaskAccuracy => {
-                true
-            }
-            Self::Loss => false,
+            Self::Accuracy
+            | Self::MeanIou
+            | Self::MeanAveragePrecision
+            | Self::MaskAccuracy
+            | Self::MacroF1 => true,
+            Self::Mse | Self::Mae | Self::Loss => false,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod data;
 mod eval;
+mod forecasters;
 mod log;
 mod lora;
 mod model;
@@ -19,6 +20,9 @@ pub use data::{
     Interpolation, MaskAugment, MaskFolder, MaskOptions, MaskSpec, Samples, Shapes, Source,
 };
 pub use eval::{Best, Eval, Weights};
+pub use forecasters::{
+    CausalMamba, DLinear, MambaSl, RLinear, SMamba, SeriesNorm, TimeMachine, Varying,
+};
 pub use log::Log;
 pub use lora::{Lora, ParamRole};
 pub use model::ModelSpec;
@@ -33,8 +37,8 @@ pub use sounds::{
 };
 pub use ssamba::Ssamba;
 pub use task::{
-    ClassLoss, Classify, DenseHead, MaskKeep, MaskShape, MultiLabel, PretrainPatches, Segment,
-    TapValue, TaskSpec, TokenPool,
+    ClassLoss, Classify, DenseHead, Detect, Forecast, ForecastLoss, Impute, MaskKeep, MaskShape,
+    MultiLabel, PretrainPatches, Segment, TapValue, TaskSpec, TokenPool,
 };
 pub use train::{Frozen, Graph, InitPositions, MicroBatch, Precision, Train};
 pub use vim::{ClassToken, DtInit, DtRank, Pool, Scan, Vim, VimMixer, VimSize};

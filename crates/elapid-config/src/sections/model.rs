@@ -1,6 +1,9 @@
 //! `[model]`: the backbone and its hyper-parameters.
 
 use crate::options::tagged;
+use crate::sections::forecasters::{
+    CausalMamba, DLinear, MambaSl, RLinear, SMamba, TimeMachine,
+};
 use crate::sections::ssamba::Ssamba;
 use crate::sections::vim::Vim;
 
@@ -13,5 +16,17 @@ tagged! {
         "vim" => Vim(Vim),
         /// SSAMBA: patches of log-mel spectrograms through bidirectional Mamba blocks (arXiv:2405.11831).
         "ssamba" => Ssamba(Ssamba),
+        /// S-Mamba: forecasts of series whose variates are tokens, scanned in both directions (arXiv:2403.11144).
+        "smamba" => SMamba(SMamba),
+        /// RLinear: forecasts by one linear map of the normalised lookback (arXiv:2305.10721).
+        "rlinear" => RLinear(RLinear),
+        /// DLinear: forecasts by linear maps of trend and remainder (arXiv:2205.13504).
+        "dlinear" => DLinear(DLinear),
+        /// TimeMachine: forecasts by four Mambas at two resolutions (arXiv:2403.09898).
+        "timemachine" => TimeMachine(TimeMachine),
+        /// Forecasts by causal Mamba blocks over patches of time, which can go on where they stopped.
+        "causal_mamba" => CausalMamba(CausalMamba),
+        /// MambaSL: classes of whole series by a single Mamba layer (openreview YDl4vqQqGP).
+        "mambasl" => MambaSl(MambaSl),
     }
 }

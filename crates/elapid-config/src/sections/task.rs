@@ -17,6 +17,12 @@ tagged! {
         "multi_label" => MultiLabel(MultiLabel),
         /// Masked patches of a sound's spectrogram, told apart and reconstructed.
         "pretrain_patches" => PretrainPatches(PretrainPatches),
+        /// What follows a window of a series.
+        "forecast" => Forecast(Forecast),
+        /// Steps of a series that a model cannot reconstruct.
+        "detect" => Detect(Detect),
+        /// Values of a series that are missing.
+        "impute" => Impute(Impute),
     }
 }
 
@@ -28,6 +34,9 @@ impl TaskSpec {
             Self::Segment(_) => Best::MeanIou,
             Self::MultiLabel(_) => Best::MeanAveragePrecision,
             Self::PretrainPatches(_) => Best::MaskAccuracy,
+            Self::Forecast(_) | Self::Impute(_) => Best::Mse,
+            // Only the test has labels.
+            Self::Detect(_) => Best::Loss,
         }
     }
 }
@@ -148,5 +157,41 @@ choice! {
         Hidden = "hidden",
         /// The residual stream with that output added, as the official small model.
         Residual = "residual",
+    }
+}
+
+options! {
+    /// What follows a window of a series.
+    pub struct Forecast {
+        /// What is minimised, on standardised values.
+        loss: ForecastLoss = "mse";
+    }
+}
+
+choice! {
+    /// What a forecaster minimises.
+    pub enum ForecastLoss {
+        /// Squared error.
+        Mse = "mse",
+        /// Absolute error.
+        Mae = "mae",
+        /// Huber's: half the squared error up to 1, linear beyond.
+        Huber = "huber",
+    }
+}
+
+options! {
+    /// Steps of a series that a model cannot reconstruct. The network reconstructs its lookback; `horizon` has no meaning.
+    pub struct Detect {
+        /// Per cent of the steps that are taken for anomalies: those with the largest error.
+        ratio: f64 = 1.0, within(0.0, 100.0);
+    }
+}
+
+options! {
+    /// Values of a series that are missing. The network reconstructs its lookback; `horizon` has no meaning.
+    pub struct Impute {
+        /// Share of the values that is hidden and counts.
+        mask_rate: f64 = 0.25, within(0.001, 0.999);
     }
 }

@@ -7,7 +7,7 @@ use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::tensor::{Tensor, TensorData};
 
 use super::error::Differences;
-use super::{Checkpoint, CheckpointError, official_name, ssamba};
+use super::{Checkpoint, CheckpointError, official_name, series, ssamba};
 use crate::named_params;
 
 /// Names under which training scripts wrap the weights, alone or nested.
@@ -79,6 +79,7 @@ pub(super) fn unwrap(checkpoint: Checkpoint, expected: &BTreeMap<String, &[usize
     };
     let mut weights: Checkpoint = checkpoint.into_iter().filter_map(strip).collect();
     ssamba::drop_unused(&mut weights);
+    series::drop_unused(&mut weights, expected);
     weights
 }
 

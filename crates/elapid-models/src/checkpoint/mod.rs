@@ -20,6 +20,7 @@ mod names;
 mod pickle;
 mod positions;
 mod read;
+mod series;
 mod ssamba;
 mod transfer;
 mod write;

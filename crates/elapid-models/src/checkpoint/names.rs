@@ -4,7 +4,7 @@
 ///
 /// Ours nests what belongs together: `backbone`, `projections`, one `ssm` per direction, and the
 /// variant of an enum, which alone begins with a capital without being the last name. Official
-/// names are flat, with the suffix `_b` for the backward direction. The heads of SSAMBA are numbered there.
+/// names are flat, with the suffix `_b` for the backward direction. The heads of SSAMBA and the parts of MambaSL are numbered there.
 pub fn official_name(path: &str) -> String {
     let mut names: Vec<String> = Vec::new();
     let mut backward = false;
@@ -25,11 +25,15 @@ pub fn official_name(path: &str) -> String {
     names.join(".")
 }
 
-/// The number of a layer in a head that is an `nn.Sequential`.
+/// The number of a layer in an `nn.Sequential`, or another official name.
 fn of_sequence(head: &str, layer: &str) -> Option<&'static str> {
     match (head, layer) {
+        // DLinear's names begin with a capital, as our variants do.
+        (_, "linear_seasonal") => Some("Linear_Seasonal"),
+        (_, "linear_trend") => Some("Linear_Trend"),
         ("mlp_head", "norm") | ("cpredlayer" | "gpredlayer", "hidden") => Some("0"),
-        ("mlp_head", "linear") => Some("1"),
+        ("mamba", "mixer") | ("attn_weight", "linear") => Some("0"),
+        ("mlp_head" | "out_layer", "linear") | ("mamba", "norm") => Some("1"),
         ("cpredlayer" | "gpredlayer", "output") => Some("2"),
         _ => None,
     }
@@ -83,6 +87,17 @@ mod tests {
             ("mlp_head.linear.weight", "mlp_head.1.weight"),
             ("cpredlayer.hidden.bias", "cpredlayer.0.bias"),
             ("gpredlayer.output.weight", "gpredlayer.2.weight"),
+            (
+                "model.SMamba.encoder.attn_layers.0.attention_r.ssm.A_log",
+                "model.encoder.attn_layers.0.attention_r.A_log",
+            ),
+            ("mamba.mixer.projections.in_proj.weight", "mamba.0.in_proj.weight"),
+            ("mamba.mixer.B", "mamba.0.B"),
+            ("mamba.norm.bias", "mamba.1.bias"),
+            ("out_layer.linear.weight", "out_layer.1.weight"),
+            ("attn_weight.linear.bias", "attn_weight.0.bias"),
+            ("linear_trend.Individual.3.weight", "Linear_Trend.3.weight"),
+            ("linear_seasonal.Shared.bias", "Linear_Seasonal.bias"),
         ] {
             assert_eq!(official_name(path), name);
         }

@@ -188,8 +188,21 @@ impl Mamba {
         self.projections.leave(self.ssm.forward(x, z, reset, false))
     }
 
+    /// `flip(forward(flip(h)))` along the sequence, without flipping where the parts of the mixer run one by one.
+    ///
+    /// # Shapes
+    ///
+    /// - h, output `[B, L, D]`
+    pub fn forward_mirrored(&self, h: Tensor<3>) -> Tensor<3> {
+        if is_fused(&h.device(), h.dtype()) {
+            return self.forward(h.flip([1]), None).flip([1]);
+        }
+        let (x, z) = self.projections.enter(h);
+        self.projections.leave(self.ssm.forward(x, z, None, true))
+    }
+
     /// How the scan over `h`, `[B, L, D]`, moves.
-    pub(super) fn dynamics(&self, h: Tensor<3>) -> Vec<Dynamics> {
+    pub fn dynamics(&self, h: Tensor<3>) -> Vec<Dynamics> {
         let (x, _) = self.projections.enter(h);
         vec![self.ssm.dynamics(x, false)]
     }
@@ -244,6 +257,13 @@ mod tests {
             mixer,
             Tensor::random([2, 21, 12], Distribution::Normal(0.0, 1.0), device),
         )
+    }
+
+    #[test]
+    fn the_mirrored_pass_is_the_pass_of_the_flipped_sequence() {
+        let (mixer, h) = mixer(&Device::flex());
+        let expected = mixer.forward(h.clone().flip([1]), None).flip([1]);
+        close(mixer.forward_mirrored(h), expected);
     }
 
     #[test]

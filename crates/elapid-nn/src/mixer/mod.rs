@@ -7,6 +7,7 @@ mod bidirectional;
 mod feed_forward;
 mod mamba;
 mod selective_ssm;
+mod time_variant;
 
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -18,6 +19,7 @@ pub use bidirectional::{BackwardBranch, BidirectionalMamba};
 pub use feed_forward::FeedForward;
 pub use mamba::{Mamba, MambaCache, MambaConfig};
 pub use selective_ssm::{DtBias, DtInit, SelectiveSsm, SsmState};
+pub use time_variant::{StepSize, TimeVariantMamba, Varying};
 
 /// The mixer of a block.
 #[allow(clippy::large_enum_variant)] // a few a model, and a module cannot be boxed
@@ -49,7 +51,7 @@ impl Mixer {
     /// [`forward`](Self::forward) of the sequence in reverse order, in the given order again.
     pub fn forward_mirrored(&self, x: Tensor<3>) -> Tensor<3> {
         match self {
-            Self::Mamba(mixer) => mixer.forward(x.flip([1]), None).flip([1]),
+            Self::Mamba(mixer) => mixer.forward_mirrored(x),
             Self::Bidirectional(mixer) => mixer.forward_mirrored(x),
             // They do not know the order.
             Self::Attention(_) | Self::FeedForward(_) => self.forward(x),

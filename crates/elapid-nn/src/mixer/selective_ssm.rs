@@ -197,7 +197,7 @@ pub(super) fn options(reverse: bool) -> ScanOptions {
     }
 }
 
-fn dt_proj(init: &mut Init, config: &MambaConfig, dt_bias: DtBias) -> Linear {
+pub(super) fn dt_proj(init: &mut Init, config: &MambaConfig, dt_bias: DtBias) -> Linear {
     let (inner, rank) = (config.d_inner(), config.dt_rank());
     let bound = (rank as f64).powf(-0.5) * config.dt_scale;
     let weight = match config.dt_init {

@@ -52,7 +52,9 @@ pub(crate) fn profile(
     let sources = built.data.sources(plan).map_err(Failure::input)?;
     let per_epoch = sources.train.batches_per_epoch() as u64;
     let config = registry::train_config(plan, per_epoch);
-    let cost = registry::cost(&plan.model, built.task.classes().len());
+    let series = built.data.facts().series.unwrap_or_default();
+    let series = SeriesInput::of(&series);
+    let cost = registry::cost(&plan.model, built.task.classes().len(), series);
     let setup = Setup {
         config: &config,
         device: &device,

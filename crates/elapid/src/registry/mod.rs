@@ -5,12 +5,12 @@ mod device;
 mod error;
 mod lora;
 mod model;
+mod series;
 mod task;
 mod training;
 
 pub use data::{
-    Data, Facts, Normalisation, Part, image_pipeline, mask_pipeline, open_data, patch_mask,
-    sound_pipeline,
+    Data, Facts, Normalisation, Part, image_pipeline, mask_pipeline, open_data, patch_mask, sound_pipeline, SeriesFacts,
 };
 pub use device::{DeviceError, device, device_names, devices, first_device, is_gpu, resolve};
 pub use error::PlanError;
@@ -19,9 +19,13 @@ pub use model::{
     cost, image_backbone, image_classifier, image_segmenter, input_shape, patch_pretrainer,
     position_layout, sound_classifier, sound_encoder,
 };
+pub use series::{
+    SeriesInput, SeriesShape, forecaster, reconstructor, series_classifier, series_shape,
+    stated_input,
+};
 pub use task::{
-    AnyBatch, AnyTally, AnyTask, ClassificationTally, Described, ImageClassification,
-    ImageSegmentation, PatchPretraining, PatchTally, SegmentationTally, SoundClassification,
+    AnomalyDetection, AnyBatch, AnyTally, AnyTask, ClassificationTally, Described, ImageClassification,
+    ForecastTally, ImageSegmentation, Imputation, ImputationTally, DetectionTally, PatchPretraining, PatchTally, SegmentationTally, SeriesClassification, SeriesClassTally, SeriesForecasting, SoundClassification,
     SoundTagging, TaggingTally, storage, task,
 };
 pub use training::{param_rules, train_config};

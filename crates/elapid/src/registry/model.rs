@@ -11,6 +11,7 @@ use elapid_nn::Init;
 use elapid_nn::mixer::{BackwardBranch, DtBias, DtInit, MambaConfig};
 
 use super::PlanError;
+use super::series::{SeriesInput, series_cost};
 
 /// The image backbone that a plan names.
 ///
@@ -20,7 +21,7 @@ use super::PlanError;
 pub fn image_backbone(init: &mut Init, spec: &ModelSpec) -> Result<ImageBackbone, PlanError> {
     match spec {
         ModelSpec::Vim(spec) => Ok(ImageBackbone::Vim(Vim::new(init, &vim(spec)))),
-        ModelSpec::Ssamba(_) => Err(not_of_images(spec)),
+        _ => Err(not_of_images(spec)),
     }
 }
 
@@ -59,11 +60,17 @@ pub fn image_segmenter(
     Ok(ImageSegmenter::new(init, backbone, &config, classes))
 }
 
-/// What a forward pass of one sample costs, with a linear head.
-pub fn cost(spec: &ModelSpec, classes: usize) -> Cost {
+/// What a forward pass of one sample costs, of images and sounds with a linear head, of series with the sizes of the data.
+pub fn cost(spec: &ModelSpec, classes: usize, series: SeriesInput) -> Cost {
     match spec {
         ModelSpec::Vim(spec) => vim(spec).cost(classes),
         ModelSpec::Ssamba(spec) => ssamba(spec).cost(classes),
+        ModelSpec::SMamba(_)
+        | ModelSpec::RLinear(_)
+        | ModelSpec::DLinear(_)
+        | ModelSpec::TimeMachine(_)
+        | ModelSpec::CausalMamba(_)
+        | ModelSpec::MambaSl(_) => series_cost(spec, series, classes),
     }
 }
 
@@ -71,7 +78,7 @@ pub fn cost(spec: &ModelSpec, classes: usize) -> Cost {
 pub fn position_layout(spec: &ModelSpec) -> Result<PositionLayout, PlanError> {
     match spec {
         ModelSpec::Vim(spec) => Ok(PositionLayout::of(&vim(spec))),
-        ModelSpec::Ssamba(_) => Err(not_of_images(spec)),
+        _ => Err(not_of_images(spec)),
     }
 }
 
@@ -79,7 +86,7 @@ pub fn position_layout(spec: &ModelSpec) -> Result<PositionLayout, PlanError> {
 pub fn input_shape(spec: &ModelSpec) -> Result<[usize; 3], PlanError> {
     match spec {
         ModelSpec::Vim(spec) => Ok([spec.channels, spec.image_size, spec.image_size]),
-        ModelSpec::Ssamba(_) => Err(not_of_images(spec)),
+        _ => Err(not_of_images(spec)),
     }
 }
 
@@ -91,8 +98,8 @@ pub fn input_shape(spec: &ModelSpec) -> Result<[usize; 3], PlanError> {
 pub fn sound_encoder(spec: &ModelSpec) -> Result<SsambaConfig, PlanError> {
     match spec {
         ModelSpec::Ssamba(spec) => Ok(ssamba(spec)),
-        ModelSpec::Vim(_) => Err(PlanError(format!(
-            "the backbone `{}` takes images, and not sounds; use `backbone = \"ssamba\"` in [model], or a data set of images",
+        _ => Err(PlanError(format!(
+            "the backbone `{}` takes no sounds; use `backbone = \"ssamba\"` in [model], or a data set that it is for",
             spec.name()
         ))),
     }
@@ -143,7 +150,7 @@ pub fn patch_pretrainer(
 
 fn not_of_images(spec: &ModelSpec) -> PlanError {
     PlanError(format!(
-        "the backbone `{}` takes sounds, and not images; use `backbone = \"vim\"` in [model], or a data set of sounds",
+        "the backbone `{}` takes no images; use `backbone = \"vim\"` in [model], or a data set that it is for",
         spec.name()
     ))
 }

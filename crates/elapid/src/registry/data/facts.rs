@@ -11,6 +11,22 @@ pub struct Facts {
     /// What raw values are normalised with, where they are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub normalisation: Option<Normalisation>,
+    /// What is known of series, where the data are such.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub series: Option<SeriesFacts>,
+}
+
+/// What is known of series of numbers over time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeriesFacts {
+    /// Names of the variates, in the order of their columns.
+    pub columns: Vec<String>,
+    /// How many of them, the last ones, are forecast.
+    pub targets: usize,
+    /// Time marks of a step; 0 where steps have no dates.
+    pub marks: usize,
+    /// Steps of the longest sample.
+    pub steps: usize,
 }
 
 /// One value for each channel.

@@ -17,7 +17,7 @@ use self::masks::MaskData;
 use self::sounds::SoundData;
 use super::AnyBatch;
 
-pub use facts::{Facts, Normalisation};
+pub use facts::{Facts, Normalisation, SeriesFacts};
 pub use images::image_pipeline;
 pub use masks::mask_pipeline;
 pub use sounds::{patch_mask, sound_pipeline};

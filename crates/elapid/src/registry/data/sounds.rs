@@ -150,6 +150,7 @@ impl Data for SoundData {
                 mean: vec![self.pipeline.mean],
                 std: vec![self.pipeline.std],
             }),
+            series: None,
         }
     }
 
@@ -218,8 +219,12 @@ fn encoder(plan: &Plan) -> Result<SsambaConfig, DataError> {
 
 fn purpose(task: &TaskSpec, encoder: &SsambaConfig) -> Purpose {
     match task {
-        // That sounds have no masks is said where the task is built.
-        TaskSpec::Classify(_) | TaskSpec::Segment(_) => Purpose::Classify,
+        // That sounds have neither masks nor a future is said where the task is built.
+        TaskSpec::Classify(_)
+        | TaskSpec::Segment(_)
+        | TaskSpec::Forecast(_)
+        | TaskSpec::Detect(_)
+        | TaskSpec::Impute(_) => Purpose::Classify,
         TaskSpec::MultiLabel(_) => Purpose::MultiLabel,
         TaskSpec::PretrainPatches(task) => Purpose::Pretrain(mask_of(task, encoder)),
     }

@@ -175,16 +175,16 @@ impl Watched for ImageClassification {
 }
 
 /// What the scores should say.
-struct Targets {
-    /// Class of each image, `[B]`.
-    labels: Tensor<1, Int>,
+pub(super) struct Targets {
+    /// Class of each sample, `[B]`.
+    pub(super) labels: Tensor<1, Int>,
     /// Class of what each image was mixed with, `[B]`, and the share of its own, `[1]`.
-    partners: Option<(Tensor<1, Int>, Tensor<1>)>,
+    pub(super) partners: Option<(Tensor<1, Int>, Tensor<1>)>,
 }
 
 /// Cross-entropy of every sample, `[B]`, with the target `(1 − s) · one-hot + s / classes`, as
 /// PyTorch's `cross_entropy(label_smoothing = s)`. The one-hot vectors of mixed images are mixed, as in timm's `Mixup`.
-fn cross_entropy(scores: Tensor<2>, targets: Targets, smoothing: f64) -> Tensor<1> {
+pub(super) fn cross_entropy(scores: Tensor<2>, targets: Targets, smoothing: f64) -> Tensor<1> {
     let log_p = activation::log_softmax(scores, 1);
     let of = |labels: Tensor<1, Int>| {
         let picked = log_p.clone().gather(1, labels.unsqueeze_dim(1));

@@ -2,11 +2,16 @@
 
 mod any;
 mod classify;
+mod detect;
+mod forecast;
+mod impute;
 mod patches;
 mod ranking;
 mod segment;
+mod series_classes;
 mod sounds;
 mod tagging;
+mod windows;
 
 use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor, TensorData};
@@ -21,8 +26,12 @@ use super::lora::with_adapters;
 use crate::diagnose::Watched;
 
 pub use classify::{ClassificationTally, ImageClassification};
+pub use detect::{AnomalyDetection, DetectionTally};
+pub use forecast::{ForecastTally, SeriesForecasting};
+pub use impute::{Imputation, ImputationTally};
 pub use patches::{PatchPretraining, PatchTally};
 pub use segment::{ImageSegmentation, SegmentationTally};
+pub use series_classes::{SeriesClassTally, SeriesClassification};
 pub use sounds::SoundClassification;
 pub use tagging::{SoundTagging, TaggingTally};
 
@@ -40,6 +49,10 @@ tasks! {
     ClassifySounds(SoundClassification),
     TagSounds(SoundTagging),
     PretrainPatches(PatchPretraining),
+    Forecast(SeriesForecasting),
+    ClassifySeries(SeriesClassification),
+    Detect(AnomalyDetection),
+    Impute(Imputation),
 }
 
 /// The task of a plan, freshly initialised from its seed, for data of which `facts` are known.
@@ -50,6 +63,14 @@ tasks! {
 pub fn task(plan: &Plan, facts: &Facts, device: &Device) -> Result<AnyTask, PlanError> {
     let init = &mut Init::new(plan.run.seed, device);
     let task = match (&plan.task, &plan.data.samples) {
+        (TaskSpec::Forecast(spec), _) => {
+            forecast::build(spec, plan, facts, init).map(AnyTask::Forecast)
+        }
+        (TaskSpec::Detect(spec), _) => detect::build(spec, plan, facts, init).map(AnyTask::Detect),
+        (TaskSpec::Impute(spec), _) => impute::build(spec, plan, facts, init).map(AnyTask::Impute),
+        (TaskSpec::Classify(spec), _) if facts.series.is_some() => {
+            series_classes::build(spec, plan, facts, init).map(AnyTask::ClassifySeries)
+        }
         (TaskSpec::Classify(spec), Samples::Images(_) | Samples::Masks(_)) => {
             classify::build(spec, plan, facts, init).map(AnyTask::Classify)
         }

@@ -1,0 +1,243 @@
+//! `[task] kind = "impute"`: values of a series that are missing.
+
+use burn::module::Module;
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use elapid_config::{Impute, Plan};
+use elapid_data::series::WindowBatch;
+use elapid_models::Forecaster;
+use elapid_nn::{Init, Probe, dropout};
+use elapid_train::{Inputs, Measured, Noise, Tally, Task};
+
+use super::windows::{mark_data, on_device, past_data, series};
+use super::{Described, storage};
+use crate::diagnose::Watched;
+use crate::registry::{Facts, PlanError, SeriesInput, reconstructor};
+
+/// The task that a plan describes.
+pub(super) fn build(
+    spec: &Impute,
+    plan: &Plan,
+    facts: &Facts,
+    init: &mut Init,
+) -> Result<Imputation, PlanError> {
+    let input = SeriesInput::of(series("impute", plan, facts)?);
+    Ok(Imputation {
+        model: reconstructor(init, &plan.model, input)?,
+        mask_rate: spec.mask_rate,
+        storage: storage(plan),
+    })
+}
+
+/// A network that fills in values which are hidden at random.
+#[derive(Module, Debug)]
+pub struct Imputation {
+    /// The network; its forecast stands for its lookback.
+    pub model: Forecaster,
+    mask_rate: f64,
+    #[module(skip)]
+    storage: DType,
+}
+
+impl Imputation {
+    /// Whole windows from what is known of them. Each series is normalised by what is known of it, as in
+    /// Time-Series-Library.
+    ///
+    /// # Shapes
+    ///
+    /// - past, output `[B, L, C]`
+    /// - known `[B, L, C]`, 1 where a value is known and 0 where it is hidden
+    /// - marks `[B, L, M]`
+    pub fn fill(
+        &self,
+        past: Tensor<3>,
+        known: Tensor<3>,
+        marks: Option<Tensor<3>>,
+        noise: Option<&mut elapid_nn::Noise>,
+    ) -> Tensor<3> {
+        let past = past.cast(DType::F32);
+        let count = known.clone().sum_dim(1).clamp_min(1.0);
+        let mean = (past.clone() * known.clone()).sum_dim(1) / count.clone();
+        let centred = (past - mean.clone()) * known;
+        let variance = (centred.clone() * centred.clone()).sum_dim(1) / count;
+        let scale = (variance + 1e-5).sqrt();
+        let input = (centred / scale.clone()).cast(self.storage);
+        self.model.forward(input, marks, noise) * scale + mean
+    }
+
+    /// The mean over all values of the error of hidden ones, divided by their expected share: so the loss of a batch is
+    /// the mean of the losses of its parts.
+    fn loss_with(&self, inputs: &Inputs, mut noise: elapid_nn::Noise) -> Tensor<1> {
+        let past = inputs.float::<3>(0).cast(DType::F32);
+        let marks = (inputs.count() > 1).then(|| inputs.float(1));
+        let factors = dropout(past.ones_like(), self.mask_rate, Some(&mut noise));
+        let known = factors.sign();
+        let filled = self.fill(past.clone(), known.clone(), marks, Some(&mut noise));
+        let error = (filled - past) * (known.neg() + 1.0);
+        (error.clone() * error).mean() / self.mask_rate
+    }
+}
+
+impl Task for Imputation {
+    type Batch = WindowBatch;
+    type Tally = ImputationTally;
+
+    fn inputs(&self, batch: WindowBatch) -> Vec<TensorData> {
+        let mut inputs = vec![past_data(&batch, self.storage)];
+        inputs.extend(mark_data(&batch));
+        inputs
+    }
+
+    fn loss(&self, inputs: &Inputs, noise: &Noise) -> Tensor<1> {
+        let noise = elapid_nn::Noise::new(noise.key(), noise.first_draw());
+        self.loss_with(inputs, noise)
+    }
+
+    fn tally(&self) -> ImputationTally {
+        ImputationTally::default()
+    }
+
+    fn observe(&self, batch: &WindowBatch, device: &Device, tally: &mut ImputationTally) {
+        let shape = [batch.batch, batch.lookback, batch.variates];
+        let known = known(batch, self.mask_rate);
+        let (past, marks) = on_device(batch, self.storage, device);
+        let mask = Tensor::from_data(TensorData::new(known.clone(), shape), device);
+        let filled = self.fill(past, mask, marks, None).into_data();
+        for ((filled, truth), known) in filled.iter::<f64>().zip(&batch.past).zip(known) {
+            if known == 0.0 {
+                tally.add(filled - f64::from(*truth));
+            }
+        }
+    }
+
+    fn batch_len(batch: &WindowBatch) -> usize {
+        batch.batch
+    }
+
+    fn split(batch: WindowBatch, samples: usize) -> Vec<WindowBatch> {
+        batch.split(samples)
+    }
+}
+
+impl Described for Imputation {
+    fn classes(&self) -> &[String] {
+        &[]
+    }
+}
+
+impl Watched for Imputation {
+    fn watched_loss(&self, inputs: &Inputs, noise: &Noise, probe: &mut dyn Probe) -> Tensor<1> {
+        let noise = elapid_nn::Noise::new(noise.key(), noise.first_draw());
+        self.loss_with(inputs, noise.watched_by(probe))
+    }
+}
+
+/// 0 at the values of each window that an evaluation hides and 1 elsewhere. What is hidden follows from where the window
+/// begins, so that every evaluation, whatever its batches, hides the same.
+fn known(batch: &WindowBatch, rate: f64) -> Vec<f32> {
+    let values = batch.lookback * batch.variates;
+    let windows = batch.starts.iter();
+    let of = |start: &usize| {
+        let start = *start as u64;
+        (0..values as u64).map(move |at| f32::from(u8::from(draw(start, at) >= rate)))
+    };
+    windows.flat_map(of).collect()
+}
+
+/// A number in 0..1 that two numbers determine (splitmix64).
+fn draw(start: u64, at: u64) -> f64 {
+    let mixed = |mut x: u64| {
+        x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        x ^ (x >> 31)
+    };
+    (mixed(mixed(start) ^ at) >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// Sums over the hidden values of an evaluation.
+#[derive(Clone, Debug, Default)]
+pub struct ImputationTally {
+    values: u64,
+    squared: f64,
+    absolute: f64,
+}
+
+impl ImputationTally {
+    fn add(&mut self, error: f64) {
+        self.values += 1;
+        self.squared += error * error;
+        self.absolute += error.abs();
+    }
+}
+
+impl Tally for ImputationTally {
+    /// On standardised values.
+    fn metrics(&self) -> Vec<Measured> {
+        let measured = |name, sum: f64| Measured {
+            name,
+            value: sum / self.values as f64,
+            higher_is_better: false,
+        };
+        vec![
+            measured("loss", self.squared),
+            measured("mse", self.squared),
+            measured("mae", self.absolute),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use elapid_models::{RLinear, RLinearConfig};
+    use elapid_nn::SeriesNormMode;
+
+    fn windows(starts: Vec<usize>) -> WindowBatch {
+        WindowBatch {
+            past: vec![0.0; starts.len() * 40],
+            batch: starts.len(),
+            starts,
+            lookback: 20,
+            variates: 2,
+            ..WindowBatch::default()
+        }
+    }
+
+    #[test]
+    fn what_is_hidden_follows_from_the_window() {
+        let both = known(&windows(vec![3, 8]), 0.25);
+        assert_eq!(both[40..], known(&windows(vec![8]), 0.25));
+        assert_ne!(both[..40], both[40..]);
+        let many = known(&windows((0..100).collect()), 0.25);
+        let share = many.iter().filter(|known| **known == 0.0).count() as f64 / 4000.0;
+        assert!((share - 0.25).abs() < 0.03, "{share}");
+    }
+
+    #[test]
+    fn hidden_values_have_no_say() {
+        let device = Device::flex();
+        let config = RLinearConfig {
+            lookback: 4,
+            horizon: 4,
+            norm: SeriesNormMode::InstanceDetached,
+            dropout: 0.0,
+        };
+        let model = RLinear::new(&mut Init::new(0, &device), &config, 1);
+        let task = Imputation {
+            model: Forecaster::RLinear(model),
+            mask_rate: 0.25,
+            storage: DType::F32,
+        };
+        let known = Tensor::<3>::from_data([[[1.0], [0.0], [1.0], [1.0]]], &device);
+        let of = |hidden: f32| {
+            let past = Tensor::from_data([[[1.0], [hidden], [2.0], [4.0]]], &device);
+            task.fill(past, known.clone(), None, None).into_data()
+        };
+        assert_eq!(of(0.0), of(100.0));
+        let mut tally = task.tally();
+        tally.add(2.0);
+        tally.add(-1.0);
+        let values: Vec<f64> = tally.metrics().iter().map(|m| m.value).collect();
+        assert_eq!(values, [2.5, 2.5, 1.5]);
+    }
+}

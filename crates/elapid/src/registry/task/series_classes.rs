@@ -1,0 +1,204 @@
+//! `[task] kind = "classify"` on series: one class a series.
+
+use burn::module::Module;
+use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation};
+use elapid_config::{ClassLoss, Classify, Plan};
+use elapid_data::series::SeriesBatch;
+use elapid_models::MambaSl;
+use elapid_nn::{Init, Probe};
+use elapid_train::{Confusion, Inputs, Measured, Noise, Tally, Task};
+
+use super::classify::{ClassificationTally, Targets, classes, cross_entropy, rounded};
+use super::windows::series;
+use super::{Described, storage};
+use crate::diagnose::Watched;
+use crate::registry::{Facts, PlanError, SeriesInput, series_classifier};
+
+/// The task that a plan describes.
+pub(super) fn build(
+    spec: &Classify,
+    plan: &Plan,
+    facts: &Facts,
+    init: &mut Init,
+) -> Result<SeriesClassification, PlanError> {
+    if spec.pool.is_some() || spec.loss != ClassLoss::CrossEntropy {
+        return Err(PlanError(
+            "`pool` and `loss` in [task] are for sounds; series are pooled as their model does, and trained by cross-entropy: leave both out".to_owned(),
+        ));
+    }
+    let input = SeriesInput::of(series("classify", plan, facts)?);
+    let classes = classes(spec.classes, plan, &facts.classes)?;
+    Ok(SeriesClassification {
+        model: series_classifier(init, &plan.model, input, classes.len())?,
+        label_smoothing: spec.label_smoothing,
+        classes,
+        storage: storage(plan),
+    })
+}
+
+/// A classifier of whole series trained by cross-entropy.
+#[derive(Module, Debug)]
+pub struct SeriesClassification {
+    /// The network.
+    pub model: MambaSl,
+    label_smoothing: f64,
+    #[module(skip)]
+    classes: Vec<String>,
+    #[module(skip)]
+    storage: DType,
+}
+
+impl SeriesClassification {
+    /// Class probabilities, `[B, classes]`, on a plain device.
+    pub fn probabilities(&self, batch: &SeriesBatch, device: &Device) -> Tensor<2> {
+        activation::softmax(self.evaluated(batch, device), 1)
+    }
+
+    fn evaluated(&self, batch: &SeriesBatch, device: &Device) -> Tensor<2> {
+        let values = TensorData::new(batch.values.clone(), batch.shape);
+        let values = Tensor::<3>::from_data(values, device).cast(self.storage);
+        let mask = Tensor::from_data(mask_data(batch), device);
+        self.model.forward(values, mask, None)
+    }
+
+    fn loss_with(&self, inputs: &Inputs, mut noise: elapid_nn::Noise) -> Tensor<1> {
+        let values = inputs.float::<3>(0).cast(self.storage);
+        let scores = self
+            .model
+            .forward(values, inputs.float(1), Some(&mut noise));
+        let targets = Targets {
+            labels: inputs.int(2),
+            partners: None,
+        };
+        cross_entropy(scores, targets, self.label_smoothing).mean()
+    }
+}
+
+impl Task for SeriesClassification {
+    type Batch = SeriesBatch;
+    type Tally = SeriesClassTally;
+
+    fn inputs(&self, batch: SeriesBatch) -> Vec<TensorData> {
+        let (mask, labels) = (mask_data(&batch), label_data(&batch));
+        let values = rounded(batch.values, batch.shape, self.storage);
+        vec![values, mask, labels]
+    }
+
+    fn loss(&self, inputs: &Inputs, noise: &Noise) -> Tensor<1> {
+        let noise = elapid_nn::Noise::new(noise.key(), noise.first_draw());
+        self.loss_with(inputs, noise)
+    }
+
+    fn tally(&self) -> SeriesClassTally {
+        SeriesClassTally(ClassificationTally::new(self.classes.clone()))
+    }
+
+    fn observe(&self, batch: &SeriesBatch, device: &Device, tally: &mut SeriesClassTally) {
+        let scores = self.evaluated(batch, device);
+        let targets = Targets {
+            labels: Tensor::<1, Int>::from_data(label_data(batch), device),
+            partners: None,
+        };
+        let losses = cross_entropy(scores.clone(), targets, 0.0).into_data();
+        let scores: Vec<f64> = scores.into_data().iter::<f64>().collect();
+        let rows = scores.chunks(self.model.classes());
+        for ((row, label), loss) in rows.zip(&batch.labels).zip(losses.iter::<f64>()) {
+            tally.0.add(row, *label, loss);
+        }
+    }
+
+    fn batch_len(batch: &SeriesBatch) -> usize {
+        batch.shape[0]
+    }
+
+    fn split(batch: SeriesBatch, samples: usize) -> Vec<SeriesBatch> {
+        batch.split(samples)
+    }
+}
+
+impl Described for SeriesClassification {
+    fn classes(&self) -> &[String] {
+        &self.classes
+    }
+}
+
+impl Watched for SeriesClassification {
+    fn watched_loss(&self, inputs: &Inputs, noise: &Noise, probe: &mut dyn Probe) -> Tensor<1> {
+        let noise = elapid_nn::Noise::new(noise.key(), noise.first_draw());
+        self.loss_with(inputs, noise.watched_by(probe))
+    }
+}
+
+fn label_data(batch: &SeriesBatch) -> TensorData {
+    let labels: Vec<i32> = batch.labels.iter().map(|label| *label as i32).collect();
+    let count = labels.len();
+    TensorData::new(labels, [count])
+}
+
+/// 1 at the steps of each series and 0 at padding, `[B, L]`.
+fn mask_data(batch: &SeriesBatch) -> TensorData {
+    let [count, length, _] = batch.shape;
+    let rows = batch.lengths.iter();
+    let of = |row: usize| (0..length).map(move |step| f32::from(u8::from(step < row)));
+    TensorData::new(rows.flat_map(|row| of(*row)).collect::<Vec<_>>(), [count, length])
+}
+
+/// Exact sums over an evaluation of classes, with the mean of their F1.
+#[derive(Clone, Debug)]
+pub struct SeriesClassTally(ClassificationTally);
+
+impl Tally for SeriesClassTally {
+    fn metrics(&self) -> Vec<Measured> {
+        let mut metrics = self.0.metrics();
+        let counts = self.0.confusion().map(|confusion| confusion.counts);
+        metrics.push(Measured {
+            name: "macro_f1",
+            value: macro_f1(&counts.unwrap_or_default()),
+            higher_is_better: true,
+        });
+        metrics
+    }
+
+    fn confusion(&self) -> Option<Confusion> {
+        self.0.confusion()
+    }
+}
+
+/// The mean of `2 TP / (2 TP + FP + FN)` over the classes that come up as truth or prediction, as scikit-learn's.
+fn macro_f1(counts: &[Vec<u64>]) -> f64 {
+    let of = |class: usize| {
+        let right = counts[class][class];
+        let truth: u64 = counts[class].iter().sum();
+        let predicted: u64 = counts.iter().map(|row| row[class]).sum();
+        let both = truth + predicted;
+        (both > 0).then(|| 2.0 * right as f64 / both as f64)
+    };
+    let each: Vec<f64> = (0..counts.len()).filter_map(of).collect();
+    each.iter().sum::<f64>() / each.len().max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn macro_f1_by_hand() {
+        // Class 0: 2 right, 1 taken for 1; class 1: 1 right; class 2 never comes up.
+        let counts = vec![vec![2, 1, 0], vec![0, 1, 0], vec![0, 0, 0]];
+        let expected = (4.0 / 5.0 + 2.0 / 3.0) / 2.0;
+        assert!((macro_f1(&counts) - expected).abs() < 1e-12);
+        assert_eq!(macro_f1(&[]), 0.0);
+    }
+
+    #[test]
+    fn padding_is_masked() {
+        let batch = SeriesBatch {
+            values: vec![0.0; 6],
+            lengths: vec![1, 3],
+            labels: vec![1, 0],
+            shape: [2, 3, 1],
+        };
+        let mask: Vec<f32> = mask_data(&batch).iter::<f32>().collect();
+        assert_eq!(mask, [1.0, 0.0, 0.0, 1.0, 1.0, 1.0]);
+    }
+}
