@@ -20,8 +20,8 @@ pub use image_segmenter::{DenseScores, ImageSegmenter, SegmenterConfig, Segmente
 pub use params::{NamedParam, named_params};
 pub use patch_pretrainer::{PatchHead, PatchPretrainer, PatchScores};
 pub use series::{
-    CausalMamba, CausalMambaConfig, DLinear, DLinearConfig, Forecaster, MambaSl, MambaSlConfig, RLinear,
-    RLinearConfig, SMamba, SMambaConfig, TimeMachine, TimeMachineConfig,
+    CausalMamba, CausalMambaConfig, DLinear, DLinearConfig, Forecaster, MambaSl, MambaSlConfig,
+    RLinear, RLinearConfig, SMamba, SMambaConfig, TimeMachine, TimeMachineConfig,
 };
 pub use sound_classifier::{MlpHead, SoundClassifier, TokenPool};
 pub use ssamba::{Ssamba, SsambaConfig};

@@ -49,7 +49,7 @@ pub fn role_of(path: &str) -> Role {
         (_, "bias") => Role::Bias,
         ("proj" | "embedding" | "value_embedding" | "tokenConv" | "mark_embedding", "weight") => {
             Role::Embed
-        },
+        }
         _ => Role::Matrix,
     }
 }

@@ -181,7 +181,8 @@ options! {
 fn patches_fit(model: &CausalMamba, section: &SectionReader<'_>) -> Result<(), ConfigError> {
     let (lookback, patch) = (model.lookback, model.patch);
     if lookback % patch != 0 {
-        let message = format!("`lookback` {lookback} is no multiple of {patch}, the steps of a `patch`");
+        let message =
+            format!("`lookback` {lookback} is no multiple of {patch}, the steps of a `patch`");
         let error = section.error(ErrorKind::Conflict, &["patch", "lookback"], message);
         let below = (lookback / patch).max(1) * patch;
         return Err(error.hint(format!("use `lookback = {below}`, or another `patch`")));
@@ -249,7 +250,10 @@ fn width_is_even(model: &MambaSl, section: &SectionReader<'_>) -> Result<(), Con
     if model.d_model % 2 == 0 {
         return Ok(());
     }
-    let message = format!("`d_model` {} is odd, but its positions come in pairs", model.d_model);
+    let message = format!(
+        "`d_model` {} is odd, but its positions come in pairs",
+        model.d_model
+    );
     let error = section.error(ErrorKind::Conflict, &["d_model"], message);
     Err(error.hint("make it even"))
 }

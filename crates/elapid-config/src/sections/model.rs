@@ -1,9 +1,7 @@
 //! `[model]`: the backbone and its hyper-parameters.
 
 use crate::options::tagged;
-use crate::sections::forecasters::{
-    CausalMamba, DLinear, MambaSl, RLinear, SMamba, TimeMachine,
-};
+use crate::sections::forecasters::{CausalMamba, DLinear, MambaSl, RLinear, SMamba, TimeMachine};
 use crate::sections::ssamba::Ssamba;
 use crate::sections::vim::Vim;
 

@@ -91,7 +91,10 @@ mod tests {
                 "model.SMamba.encoder.attn_layers.0.attention_r.ssm.A_log",
                 "model.encoder.attn_layers.0.attention_r.A_log",
             ),
-            ("mamba.mixer.projections.in_proj.weight", "mamba.0.in_proj.weight"),
+            (
+                "mamba.mixer.projections.in_proj.weight",
+                "mamba.0.in_proj.weight",
+            ),
             ("mamba.mixer.B", "mamba.0.B"),
             ("mamba.norm.bias", "mamba.1.bias"),
             ("out_layer.linear.weight", "out_layer.1.weight"),

@@ -331,9 +331,8 @@ mod tests {
             let first = model.first_counted();
             assert_eq!(all.dims(), [2, 24 / patch - first, 5, 3]);
 
-            let rows = |x: &Tensor<3>, rows: std::ops::Range<usize>| {
-                x.clone().slice(s![.., rows, ..])
-            };
+            let rows =
+                |x: &Tensor<3>, rows: std::ops::Range<usize>| x.clone().slice(s![.., rows, ..]);
             let (begun, mut stream) = model.start(rows(&x, 0..12), Some(rows(&marks, 0..12)));
             let mut found = vec![begun.slice(s![.., first.., .., ..])];
             for at in (12..24).step_by(patch) {

@@ -7,7 +7,8 @@ use burn::module::{Module, list_param_ids};
 use burn::tensor::{Tensor, activation, s};
 use elapid_nn::mixer::{Mamba, MambaConfig};
 use elapid_nn::{
-    Init, LayerNorm, Linear, Noise, PointwiseConv1d, Seen, SeriesNorm, SeriesNormMode, dropout, show,
+    Init, LayerNorm, Linear, Noise, PointwiseConv1d, Seen, SeriesNorm, SeriesNormMode, dropout,
+    show,
 };
 
 /// Hyper-parameters; names and defaults are those of the official code.

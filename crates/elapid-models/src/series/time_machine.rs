@@ -114,9 +114,7 @@ impl TimeMachine {
         };
         let fine = self.lin1.forward(series);
         let u = dropout(fine.clone(), self.dropout, noise.as_deref_mut());
-        show(noise.as_deref_mut(), || {
-            Seen::output(&self.lin1, u.clone())
-        });
+        show(noise.as_deref_mut(), || Seen::output(&self.lin1, u.clone()));
         let scanned = self.mamba3.forward(u.clone(), None) + self.across(&self.mamba4, u.clone());
         let coarse = self.lin2.forward(u);
         let v = dropout(coarse.clone(), self.dropout, noise);

@@ -105,7 +105,8 @@ impl TimeVariantMamba {
             skip: self.D.as_ref().map(Param::val),
             ..input.with_gate(z).with_delta_bias(self.dt_proj.bias.val())
         };
-        self.projections.leave(selective_scan(input, options(false)))
+        self.projections
+            .leave(selective_scan(input, options(false)))
     }
 
     /// What varies of step size, B and C, each `[B, L, ..]`.

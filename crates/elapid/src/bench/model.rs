@@ -5,7 +5,7 @@ use std::time::Instant;
 use burn::module::Module;
 use burn::tensor::{DType, Device, Distribution, Tensor};
 use elapid_config::ModelSpec;
-use elapid_models::{ImageClassifier, SoundClassifier};
+use elapid_models::{Forecaster, ImageClassifier, SoundClassifier};
 use elapid_nn::Init;
 use serde::Serialize;
 
@@ -42,7 +42,7 @@ pub struct TrainingTiming {
     pub first_ms: f64,
 }
 
-/// Times a classifier with `classes` outputs on a batch of random images or spectrograms.
+/// Times a classifier with `classes` outputs on a batch of random images or spectrograms, or a forecaster on random series.
 ///
 /// # Errors
 ///
@@ -69,6 +69,15 @@ pub fn model(
             let encoder = registry::sound_encoder(spec)?;
             let shape = [batch, encoder.frames, encoder.bins];
             let forward = |m: &SoundClassifier, x: Tensor<3>| m.forward(x, None);
+            Ok(timed(device, model, shape, dtype, training, forward))
+        }
+        ModelSpec::MambaSl(_) => Err(PlanError::of_bench(spec)),
+        _ => {
+            let input = registry::stated_input(spec)?;
+            let model = registry::forecaster(&mut init, spec, input)?;
+            let lookback = registry::series_shape(spec)?.lookback;
+            let shape = [batch, lookback, input.variates];
+            let forward = |m: &Forecaster, x: Tensor<3>| m.forward(x, None, None).flatten(1, 2);
             Ok(timed(device, model, shape, dtype, training, forward))
         }
     }

@@ -107,6 +107,8 @@ fn drop_nothing(model: &mut ModelSpec) {
     match model {
         ModelSpec::Vim(vim) => (vim.drop_rate, vim.drop_path_rate) = (0.0, 0.0),
         ModelSpec::Ssamba(ssamba) => ssamba.drop_path_rate = 0.0,
+        // Refused before: they take no images.
+        _ => {}
     }
 }
 

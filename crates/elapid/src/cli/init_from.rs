@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use burn::module::Module;
 use burn::tensor::Device;
 use elapid::config::{InitPositions, Plan};
 use elapid::models::SoundClassifier;
@@ -56,12 +57,36 @@ pub(crate) fn start(
             Ok((AnyTask::TagSounds(task), Some(transfer)))
         }
         AnyTask::PretrainPatches(mut task) => {
-            let moved = checkpoint::transfer(task.model, weights, path, |_| None);
-            let (model, transfer) = moved.map_err(Failure::input)?;
+            let (model, transfer) = plain(task.model, weights, path)?;
             task.model = model;
             Ok((AnyTask::PretrainPatches(task), Some(transfer)))
         }
+        AnyTask::Forecast(mut task) => {
+            let (model, transfer) = plain(task.model, weights, path)?;
+            task.model = model;
+            Ok((AnyTask::Forecast(task), Some(transfer)))
+        }
+        AnyTask::ClassifySeries(mut task) => {
+            let (model, transfer) = plain(task.model, weights, path)?;
+            task.model = model;
+            Ok((AnyTask::ClassifySeries(task), Some(transfer)))
+        }
+        AnyTask::Detect(mut task) => {
+            let (model, transfer) = plain(task.model, weights, path)?;
+            task.model = model;
+            Ok((AnyTask::Detect(task), Some(transfer)))
+        }
+        AnyTask::Impute(mut task) => {
+            let (model, transfer) = plain(task.model, weights, path)?;
+            task.model = model;
+            Ok((AnyTask::Impute(task), Some(transfer)))
+        }
     }
+}
+
+/// A model without positions that depend on a size.
+fn plain<M: Module>(model: M, weights: Checkpoint, path: &Path) -> Result<(M, Transfer), Failure> {
+    checkpoint::transfer(model, weights, path, |_| None).map_err(Failure::input)
 }
 
 /// A classifier of sounds from the weights of pretraining, or of another one: positions are brought to its grid as the

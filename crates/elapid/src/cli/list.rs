@@ -19,7 +19,37 @@ pub(crate) fn list(_: ListArgs) -> Result<(), Failure> {
             "ssamba",
             "SSAMBA, bidirectional Mamba-1 on patches of spectrograms (arXiv 2405.11831)",
         ),
-        row("task", "classify", "one class an image or sound"),
+        row(
+            "model",
+            "smamba",
+            "S-Mamba, forecasts by bidirectional Mamba-1 over variates (arXiv 2403.11144)",
+        ),
+        row(
+            "model",
+            "rlinear",
+            "RLinear, forecasts by one linear map of the normalised lookback (arXiv 2305.10721)",
+        ),
+        row(
+            "model",
+            "dlinear",
+            "DLinear, forecasts by linear maps of trend and remainder (arXiv 2205.13504)",
+        ),
+        row(
+            "model",
+            "timemachine",
+            "TimeMachine, forecasts by four Mambas at two resolutions (arXiv 2403.09898)",
+        ),
+        row(
+            "model",
+            "causal_mamba",
+            "forecasts by causal Mamba-1 over patches of time, whose state can be carried on",
+        ),
+        row(
+            "model",
+            "mambasl",
+            "MambaSL, classes of whole series by a single Mamba layer (openreview YDl4vqQqGP)",
+        ),
+        row("task", "classify", "one class an image, sound or series"),
         row(
             "task",
             "segment",
@@ -35,6 +65,13 @@ pub(crate) fn list(_: ListArgs) -> Result<(), Failure> {
             "pretrain_patches",
             "masked patches of a sound's spectrogram, told apart and reconstructed",
         ),
+        row("task", "forecast", "what follows a window of a series"),
+        row(
+            "task",
+            "detect",
+            "anomalies: steps of a series that a model cannot reconstruct",
+        ),
+        row("task", "impute", "values of a series that are missing"),
     ];
     for card in elapid::data::cards().map_err(Failure::run)? {
         rows.push(row("data", &card.name, &card.title));

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use elapid::config::{self, ModelSpec, TaskSpec};
+use elapid::config::{self, ModelSpec, Plan, TaskSpec};
 use elapid::models::checkpoint::official_name;
 use elapid::models::{NamedParam, Ssamba, named_params};
 use elapid::nn::Init;
-use elapid::registry::{self, Facts, PlanError};
+use elapid::registry::{self, Facts, PlanError, SeriesFacts};
 
 use super::failure::Failure;
 use super::{print, table};
@@ -78,7 +78,8 @@ fn trained(args: &ParamsArgs, classes: Option<usize>) -> Option<usize> {
     let names = (0..classes.unwrap_or(0)).map(|class| class.to_string());
     let facts = Facts {
         classes: names.collect(),
-        normalisation: None,
+        series: series(&plan),
+        ..Facts::default()
     };
     let task = registry::task(&plan, &facts, &Device::flex()).ok()?;
     let rules = registry::param_rules(&plan, &task, 1);
@@ -92,6 +93,19 @@ fn trained(args: &ParamsArgs, classes: Option<usize>) -> Option<usize> {
             .map(|(param, _)| param.shape.iter().product::<usize>())
             .sum(),
     )
+}
+
+/// Facts of series as the model states them; `None` where it takes none.
+fn series(plan: &Plan) -> Option<SeriesFacts> {
+    let is_of_images = registry::input_shape(&plan.model).is_ok();
+    let is_of_sounds = registry::sound_encoder(&plan.model).is_ok();
+    let input = registry::stated_input(&plan.model).ok()?;
+    (!is_of_images && !is_of_sounds).then(|| SeriesFacts {
+        columns: (0..input.variates).map(|c| c.to_string()).collect(),
+        targets: input.variates,
+        marks: input.marks,
+        steps: input.steps,
+    })
 }
 
 /// The parameters of the model with the head of its task; without one, of the backbone alone.
@@ -121,6 +135,20 @@ fn of_model(
         (ModelSpec::Ssamba(_), None) => {
             named_params(&Ssamba::new(init, &registry::sound_encoder(spec)?))
         }
+        (ModelSpec::MambaSl(_), classes) => {
+            let classes = classes.ok_or_else(|| registry::no_classes(spec))?;
+            let input = registry::stated_input(spec)?;
+            named_params(&registry::series_classifier(init, spec, input, classes)?)
+        }
+        (_, _) => {
+            let input = registry::stated_input(spec)?;
+            named_params(&match task {
+                Some(TaskSpec::Detect(_) | TaskSpec::Impute(_)) => {
+                    registry::reconstructor(init, spec, input)?
+                }
+                _ => registry::forecaster(init, spec, input)?,
+            })
+        }
     })
 }
 
@@ -131,7 +159,10 @@ pub(crate) fn classes(config: &Path, task: Option<&TaskSpec>) -> Option<usize> {
         TaskSpec::Classify(task) => task.classes,
         TaskSpec::MultiLabel(task) => task.classes,
         TaskSpec::Segment(_) => None,
-        TaskSpec::PretrainPatches(_) => return None,
+        TaskSpec::PretrainPatches(_)
+        | TaskSpec::Forecast(_)
+        | TaskSpec::Detect(_)
+        | TaskSpec::Impute(_) => return None,
     };
     wanted.or_else(|| {
         let plan = config::load(config, &[]).ok()?;

@@ -126,9 +126,7 @@ fn probabilities(
         AnyTask::ClassifySounds(task) => task.probabilities(sound),
         AnyTask::TagSounds(task) => task.probabilities(sound),
         // Refused before.
-        AnyTask::Classify(_) | AnyTask::Segment(_) | AnyTask::PretrainPatches(_) => {
-            return Vec::new();
-        }
+        _ => return Vec::new(),
     };
     probabilities.into_data().iter::<f64>().collect()
 }

@@ -4,7 +4,7 @@ use burn::tensor::{DType, Device};
 use elapid::bench::{ScanBench, ScanTiming};
 use elapid::config::Plan;
 use elapid::models::Cost;
-use elapid::registry::{self, AnyTask, Described};
+use elapid::registry::{self, AnyTask, Described, SeriesInput};
 use elapid::train::{Profile, Setup, Spread, TrainSource};
 use serde::Serialize;
 

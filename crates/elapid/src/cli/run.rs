@@ -204,7 +204,7 @@ impl OpenRun {
                 "this run does not classify images; `elapid {command}` is for decisions about whole images, and `elapid predict --sheet` shows the classes of pixels",
             ))),
             _ => Err(Failure::wrong(format!(
-                "this run does `{}` on sounds; `elapid {command}` is for runs that classify images",
+                "this run does `{}` on other samples; `elapid {command}` is for runs that classify images",
                 self.plan.task.name()
             ))),
         }
@@ -288,6 +288,22 @@ fn with_weights(task: AnyTask, path: &Path) -> Result<AnyTask, Failure> {
         AnyTask::PretrainPatches(mut task) => {
             task.model = load_weights(task.model, path)?;
             Ok(AnyTask::PretrainPatches(task))
+        }
+        AnyTask::Forecast(mut task) => {
+            task.model = load_weights(task.model, path)?;
+            Ok(AnyTask::Forecast(task))
+        }
+        AnyTask::ClassifySeries(mut task) => {
+            task.model = load_weights(task.model, path)?;
+            Ok(AnyTask::ClassifySeries(task))
+        }
+        AnyTask::Detect(mut task) => {
+            task.model = load_weights(task.model, path)?;
+            Ok(AnyTask::Detect(task))
+        }
+        AnyTask::Impute(mut task) => {
+            task.model = load_weights(task.model, path)?;
+            Ok(AnyTask::Impute(task))
         }
     }
 }

@@ -4,3 +4,13 @@
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct PlanError(pub(super) String);
+
+impl PlanError {
+    /// That a model cannot be timed without data.
+    pub(crate) fn of_bench(spec: &elapid_config::ModelSpec) -> Self {
+        Self(format!(
+            "the backbone `{}` takes series of any length, so nothing says what to time it on; use `elapid train --profile` with a data set",
+            spec.name()
+        ))
+    }
+}

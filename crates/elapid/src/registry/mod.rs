@@ -20,12 +20,13 @@ pub use model::{
     position_layout, sound_classifier, sound_encoder,
 };
 pub use series::{
-    SeriesInput, SeriesShape, forecaster, reconstructor, series_classifier, series_shape,
-    stated_input,
+    SeriesInput, SeriesShape, forecaster, no_classes, reconstructor, series_classifier,
+    series_shape, stated_input,
 };
 pub use task::{
-    AnomalyDetection, AnyBatch, AnyTally, AnyTask, ClassificationTally, Described, ImageClassification,
-    ForecastTally, ImageSegmentation, Imputation, ImputationTally, DetectionTally, PatchPretraining, PatchTally, SegmentationTally, SeriesClassification, SeriesClassTally, SeriesForecasting, SoundClassification,
-    SoundTagging, TaggingTally, storage, task,
+    AnomalyDetection, AnyBatch, AnyTally, AnyTask, ClassificationTally, Described, DetectionTally,
+    ForecastTally, ImageClassification, ImageSegmentation, Imputation, ImputationTally,
+    PatchPretraining, PatchTally, SegmentationTally, SeriesClassTally, SeriesClassification,
+    SeriesForecasting, SoundClassification, SoundTagging, TaggingTally, storage, task,
 };
 pub use training::{param_rules, train_config};

@@ -146,6 +146,14 @@ pub fn stated_input(spec: &ModelSpec) -> Result<SeriesInput, PlanError> {
     })
 }
 
+/// That a classifier needs to know how many classes there are.
+pub fn no_classes(spec: &ModelSpec) -> PlanError {
+    PlanError(format!(
+        "nothing says how many classes the backbone `{}` tells apart; set `kind = \"classify\"` and `classes` in [task]",
+        spec.name()
+    ))
+}
+
 /// What a model of series costs a sample; nothing for other models.
 pub(super) fn series_cost(spec: &ModelSpec, input: SeriesInput, classes: usize) -> Cost {
     let shape = |lookback, horizon| SeriesShape { lookback, horizon };

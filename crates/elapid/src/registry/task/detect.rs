@@ -193,7 +193,9 @@ impl Found {
     fn new(truth: &[bool], flagged: &[bool]) -> Self {
         let count = |of: &dyn Fn(bool, bool) -> bool| {
             let pairs = truth.iter().zip(flagged);
-            pairs.filter(|(truth, flagged)| of(**truth, **flagged)).count() as f64
+            pairs
+                .filter(|(truth, flagged)| of(**truth, **flagged))
+                .count() as f64
         };
         Self {
             right: count(&|truth, flagged| truth && flagged),

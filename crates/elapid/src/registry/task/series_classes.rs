@@ -140,7 +140,10 @@ fn mask_data(batch: &SeriesBatch) -> TensorData {
     let [count, length, _] = batch.shape;
     let rows = batch.lengths.iter();
     let of = |row: usize| (0..length).map(move |step| f32::from(u8::from(step < row)));
-    TensorData::new(rows.flat_map(|row| of(*row)).collect::<Vec<_>>(), [count, length])
+    TensorData::new(
+        rows.flat_map(|row| of(*row)).collect::<Vec<_>>(),
+        [count, length],
+    )
 }
 
 /// Exact sums over an evaluation of classes, with the mean of their F1.

@@ -45,7 +45,7 @@ pub(super) fn on_device(
     storage: DType,
     device: &Device,
 ) -> (Tensor<3>, Option<Tensor<3>>) {
-    let past = Tensor::from_data(past_data(batch, DType::F32), device).cast(storage);
+    let past = Tensor::<3>::from_data(past_data(batch, DType::F32), device).cast(storage);
     let marks = mark_data(batch).map(|marks| Tensor::from_data(marks, device));
     (past, marks)
 }
