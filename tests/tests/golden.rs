@@ -16,6 +16,9 @@ use elapid::registry;
 use elapid_config::TaskSpec;
 use elapid_tests::{files_below, root};
 
+#[path = "golden/series.rs"]
+mod series;
+
 fn case(name: &str) -> PathBuf {
     root().join("tests/golden").join(name)
 }

@@ -36,6 +36,8 @@ def draw(name, initial, random):
         return np.log(np.arange(1, initial.shape[1] + 1)) + 0.1 * noise
     if kind in ("D", "D_b") or "norm" in name:
         return 1 + 0.1 * noise
+    if kind == "affine_weight":
+        return 1 + 0.2 * noise
     if kind == "gamma":
         return initial * (1 + 0.1 * noise)
     if "dt_proj" in name and kind == "bias":

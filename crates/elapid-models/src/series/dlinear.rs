@@ -1,6 +1,6 @@
 //! DLinear: a linear map of the trend and one of the remainder (arXiv 2205.13504).
 //!
-//! Follows `models/DLinear.py` of thuml/Time-Series-Library. Checked against that code in `tests/golden/dlinear`.
+//! Follows `models/DLinear.py` of thuml/Time-Series-Library. Checked against that code in `tests/golden/series`.
 
 use burn::module::Module;
 use burn::tensor::{DType, Tensor};

@@ -1,6 +1,6 @@
 //! MambaSL: classes of whole series by a single Mamba layer (openreview YDl4vqQqGP).
 //!
-//! Follows `models/MambaSingleLayer.py` of thuml/Time-Series-Library. Checked against that code in `tests/golden/mambasl`.
+//! Follows `models/MambaSingleLayer.py` of thuml/Time-Series-Library. Checked against that code in `tests/golden/series`.
 
 #![allow(non_snake_case)] // parameters are named as in the official checkpoints
 

@@ -1,7 +1,7 @@
 //! S-Mamba: variates as tokens, scanned in both directions (arXiv 2403.11144).
 //!
 //! Follows `model/S_Mamba.py` and `layers/Mamba_EncDec.py` of wzhwzhwzh0921/S-D-Mamba, without the three modules that its
-//! layers build and never call. Checked against that code in `tests/golden/smamba`.
+//! layers build and never call. Checked against that code in `tests/golden/series`.
 
 use burn::module::{Module, list_param_ids};
 use burn::tensor::{Tensor, activation, s};

@@ -1,6 +1,6 @@
 //! TimeMachine: four Mambas at two resolutions (arXiv 2403.09898).
 //!
-//! Follows `models/TimeMachine.py` of Atik-Ahamed/TimeMachine. Checked against that code in `tests/golden/time_machine`.
+//! Follows `models/TimeMachine.py` of Atik-Ahamed/TimeMachine. Checked against that code in `tests/golden/series`.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
