@@ -130,8 +130,8 @@ fn classes_of_series(
             lengths.len()
         )));
     }
-    let within = |length: &f64| (0..steps).map(move |step| f32::from((step as f64) < *length));
-    let mask: Vec<f32> = lengths.iter().flat_map(within).collect();
+    let within = |length: f64| (0..steps).map(move |step| f32::from((step as f64) < length));
+    let mask: Vec<f32> = lengths.into_iter().flat_map(within).collect();
     let mask = Tensor::<2>::from_data(TensorData::new(mask, [batch, steps]), device);
     let sizes = SeriesInput {
         variates,
