@@ -1,5 +1,23 @@
 //! Series of numbers over time: tables with dates, labelled series, and arrays with labelled anomalies.
+//!
+//! A table is read into memory once, standardised by its training rows, and batches are cut from it as windows. [`borders`]
+//! are the rules by which published numbers divide rows.
 
 mod batch;
+pub mod borders;
+pub mod forecast;
+mod marks;
+mod npy;
+mod number;
+mod scaler;
+mod stamp;
+mod table;
+mod windows;
 
 pub use batch::{SeriesBatch, WindowBatch};
+pub use forecast::{Features, Shares, Span, WindowSplits};
+pub use marks::Marks;
+pub use scaler::Scaler;
+pub use stamp::{Stamp, Step};
+pub use table::{Missing, Roles, Table};
+pub use windows::{Matrix, WindowBatcher, WindowShape, Windows};
