@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::DataError;
 
 /// The cards, by name. Their text is `datasets/<name>/card.toml`.
-const CARDS: [(&str, &str); 13] = [
+const CARDS: [(&str, &str); 26] = [
     ("digits", include_str!("../../../datasets/digits/card.toml")),
     (
         "image_folder",
@@ -43,6 +43,40 @@ const CARDS: [(&str, &str); 13] = [
         "mask_folder",
         include_str!("../../../datasets/mask_folder/card.toml"),
     ),
+    ("csv", include_str!("../../../datasets/csv/card.toml")),
+    ("ett", include_str!("../../../datasets/ett/card.toml")),
+    (
+        "weather",
+        include_str!("../../../datasets/weather/card.toml"),
+    ),
+    (
+        "electricity",
+        include_str!("../../../datasets/electricity/card.toml"),
+    ),
+    (
+        "traffic",
+        include_str!("../../../datasets/traffic/card.toml"),
+    ),
+    (
+        "exchange",
+        include_str!("../../../datasets/exchange/card.toml"),
+    ),
+    ("solar", include_str!("../../../datasets/solar/card.toml")),
+    ("pems", include_str!("../../../datasets/pems/card.toml")),
+    (
+        "seasonal",
+        include_str!("../../../datasets/seasonal/card.toml"),
+    ),
+    ("uea", include_str!("../../../datasets/uea/card.toml")),
+    (
+        "rhythms",
+        include_str!("../../../datasets/rhythms/card.toml"),
+    ),
+    (
+        "anomaly",
+        include_str!("../../../datasets/anomaly/card.toml"),
+    ),
+    ("faults", include_str!("../../../datasets/faults/card.toml")),
 ];
 
 /// What is known of a data set.

@@ -30,6 +30,7 @@ pub(crate) mod purpose {
     pub(crate) const PATCHES: u64 = 7;
     pub(crate) const SHAPES: u64 = 8;
     pub(crate) const REDUCE: u64 = 9;
+    pub(crate) const SERIES: u64 = 20;
 }
 
 /// A seed for [`permuted`](crate::order::permuted) that belongs to `seed` and `labels`.

@@ -3,19 +3,26 @@
 //! A table is read into memory once, standardised by its training rows, and batches are cut from it as windows. [`borders`]
 //! are the rules by which published numbers divide rows.
 
+mod anomaly;
 mod batch;
 pub mod borders;
 pub mod forecast;
+mod labelled;
 mod marks;
 mod npy;
 mod number;
 mod scaler;
 mod stamp;
+pub mod synth;
 mod table;
 mod windows;
 
+pub use anomaly::{AnomalyOptions, anomaly};
 pub use batch::{SeriesBatch, WindowBatch};
 pub use forecast::{Features, Shares, Span, WindowSplits};
+pub use labelled::{
+    LabelledSplits, Normalised, Protocol, Rhythms, SeriesBatcher, SeriesSample, rhythms, uea,
+};
 pub use marks::Marks;
 pub use scaler::Scaler;
 pub use stamp::{Stamp, Step};

@@ -43,17 +43,20 @@ impl Scaler {
     }
 
     /// As [`fit`](Self::fit), of any rows.
-    pub(super) fn of_rows<'a>(
-        rows: impl Iterator<Item = &'a [f64]> + Clone,
+    pub(super) fn of_rows<'a, T: Copy + Into<f64> + 'a>(
+        rows: impl Iterator<Item = &'a [T]> + Clone,
         variates: usize,
         deviation: Deviation,
     ) -> (Self, Vec<usize>) {
         let mut counts = vec![0.0_f64; variates];
         let mut mean = vec![0.0; variates];
         for row in rows.clone() {
-            for (at, &value) in row.iter().enumerate().filter(|(_, value)| !value.is_nan()) {
-                counts[at] += 1.0;
-                mean[at] += value;
+            for (at, &value) in row.iter().enumerate() {
+                let value: f64 = value.into();
+                if !value.is_nan() {
+                    counts[at] += 1.0;
+                    mean[at] += value;
+                }
             }
         }
         mean.iter_mut()
@@ -61,8 +64,11 @@ impl Scaler {
             .for_each(|(sum, n)| *sum /= n.max(1.0));
         let mut squares = vec![0.0; variates];
         for row in rows {
-            for (at, &value) in row.iter().enumerate().filter(|(_, value)| !value.is_nan()) {
-                squares[at] += (value - mean[at]).powi(2);
+            for (at, &value) in row.iter().enumerate() {
+                let value: f64 = value.into();
+                if !value.is_nan() {
+                    squares[at] += (value - mean[at]).powi(2);
+                }
             }
         }
         let mut constant = Vec::new();
