@@ -4,7 +4,7 @@ use crate::options::{Options, Tagged};
 use crate::range::Range;
 use crate::sections::{
     AudioOptions, Augment, DataCommon, Eval, ImageOptions, Log, Lora, MaskAugment, MaskOptions,
-    ModelSpec, OptimSpec, Run, ScheduleSpec, SoundAugment, Source, TaskSpec, Train,
+    ModelSpec, OptimSpec, Run, ScheduleSpec, SeriesOptions, SoundAugment, Source, TaskSpec, Train,
 };
 use crate::value::Kind;
 
@@ -16,6 +16,7 @@ pub(crate) const SECTIONS: &[Section] = &[
         .share(&[
             (Group::Images, <ImageOptions as Options>::KEYS),
             (Group::Masks, <MaskOptions as Options>::KEYS),
+            (Group::Series, <SeriesOptions as Options>::KEYS),
         ]),
     Section::plain::<AudioOptions>("data.audio").of(Group::Sounds),
     Section::plain::<Augment>("data.augment").of(Group::Images),
@@ -37,6 +38,7 @@ pub(crate) enum Group {
     Images,
     Masks,
     Sounds,
+    Series,
 }
 
 impl Group {
@@ -46,6 +48,7 @@ impl Group {
             Self::Images => "images",
             Self::Masks => "images with masks",
             Self::Sounds => "sounds",
+            Self::Series => "series",
         }
     }
 }

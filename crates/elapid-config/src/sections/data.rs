@@ -2,12 +2,16 @@
 
 use serde::Serialize;
 
+use crate::document::Raw;
 use crate::error::{ConfigError, ErrorKind};
 use crate::lines::Lines;
 use crate::options::{Options, Tagged, choice, options, tagged};
 use crate::range::{FRACTION, SHARE, above, at_least, within};
 use crate::reader::{Reader, SectionReader};
 use crate::schema::Group;
+use crate::sections::series::{
+    Anomaly, Csv, Ett, Faults, Pems, Rhythms, Seasonal, SeriesOptions, Solar, Uea,
+};
 use crate::sections::sounds::{
     AudioFolder, AudioOptions, Folds, SoundAugment, SoundLists, SoundSpec, SpeechCommands,
 };
@@ -36,6 +40,8 @@ pub enum Samples {
     Masks(MaskSpec),
     /// Options for sounds.
     Sounds(SoundSpec),
+    /// Options for series.
+    Series(SeriesOptions),
 }
 
 /// What is done with images.
@@ -63,7 +69,7 @@ impl DataSpec {
     pub fn images(&self) -> Option<&ImageSpec> {
         match &self.samples {
             Samples::Images(images) => Some(images),
-            Samples::Masks(_) | Samples::Sounds(_) => None,
+            Samples::Masks(_) | Samples::Sounds(_) | Samples::Series(_) => None,
         }
     }
 
@@ -71,13 +77,19 @@ impl DataSpec {
     pub fn masks(&self) -> Option<&MaskSpec> {
         match &self.samples {
             Samples::Masks(masks) => Some(masks),
-            Samples::Images(_) | Samples::Sounds(_) => None,
+            Samples::Images(_) | Samples::Sounds(_) | Samples::Series(_) => None,
         }
     }
 
     pub(crate) fn read(reader: &mut Reader) -> Result<Self, ConfigError> {
         let source = Source::read(&mut reader.section("data"))?;
-        let common = DataCommon::read(&mut reader.section("data"))?;
+        // A tenth of a labelled set is often a handful of series, and the published share of anomalies is a fifth.
+        let held_out = match &source {
+            Source::Uea(_) | Source::Rhythms(_) | Source::Anomaly(_) | Source::Faults(_) => 0.2,
+            _ => 0.1,
+        };
+        let section = reader.section("data");
+        let common = DataCommon::read(&mut section.supply("valid_fraction", Raw::Float(held_out)))?;
         let samples = match source.group() {
             Some(Group::Masks) => Samples::Masks(MaskSpec {
                 options: MaskOptions::read(&mut reader.section("data"))?,
@@ -91,6 +103,9 @@ impl DataSpec {
                 audio: AudioOptions::read(&mut reader.section("data.audio"))?,
                 augment: SoundAugment::read(&mut reader.section("data.augment"))?,
             }),
+            Some(Group::Series) => {
+                Samples::Series(SeriesOptions::read(&mut reader.section("data"))?)
+            }
         };
         Ok(Self {
             source,
@@ -115,6 +130,7 @@ impl DataSpec {
                 sounds.audio.write(lines.section("data.audio"));
                 sounds.augment.write(lines.section("data.augment"));
             }
+            Samples::Series(series) => series.write(lines),
         }
     }
 }
@@ -150,6 +166,25 @@ tagged! {
         "speech_commands" => SpeechCommands(SpeechCommands) of Sounds,
         /// AudioSet, or any sounds with several labels, from lists as those of AST and SSAMBA.
         "audioset" => AudioSet(SoundLists) of Sounds,
+        /// A CSV or Parquet file with a column of dates, divided by shares of its rows; so Weather, Electricity, Traffic and
+        /// Exchange.
+        "csv" => Csv(Csv) of Series,
+        /// ETTh1, ETTh2, ETTm1 or ETTm2, divided by months.
+        "ett" => Ett(Ett) of Series,
+        /// Solar-Energy, from its text file.
+        "solar" => Solar(Solar) of Series,
+        /// PEMS03, PEMS04, PEMS07 or PEMS08, from its archive.
+        "pems" => Pems(Pems) of Series,
+        /// Hourly series with a daily and a weekly season, trend and noise, made when they are asked for.
+        "seasonal" => Seasonal(Seasonal) of Series,
+        /// Labelled series in `.ts` files, a problem of the UEA and UCR archives.
+        "uea" => Uea(Uea) of Series,
+        /// Labelled series of four wave forms, made when they are asked for.
+        "rhythms" => Rhythms(Rhythms) of Series,
+        /// Series with labelled anomalies: SMD, MSL, SMAP, SWaT, PSM, or any arrays like theirs.
+        "anomaly" => Anomaly(Anomaly) of Series,
+        /// Sensors with labelled faults, made when they are asked for.
+        "faults" => Faults(Faults) of Series,
     }
 }
 
@@ -220,7 +255,7 @@ options! {
     /// What every data set has.
     pub struct DataCommon {
         /// Share of the training split held out for validation when there is no validation split.
-        valid_fraction: f64 = 0.1, FRACTION;
+        valid_fraction: f64 = ("0.1; 0.2 of `uea`, `rhythms`, `anomaly` and `faults`"), FRACTION;
         /// Share of the training split that is trained on, once validation is held out: for learning from few labels. Which
         /// samples does not depend on `run.seed`, and a larger share contains a smaller one.
         train_fraction: f64 = 1.0, SHARE;

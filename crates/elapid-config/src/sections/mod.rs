@@ -9,6 +9,7 @@ mod model;
 mod optim;
 mod run;
 mod schedule;
+mod series;
 mod sounds;
 mod ssamba;
 mod task;
@@ -30,6 +31,10 @@ pub use optim::{AdamW, Lion, Muon, OptimCommon, OptimSpec};
 pub use run::Run;
 pub use schedule::{
     Constant, Cosine, Linear, OneCycle, Plateau, Polynomial, ScheduleSpec, Step, Wsd,
+};
+pub use series::{
+    Anomaly, Csv, Ett, Faults, Features, Marks, Missing, Pems, Rhythms, Seasonal, SeriesOptions,
+    SeriesProtocol, Solar, Uea,
 };
 pub use sounds::{
     AudioFolder, AudioOptions, Folds, SoundAugment, SoundLists, SoundSpec, SpeechCommands, Window,
