@@ -77,23 +77,34 @@ impl<S: 'static> Splits<S> {
     ///
     /// A fraction that is not above 0 and at most 1.
     pub fn reduced(mut self, fraction: f64, seed: u64) -> Result<Self, DataError> {
-        if !(fraction > 0.0 && fraction <= 1.0) {
-            return Err(DataError::Setting {
-                setting: "train_fraction",
-                value: fraction.to_string(),
-                expected: "above 0 and at most 1".to_owned(),
-            });
-        }
-        let len = self.train.len();
-        if fraction < 1.0 && len > 1 {
-            let seed = derived_seed(seed, &[purpose::REDUCE]);
-            let count = ((fraction * len as f64).round() as usize).clamp(1, len);
-            let mut kept: Vec<_> = (0..count).map(|at| permuted(seed, 0, len, at)).collect();
-            kept.sort_unstable();
+        if let Some(kept) = reduced(self.train.len(), fraction, seed)? {
             self.train = Arc::new(Subset::new(self.train, kept));
         }
         Ok(self)
     }
+}
+
+/// Which of `len` training samples [`Splits::reduced`] keeps, ascending; `None` for all.
+pub(crate) fn reduced(
+    len: usize,
+    fraction: f64,
+    seed: u64,
+) -> Result<Option<Vec<usize>>, DataError> {
+    if !(fraction > 0.0 && fraction <= 1.0) {
+        return Err(DataError::Setting {
+            setting: "train_fraction",
+            value: fraction.to_string(),
+            expected: "above 0 and at most 1".to_owned(),
+        });
+    }
+    if fraction == 1.0 || len < 2 {
+        return Ok(None);
+    }
+    let seed = derived_seed(seed, &[purpose::REDUCE]);
+    let count = ((fraction * len as f64).round() as usize).clamp(1, len);
+    let mut kept: Vec<_> = (0..count).map(|at| permuted(seed, 0, len, at)).collect();
+    kept.sort_unstable();
+    Ok(Some(kept))
 }
 
 impl<S> Splits<S> {

@@ -76,6 +76,19 @@ pub struct WindowSplits {
 }
 
 impl WindowSplits {
+    /// Keeps `fraction` of the training windows, drawn with `seed`; see [`Splits::reduced`](crate::Splits::reduced).
+    ///
+    /// # Errors
+    ///
+    /// A fraction that is not above 0 and at most 1.
+    pub fn reduced(mut self, fraction: f64, seed: u64) -> Result<Self, DataError> {
+        let kept = crate::splits::reduced(self.train.len(), fraction, seed)?;
+        if let Some(kept) = kept {
+            self.train = self.train.some(kept);
+        }
+        Ok(self)
+    }
+
     /// One of the parts, if it exists.
     #[must_use]
     pub fn get(&self, split: Split) -> Option<&Windows> {

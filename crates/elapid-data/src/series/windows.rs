@@ -52,6 +52,8 @@ pub struct Windows {
     rows: Range<usize>,
     shape: WindowShape,
     stride: usize,
+    /// The windows that are left of all, ascending; `None` if none was taken out.
+    kept: Option<Arc<[usize]>>,
 }
 
 impl Windows {
@@ -84,12 +86,24 @@ impl Windows {
             rows,
             shape,
             stride,
+            kept: None,
         })
+    }
+
+    /// The windows numbered `kept` alone, which are ascending.
+    pub(super) fn some(self, kept: Vec<usize>) -> Self {
+        Self {
+            kept: Some(kept.into()),
+            ..self
+        }
     }
 
     /// Number of windows.
     #[must_use]
     pub fn len(&self) -> usize {
+        if let Some(kept) = &self.kept {
+            return kept.len();
+        }
         let WindowShape {
             lookback, horizon, ..
         } = self.shape;
@@ -145,6 +159,9 @@ impl Windows {
         for number in [matrix.variates, lookback, horizon, targets, self.stride] {
             print = print.number(number as u64);
         }
+        for &index in self.kept.as_deref().unwrap_or_default() {
+            print = print.number(index as u64);
+        }
         print.finish()
     }
 
@@ -170,6 +187,7 @@ impl Windows {
             ..WindowBatch::default()
         };
         for index in indices {
+            let index = self.kept.as_ref().map_or(index, |kept| kept[index]);
             let start = self.rows.start + index * self.stride;
             let (end, last) = (start + lookback, start + lookback + horizon);
             let past = &matrix.values[start * variates..end * variates];

@@ -44,6 +44,19 @@ pub struct Normalised {
 }
 
 impl LabelledSplits {
+    /// The same series as they are.
+    #[must_use]
+    pub fn unscaled(self) -> Self {
+        let plain = Normalised {
+            scaler: Scaler::identity(self.variates),
+            by_step: false,
+        };
+        Self {
+            normalised: [plain.clone(), plain.clone(), plain],
+            ..self
+        }
+    }
+
     /// How a part is standardised.
     #[must_use]
     pub fn normalised(&self, split: Split) -> &Normalised {

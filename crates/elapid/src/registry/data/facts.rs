@@ -1,5 +1,6 @@
 //! What a model and its predictions need to know of the data.
 
+use elapid_data::series::Step;
 use serde::{Deserialize, Serialize};
 
 /// What a task is built from besides its plan. A run keeps it in its manifest, so that `predict` and `eval --weights`
@@ -27,6 +28,9 @@ pub struct SeriesFacts {
     pub marks: usize,
     /// Steps of the longest sample.
     pub steps: usize,
+    /// Time from one step to the next; `None` where steps have no dates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<Step>,
 }
 
 /// One value for each channel.

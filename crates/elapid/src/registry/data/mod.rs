@@ -4,6 +4,7 @@ mod augment;
 mod facts;
 mod images;
 mod masks;
+mod series;
 mod sounds;
 mod sources;
 
@@ -106,6 +107,7 @@ pub fn open_data(plan: &Plan) -> Result<Box<dyn Data>, DataError> {
         Samples::Images(images) => Ok(Box::new(ImageData::open(plan, images)?)),
         Samples::Masks(masks) => Ok(Box::new(MaskData::open(plan, masks)?)),
         Samples::Sounds(sounds) => Ok(Box::new(SoundData::open(plan, sounds)?)),
+        Samples::Series(series) => series::open(plan, series),
     }
 }
 

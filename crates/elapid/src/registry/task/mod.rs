@@ -96,6 +96,11 @@ pub fn task(plan: &Plan, facts: &Facts, device: &Device) -> Result<AnyTask, Plan
             task.name(),
             plan.data.source.name()
         ))),
+        (task, Samples::Series(_)) => Err(PlanError(format!(
+            "the task `{}` is not for series, but the data set `{}` is of those; use `kind = \"forecast\"`, `\"detect\"`, `\"impute\"` or `\"classify\"` in [task]",
+            task.name(),
+            plan.data.source.name()
+        ))),
     };
     task.map(|task| with_adapters(plan, task, device))
 }
