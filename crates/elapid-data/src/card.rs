@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::DataError;
 
 /// The cards, by name. Their text is `datasets/<name>/card.toml`.
-const CARDS: [(&str, &str); 26] = [
+const CARDS: [(&str, &str); 29] = [
     ("digits", include_str!("../../../datasets/digits/card.toml")),
     (
         "image_folder",
@@ -77,6 +77,12 @@ const CARDS: [(&str, &str); 26] = [
         include_str!("../../../datasets/anomaly/card.toml"),
     ),
     ("faults", include_str!("../../../datasets/faults/card.toml")),
+    ("co2", include_str!("../../../datasets/co2/card.toml")),
+    (
+        "sunspots",
+        include_str!("../../../datasets/sunspots/card.toml"),
+    ),
+    ("elnino", include_str!("../../../datasets/elnino/card.toml")),
 ];
 
 /// What is known of a data set.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use elapid::data::audio::synth::{self, CommandsOptions};
+use elapid::data::series::synth::{Seasonal, write_seasonal};
 use elapid::data::shapes::{self, Settings};
 use elapid::data::{DataError, digits};
 
@@ -61,6 +62,39 @@ pub(crate) enum SynthCommand {
         #[arg(long, default_value_t = 0)]
         seed: u64,
     },
+    /// Hourly series with a daily and a weekly season, a trend and noise, and the error of the best forecast of them;
+    /// `name = "seasonal"` needs no files.
+    #[command(
+        after_help = "Example:\n  elapid data synth seasonal data/seasonal --rows 8736 --horizon 96"
+    )]
+    Seasonal {
+        /// A folder that is not there yet, or empty.
+        out: PathBuf,
+        /// Hours.
+        #[arg(long, default_value_t = Seasonal::default().rows)]
+        rows: usize,
+        /// Series.
+        #[arg(long, default_value_t = Seasonal::default().variates)]
+        variates: usize,
+        /// How much of the noise of an hour stays in the next, between -1 and 1.
+        #[arg(long, default_value_t = Seasonal::default().phi)]
+        phi: f64,
+        /// Standard deviation of what is new in the noise of an hour.
+        #[arg(long, default_value_t = Seasonal::default().noise)]
+        noise: f64,
+        /// Share of the rows behind which the seasons change; left out, they never do.
+        #[arg(long)]
+        regime_change: Option<f64>,
+        /// Hours ahead for which the best error is written.
+        #[arg(long, default_value_t = 96)]
+        horizon: usize,
+        /// Share of the rows that trains, by whose deviation errors are divided.
+        #[arg(long, default_value_t = 0.7)]
+        train: f64,
+        /// Decides everything that is drawn.
+        #[arg(long, default_value_t = Seasonal::default().seed)]
+        seed: u64,
+    },
     /// Tones whose pitch falls, rises, stays or warbles: half a second each, a folder a class.
     #[command(after_help = "Example:\n  elapid data synth tones data/tones")]
     Tones {
@@ -107,6 +141,28 @@ pub(crate) fn data(command: DataCommand) -> Result<(), Failure> {
                 seed,
             },
         ),
+        DataCommand::Synth(SynthCommand::Seasonal {
+            out,
+            rows,
+            variates,
+            phi,
+            noise,
+            regime_change,
+            horizon,
+            train,
+            seed,
+        }) => {
+            let settings = Seasonal {
+                rows,
+                variates,
+                phi,
+                noise,
+                regime_change,
+                seed,
+                ..Seasonal::default()
+            };
+            make_seasonal(&out, &settings, train, horizon)
+        }
         DataCommand::Synth(SynthCommand::Tones { out, sounds, seed }) => {
             synth::tones(&out, sounds, seed).map_err(failure)?;
             print(&format!("{}: {} sounds", out.display(), 4 * sounds))
@@ -136,6 +192,22 @@ fn draw_shapes(out: &Path, settings: &Settings) -> Result<(), Failure> {
     print(&format!(
         "{}: {train} images for training, {test} for testing, with masks",
         out.display()
+    ))
+}
+
+fn make_seasonal(
+    out: &Path,
+    settings: &Seasonal,
+    train: f64,
+    horizon: usize,
+) -> Result<(), Failure> {
+    let optimum = write_seasonal(out, settings, train, horizon).map_err(failure)?;
+    let best = optimum.mse_up_to_step.last().copied().unwrap_or_default();
+    print(&format!(
+        "{}: {} rows of {} series; on standardised data no forecast of {horizon} hours has a squared error below {best:.4} in the mean",
+        out.display(),
+        settings.rows,
+        settings.variates
     ))
 }
 

@@ -7,6 +7,8 @@ mod npz;
 mod parquet_file;
 mod plain;
 mod regular;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 
