@@ -6,10 +6,10 @@ use std::sync::Mutex;
 use rand_chacha::ChaCha8Rng;
 
 use super::sample::{Normalised, SeriesSample};
+use crate::Shared;
 use crate::error::DataError;
 use crate::loader::{Batcher, Draw};
 use crate::series::batch::SeriesBatch;
-use crate::{SampleSet, Shared};
 
 /// Added to the variance where a series is divided by its deviation at each step.
 const EPSILON: f32 = 1e-5;

@@ -104,7 +104,6 @@ fn sample(seed: u64, part: u64, number: usize) -> SeriesSample {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::SampleSet;
 
     #[test]
     fn rhythms_follow_from_their_seed_and_part() {

@@ -61,7 +61,7 @@ fn pair(settings: &Faults) -> Pair {
     let waves: Vec<[f64; 2]> = (0..settings.variates)
         .map(|_| [10.0 + 40.0 * unit64(rng), unit64(rng)])
         .collect();
-    let mut value = |rng: &mut _, row: usize, at: usize, fault: Fault| {
+    let value = |rng: &mut _, row: usize, at: usize, fault: Fault| {
         let [period, phase] = waves[at];
         let turns = row as f64 / period + phase;
         let noise = 0.1 * normal(rng);

@@ -20,7 +20,6 @@ pub use missing::Missing;
 pub(super) use missing::fill;
 pub(super) use npz::read_npz;
 pub(super) use plain::read_plain;
-pub(super) use regular::step;
 
 /// Rows of numbers in the order of time.
 #[derive(Clone, Debug, PartialEq)]

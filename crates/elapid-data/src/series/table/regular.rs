@@ -34,7 +34,7 @@ pub(super) fn check_ascending(path: &Path, stamps: &[Stamp]) -> Result<(), DataE
 }
 
 /// The usual distance of rows, and what a person should know of those at other distances.
-pub(in crate::series) fn step(stamps: &[Stamp]) -> (Option<Step>, Option<String>) {
+pub(super) fn step(stamps: &[Stamp]) -> (Option<Step>, Option<String>) {
     let distances: Vec<i64> = stamps
         .windows(2)
         .map(|pair| pair[1].micros() - pair[0].micros())
