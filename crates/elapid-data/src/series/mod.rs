@@ -11,6 +11,8 @@ mod labelled;
 mod marks;
 mod npy;
 mod number;
+#[cfg(test)]
+mod protocol_tests;
 mod scaler;
 mod stamp;
 pub mod synth;
