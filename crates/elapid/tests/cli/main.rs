@@ -15,6 +15,7 @@ mod rehearse;
 mod resume;
 mod runs;
 mod segment;
+mod series;
 mod sounds;
 mod support;
 mod sweep;
