@@ -257,7 +257,7 @@ fn read_swat(folder: &Path) -> Result<Pair, DataError> {
 fn plain(path: &Path) -> Result<Table, DataError> {
     let roles = Roles {
         date: Some("none".to_owned()),
-        ignore: Vec::new(),
+        ..Roles::default()
     };
     let table = Table::read(path, &roles)?;
     match table.names.len() {

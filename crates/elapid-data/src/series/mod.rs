@@ -6,6 +6,7 @@
 mod anomaly;
 mod batch;
 pub mod borders;
+mod ending;
 pub mod forecast;
 mod labelled;
 mod marks;
@@ -21,6 +22,7 @@ mod windows;
 
 pub use anomaly::{AnomalyOptions, anomaly};
 pub use batch::{SeriesBatch, WindowBatch};
+pub use ending::{Ending, ending};
 pub use forecast::{Features, Shares, Span, WindowSplits};
 pub use labelled::{
     LabelledSplits, Normalised, Protocol, Rhythms, SeriesBatcher, SeriesSample, rhythms, uea,

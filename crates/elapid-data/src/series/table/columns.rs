@@ -24,6 +24,8 @@ pub struct Roles {
     pub date: Option<String>,
     /// Columns that are not read.
     pub ignore: Vec<String>,
+    /// Columns of numbers that are read; all if there are none here.
+    pub only: Vec<String>,
 }
 
 /// Where a table's date and its numbers are.
@@ -44,7 +46,9 @@ impl Columns {
     ) -> Result<Self, DataError> {
         check_names(path, header, roles)?;
         let date = find_date(path, header, roles, first)?;
-        let is_number = |&at: &usize| Some(at) != date && !roles.ignore.contains(&header[at]);
+        let is_asked = |at: usize| roles.only.is_empty() || roles.only.contains(&shown(header, at));
+        let is_number =
+            |&at: &usize| Some(at) != date && !roles.ignore.contains(&header[at]) && is_asked(at);
         let numbers: Vec<usize> = (0..header.len()).filter(is_number).collect();
         if numbers.is_empty() {
             let problem = format!(
@@ -58,10 +62,7 @@ impl Columns {
 
     /// Names of the columns of numbers; those without a name are called by their place.
     pub(super) fn names(&self, header: &[String]) -> Vec<String> {
-        let names = self.numbers.iter().map(|&at| match header[at].is_empty() {
-            true => format!("column {}", at + 1),
-            false => header[at].clone(),
-        });
+        let names = self.numbers.iter().map(|&at| shown(header, at));
         names.collect()
     }
 }
@@ -69,6 +70,14 @@ impl Columns {
 /// Whether a column of that name is taken for that of the dates.
 pub(super) fn is_date_name(name: &str) -> bool {
     DATES.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// The name of a column; of one without a name its place.
+fn shown(header: &[String], at: usize) -> String {
+    match header[at].is_empty() {
+        true => format!("column {}", at + 1),
+        false => header[at].clone(),
+    }
 }
 
 /// Names for messages: all of a few, the first of many.

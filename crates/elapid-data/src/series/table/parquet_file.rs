@@ -79,7 +79,7 @@ fn with_typed_date(
     let typed = columns.iter().find(|column| unit(column).is_some());
     Roles {
         date: typed.map(|column| column.name().to_owned()),
-        ignore: roles.ignore.clone(),
+        ..roles.clone()
     }
 }
 

@@ -83,6 +83,7 @@ fn roles_name_the_date_and_leave_columns_out() {
     let roles = Roles {
         date: Some("year".to_owned()),
         ignore: vec!["site".to_owned()],
+        ..Roles::default()
     };
     assert_eq!(read(text, &roles).unwrap().values, [1.0, 2.0]);
     let none = Roles {
@@ -254,6 +255,7 @@ fn parquet_files_are_read_by_their_types() {
     let roles = Roles {
         date: None,
         ignore: vec!["site".to_owned()],
+        ..Roles::default()
     };
     let table = Table::read(&path, &roles).unwrap();
     assert_eq!(

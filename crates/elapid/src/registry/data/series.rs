@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use elapid_config::{self as config, DataSpec, Plan, SeriesOptions, Source, TaskSpec};
+use elapid_config::{self as config, DataSpec, Plan, Samples, SeriesOptions, Source, TaskSpec};
 use elapid_data::series::forecast::{self, Options};
 use elapid_data::series::synth::{self, Faults, Seasonal};
 use elapid_data::series::{
-    AnomalyOptions, Features, LabelledSplits, Marks, Missing, Protocol, Rhythms, Roles, Scaler,
-    SeriesBatcher, Shares, Span, Step, WindowBatcher, WindowSplits, anomaly, rhythms, uea,
+    AnomalyOptions, Ending, Features, LabelledSplits, Marks, Missing, Protocol, Rhythms, Roles,
+    Scaler, SeriesBatcher, Shares, Span, Step, WindowBatcher, WindowSplits, anomaly, ending,
+    rhythms, uea,
 };
 use elapid_data::{DataError, EvalLoader, Order, Split, TrainLoader};
 use elapid_train::{EvalSource, TrainSource};
@@ -266,14 +267,8 @@ fn windows(plan: &Plan, options: &SeriesOptions) -> Result<WindowSplits, DataErr
     let plain = || of(Columns::default());
     match &plan.data.source {
         Source::Csv(s) => {
-            let columns = Columns {
-                date: s.date.as_deref(),
-                ignore: s.ignore.as_deref(),
-                target: s.target.as_deref(),
-                features: s.features,
-                missing: s.missing,
-            };
-            forecast::csv(Path::new(&s.path), &of(columns), shares(s.split), span)
+            let columns = of(csv_columns(s));
+            forecast::csv(Path::new(&s.path), &columns, shares(s.split), span)
         }
         Source::Ett(s) => {
             let columns = Columns {
@@ -315,6 +310,38 @@ fn windows(plan: &Plan, options: &SeriesOptions) -> Result<WindowSplits, DataErr
     }
 }
 
+/// The last rows of a file, as many as the model of a plan looks back on, for a run that knows `facts` of its data. Columns are found by
+/// their names.
+///
+/// # Errors
+///
+/// A file that is missing or damaged, lacks a column or has too few rows, or a run that was not trained on windows of series.
+pub fn series_ending(plan: &Plan, facts: &Facts, file: &Path) -> Result<Ending, DataError> {
+    let (Some(series), Some(scaler)) = (&facts.series, &facts.normalisation) else {
+        return Err(wrong_task(plan, "a run on series"));
+    };
+    let Samples::Series(options) = &plan.data.samples else {
+        return Err(wrong_task(plan, "a run on series"));
+    };
+    let columns = match &plan.data.source {
+        Source::Csv(s) => csv_columns(s),
+        _ => Columns::default(),
+    };
+    let double = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect();
+    let scaler = Scaler {
+        mean: double(&scaler.mean),
+        std: double(&scaler.std),
+    };
+    let options = window_options(options, &columns);
+    ending(
+        file,
+        &options,
+        &series.columns,
+        &scaler,
+        span(plan)?.lookback,
+    )
+}
+
 /// Rows of a window. What is reconstructed has nothing behind it.
 fn span(plan: &Plan) -> Result<Span, DataError> {
     let shape = series_shape(&plan.model).map_err(|error| DataError::Setting {
@@ -343,6 +370,16 @@ struct Columns<'a> {
     missing: config::Missing,
 }
 
+fn csv_columns(spec: &config::Csv) -> Columns<'_> {
+    Columns {
+        date: spec.date.as_deref(),
+        ignore: spec.ignore.as_deref(),
+        target: spec.target.as_deref(),
+        features: spec.features,
+        missing: spec.missing,
+    }
+}
+
 impl Default for Columns<'_> {
     fn default() -> Self {
         Self {
@@ -364,6 +401,7 @@ fn window_options(options: &SeriesOptions, columns: &Columns<'_>) -> Options {
                 .filter(|name| !name.is_empty())
                 .map(str::to_owned)
                 .collect(),
+            ..Roles::default()
         },
         target: columns.target.map(str::to_owned),
         features: match columns.features {
@@ -490,6 +528,30 @@ mod tests {
             panic!("no windows");
         };
         assert_eq!((batch.horizon, batch.anomalies.len()), (0, 480));
+    }
+
+    #[test]
+    fn a_run_knows_the_end_of_another_table() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Seasonal {
+            rows: 600,
+            ..Seasonal::default()
+        };
+        synth::write_seasonal(folder.path(), &settings, 0.7, 24).unwrap();
+        let path = folder.path().join("seasonal.csv");
+        let text = format!(
+            "[data]\nname = \"csv\"\npath = {path:?}\n[model]\n{RLINEAR}\n[task]\nkind = \"forecast\"\n[train]\nepochs = 1\nbatch_size = 8\n"
+        );
+        let plan = config::parse(&text, Path::new("x.toml")).unwrap();
+        let facts = open_data(&plan).unwrap().facts();
+        let end = series_ending(&plan, &facts, &path).unwrap();
+        assert_eq!((end.window.lookback, end.window.variates), (48, 4));
+        assert_eq!(end.stamps.len(), 48);
+        let said = series_ending(&plan, &Facts::default(), &path).unwrap_err();
+        assert!(
+            said.to_string().contains("expected a run on series"),
+            "{said}"
+        );
     }
 
     #[test]
