@@ -94,12 +94,16 @@ impl TimeVariantMamba {
             (Some(low), Some(weight)) => linear(low, weight.val()),
             _ => x.zeros_like(),
         };
+        let groups = match (&self.B, &self.C) {
+            (None, None) => 1,
+            _ => x.dims()[2],
+        };
         let input = ScanInput::new(
             x.clone(),
             delta,
             decay(&self.A_log),
-            matrix(&x, b, self.B.as_ref()),
-            matrix(&x, c, self.C.as_ref()),
+            matrix(&x, b, self.B.as_ref(), groups),
+            matrix(&x, c, self.C.as_ref(), groups),
         );
         let input = ScanInput {
             skip: self.D.as_ref().map(Param::val),
@@ -141,25 +145,23 @@ fn sizes(varying: Varying, rank: usize, states: usize) -> [usize; 3] {
     ]
 }
 
-/// A matrix of the scan, `[B, L, G, N]`: for all channels where it varies, for each where it does not.
+/// B or C of the scan, `[B, L, G, N]`: what varies is the same for all channels, what does not differs between them. The
+/// scan wants as many groups of both.
 fn matrix(
     x: &Tensor<3>,
     varying: Option<Tensor<3>>,
     constant: Option<&Param<Tensor<2>>>,
+    groups: usize,
 ) -> Tensor<4> {
-    let [batch, length, inner] = x.dims();
-    match (varying, constant) {
-        (Some(varying), _) => varying.unsqueeze_dim(2),
-        (None, Some(constant)) => {
-            let [_, states] = constant.dims();
-            let constant = constant.val().cast(x.dtype());
-            constant
-                .reshape([1, 1, inner, states])
-                .expand([batch, length, inner, states])
-        }
+    let [batch, length, _] = x.dims();
+    let matrix = match (varying, constant) {
+        (Some(varying), _) => varying.unsqueeze_dim::<4>(2),
+        (None, Some(constant)) => constant.val().cast(x.dtype()).unsqueeze::<4>(),
         // `new` makes one of the two.
-        (None, None) => Tensor::ones([batch, length, 1, 1], &x.device()),
-    }
+        (None, None) => return Tensor::ones([batch, length, groups, 1], &x.device()),
+    };
+    let [_, _, _, states] = matrix.dims();
+    matrix.expand([batch, length, groups, states])
 }
 
 #[cfg(test)]
