@@ -21,6 +21,7 @@ mod params;
 mod predict;
 mod predict_masks;
 mod predict_patches;
+mod predict_series;
 mod predict_sounds;
 mod profile;
 mod rehearse;

@@ -13,17 +13,18 @@ use serde_json::json;
 use super::failure::Failure;
 use super::predict_masks::predict_masks;
 use super::run::{Checkpoint, OpenRun};
-use super::{predict_sounds, print, table};
+use super::{predict_series, predict_sounds, print, table};
 
-/// Classify images, their pixels, or sounds: a file, several, or whole folders.
+/// Classify images, their pixels, or sounds: a file, several, or whole folders; or forecast what follows a table.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Example:\n  elapid predict runs/vim_digits photo.png scans/\n  elapid predict runs/vim_digits test/ --sheet sheet.png"
+    after_help = "Example:\n  elapid predict runs/vim_digits photo.png scans/\n  elapid predict runs/vim_digits test/ --sheet sheet.png\n  elapid predict runs/smamba_csv mine.csv > forecast.csv"
 )]
 pub(crate) struct PredictArgs {
     /// Directory of the run.
     pub(super) run: PathBuf,
     /// PNG or JPEG files, or WAV, FLAC, MP3 and Ogg Vorbis, as the run was trained on; or folders of them.
+    /// For a run on series one CSV or Parquet file, from whose last rows is forecast.
     #[arg(required = true)]
     pub(super) inputs: Vec<PathBuf>,
     /// Classes to show for each image, most probable, or of most pixels, first.
@@ -53,8 +54,10 @@ pub(super) const ON_SHEET: usize = 240;
 
 pub(crate) fn predict(args: PredictArgs) -> Result<(), Failure> {
     let open = OpenRun::open(&args.run)?;
-    if let Samples::Sounds(_) = open.plan.data.samples {
-        return predict_sounds::predict(&args, &open);
+    match open.plan.data.samples {
+        Samples::Sounds(_) => return predict_sounds::predict(&args, &open),
+        Samples::Series(_) => return predict_series::predict(&args, &open),
+        Samples::Images(_) | Samples::Masks(_) => {}
     }
     let device =
         registry::device(&open.device_name(args.device.clone())).map_err(Failure::input)?;
