@@ -30,7 +30,8 @@ struct Header {
 
 pub(super) fn read(path: &Path) -> Result<TsFile, DataError> {
     let text = std::fs::read(path).map_err(|error| DataError::unreadable(path, error))?;
-    let text = String::from_utf8(text).map_err(|_| DataError::layout(path, "it is no text"))?;
+    // Comments of some files are in other encodings.
+    let text = String::from_utf8_lossy(&text);
     let problem = |line: usize, problem: String| {
         DataError::layout(path, format!("line {}: {problem}", line + 1))
     };
