@@ -105,6 +105,7 @@ fn series(plan: &Plan) -> Option<SeriesFacts> {
         targets: input.variates,
         marks: input.marks,
         steps: input.steps,
+        step: None,
     })
 }
 
