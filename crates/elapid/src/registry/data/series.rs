@@ -7,8 +7,8 @@ use elapid_data::series::forecast::{self, Options};
 use elapid_data::series::synth::{self, Faults, Seasonal};
 use elapid_data::series::{
     AnomalyOptions, Ending, Features, LabelledSplits, Marks, Missing, Protocol, Rhythms, Roles,
-    Scaler, SeriesBatcher, Shares, Span, Step, WindowBatcher, WindowSplits, anomaly, ending,
-    rhythms, uea,
+    Scaler, SeriesBatcher, Shares, Span, WindowBatcher, WindowSplits, anomaly, ending, rhythms,
+    uea,
 };
 use elapid_data::{DataError, EvalLoader, Order, Split, TrainLoader};
 use elapid_train::{EvalSource, TrainSource};
@@ -473,6 +473,7 @@ fn anomalies(
 mod tests {
     use super::*;
     use crate::registry::open_data;
+    use elapid_data::series::Step;
 
     fn open(data: &str, model: &str, task: &str) -> Result<Box<dyn Data>, String> {
         let text = format!(
