@@ -15,10 +15,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = std::env::temp_dir().join(format!("elapid_table_{}.csv", std::process::id()));
     std::fs::write(&path, table(rows, columns)?)?;
     let bytes = std::fs::metadata(&path)?.len();
-    let options = Options {
-        scale: true,
-        ..Options::default()
-    };
+    let options = Options::default();
     let shares = Shares {
         train: 0.7,
         test: 0.2,

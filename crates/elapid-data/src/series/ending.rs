@@ -93,7 +93,6 @@ mod tests {
         let rows: String = rows.collect();
         std::fs::write(&path, format!("date,a,b\n{rows}")).unwrap();
         let options = Options {
-            scale: true,
             target: Some("a".to_owned()),
             ..Options::default()
         };

@@ -26,7 +26,7 @@ pub enum Features {
 }
 
 /// How a table becomes windows.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     /// Which columns are what.
     pub roles: Roles,
@@ -41,6 +41,19 @@ pub struct Options {
     pub marks: Marks,
     /// Whether variates are standardised.
     pub scale: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            roles: Roles::default(),
+            target: None,
+            features: Features::default(),
+            missing: Missing::default(),
+            marks: Marks::default(),
+            scale: true,
+        }
+    }
 }
 
 /// What a window is made of: rows to look back on and rows to forecast.

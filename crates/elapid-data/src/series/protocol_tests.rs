@@ -25,10 +25,7 @@ fn span(horizon: usize) -> Span {
 }
 
 fn options() -> Options {
-    Options {
-        scale: true,
-        ..Options::default()
-    }
+    Options::default()
 }
 
 /// A value that neither repeats nor has the same mean in all parts.

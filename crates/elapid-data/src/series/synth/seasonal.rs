@@ -313,10 +313,7 @@ mod tests {
             ..Seasonal::default()
         };
         let optimum = write_seasonal(folder.path(), &settings, 0.7, 24).unwrap();
-        let options = Options {
-            scale: true,
-            ..Options::default()
-        };
+        let options = Options::default();
         let file = csv(&folder.path().join("seasonal.csv"), &options, SHARES, SPAN).unwrap();
         let memory = seasonal(&settings, &options, SHARES, SPAN).unwrap();
         assert_eq!(file.train.matrix(), memory.train.matrix());
