@@ -7,8 +7,8 @@ use std::process::Command;
 
 use burn::module::Module;
 use burn::tensor::Device;
-use elapid::registry;
-use elapid_config::TaskSpec;
+use elapid::registry::{self, SeriesFacts};
+use elapid_config::{Samples, TaskSpec};
 use elapid_tests::{files_below, root};
 
 fn read(path: &Path) -> String {
@@ -32,6 +32,13 @@ fn every_config_resolves_and_its_model_builds() {
         assert_eq!(plan, again, "{}", path.display());
         let facts = registry::Facts {
             classes: vec!["one".to_owned(), "other".to_owned()],
+            series: matches!(plan.data.samples, Samples::Series(_)).then(|| SeriesFacts {
+                columns: vec!["one".to_owned(), "other".to_owned()],
+                targets: 2,
+                marks: 4,
+                steps: 24,
+                step: None,
+            }),
             ..registry::Facts::default()
         };
         let mut plan = plan;

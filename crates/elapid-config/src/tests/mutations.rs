@@ -7,7 +7,15 @@ use std::path::{Path, PathBuf};
 use crate::ConfigError;
 
 /// Keys that any word is good for.
-const PATHS: [&str; 5] = ["path", "init_from", "train", "valid", "test"];
+const PATHS: [&str; 7] = [
+    "path",
+    "init_from",
+    "train",
+    "valid",
+    "test",
+    "problem",
+    "set",
+];
 
 /// The experiments that come with elapid. Sweeps have keys and tests of their own.
 fn shipped() -> Vec<(PathBuf, String)> {
