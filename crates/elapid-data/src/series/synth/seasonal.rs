@@ -2,6 +2,7 @@
 
 use std::f64::consts::TAU;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
@@ -106,6 +107,39 @@ impl Seasonal {
             sum / std.len() as f64
         });
         errors.collect()
+    }
+
+    /// Mean squared error that the best forecast makes of the rows `rows` of the table of these settings: over all windows whose
+    /// first row ahead is among them, all of `horizon` steps, on data standardised with `std`.
+    fn error_on(
+        &self,
+        table: &Table,
+        rows: Range<usize>,
+        std: &[f64],
+        horizon: usize,
+    ) -> Result<f64, DataError> {
+        let quiet = Self {
+            noise: 0.0,
+            ..*self
+        };
+        let truth = quiet.table()?.values;
+        let width = self.variates;
+        let noise = |row: usize, at: usize| {
+            let place = row * width + at;
+            (table.values[place] - truth[place]) / std[at]
+        };
+        let (mut sum, mut count) = (0.0, 0.0);
+        for now in rows.start - 1..rows.end - horizon {
+            for at in 0..width {
+                let known = noise(now, at);
+                for ahead in 1..=horizon {
+                    let expected = self.phi.powi(ahead as i32) * known;
+                    sum += (noise(now + ahead, at) - expected).powi(2);
+                    count += 1.0;
+                }
+            }
+        }
+        Ok(sum / count)
     }
 
     /// The series as a table.
@@ -226,10 +260,13 @@ pub struct Optimum {
     pub mse_at_step: Vec<f64>,
     /// Mean of these over the first steps up to each.
     pub mse_up_to_step: Vec<f64>,
+    /// Mean squared error that the best forecast makes on all windows of the test rows that are there, mean over all steps: what
+    /// was drawn there differs from its expectation.
+    pub test_mse: f64,
 }
 
-/// Writes `seasonal.csv` and `seasonal.optimum.json` to the folder `out`: the table, and what the best forecast of it costs where
-/// the first `train` of the rows are trained on.
+/// Writes `seasonal.csv` and `seasonal.optimum.json` to the folder `out`: the table, and what the best forecast of `horizon` steps of
+/// it costs where its rows are divided by `shares`.
 ///
 /// # Errors
 ///
@@ -237,7 +274,7 @@ pub struct Optimum {
 pub fn write_seasonal(
     out: &Path,
     settings: &Seasonal,
-    train: f64,
+    shares: Shares,
     horizon: usize,
 ) -> Result<Optimum, DataError> {
     let table = settings.table()?;
@@ -251,9 +288,19 @@ pub fn write_seasonal(
             "it is not empty, and nothing is overwritten",
         ));
     }
-    let trained = (train * table.rows() as f64) as usize;
+    require(horizon > 0, "horizon", horizon, "at least 1")?;
+    let borders = borders::shares(table.rows(), shares.train, shares.test, 0)?;
+    if horizon >= borders.test.start.min(borders.test.len()) {
+        return Err(DataError::Setting {
+            setting: "horizon",
+            value: horizon.to_string(),
+            expected: format!("fewer than the {} test rows", borders.test.len()),
+        });
+    }
+    let trained = borders.train.end;
     let (scaler, _) = crate::series::Scaler::fit(&table.values, settings.variates, 0..trained);
     let errors = settings.optimal_errors(&scaler.std, horizon);
+    let test_mse = settings.error_on(&table, borders.test, &scaler.std, horizon)?;
     let mut sum = 0.0;
     let means = errors.iter().enumerate().map(|(at, error)| {
         sum += error;
@@ -264,6 +311,7 @@ pub fn write_seasonal(
         mse_at_step: errors,
         mean: scaler.mean,
         std: scaler.std,
+        test_mse,
     };
     fs::create_dir_all(out).map_err(|error| DataError::unwritable(out, error))?;
     let write = |name: &str, text: String| {
@@ -312,14 +360,22 @@ mod tests {
             rows: 1500,
             ..Seasonal::default()
         };
-        let optimum = write_seasonal(folder.path(), &settings, 0.7, 24).unwrap();
+        let optimum = write_seasonal(folder.path(), &settings, SHARES, 24).unwrap();
         let options = Options::default();
         let file = csv(&folder.path().join("seasonal.csv"), &options, SHARES, SPAN).unwrap();
         let memory = seasonal(&settings, &options, SHARES, SPAN).unwrap();
         assert_eq!(file.train.matrix(), memory.train.matrix());
         assert_eq!((&file.scaler.std, file.step), (&optimum.std, Some(HOUR)));
         assert_eq!(file.train.matrix().mark_count, 4);
-        assert!(write_seasonal(folder.path(), &settings, 0.7, 24).is_err());
+        // Of 277 windows that overlap: within a quarter of its expectation.
+        assert!((optimum.test_mse / optimum.mse_up_to_step[23] - 1.0).abs() < 0.25);
+        assert!(write_seasonal(folder.path(), &settings, SHARES, 24).is_err());
+        let long = write_seasonal(&folder.path().join("long"), &settings, SHARES, 300);
+        assert!(
+            long.unwrap_err()
+                .to_string()
+                .contains("expected fewer than the 300 test rows")
+        );
         let target = Options {
             features: Features::Target,
             ..options

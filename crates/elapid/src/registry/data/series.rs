@@ -538,7 +538,7 @@ mod tests {
             rows: 600,
             ..Seasonal::default()
         };
-        synth::write_seasonal(folder.path(), &settings, 0.7, 24).unwrap();
+        synth::write_seasonal(folder.path(), &settings, shares([0.7, 0.2]), 24).unwrap();
         let path = folder.path().join("seasonal.csv");
         let text = format!(
             "[data]\nname = \"csv\"\npath = {path:?}\n[model]\n{RLINEAR}\n[task]\nkind = \"forecast\"\n[train]\nepochs = 1\nbatch_size = 8\n"
