@@ -10,7 +10,8 @@ mod task;
 mod training;
 
 pub use data::{
-    Data, Facts, Normalisation, Part, image_pipeline, mask_pipeline, open_data, patch_mask, sound_pipeline, SeriesFacts, series_ending,
+    Data, Facts, Normalisation, Part, SeriesFacts, image_pipeline, mask_pipeline, open_data,
+    patch_mask, series_ending, sound_pipeline,
 };
 pub use device::{DeviceError, device, device_names, devices, first_device, is_gpu, resolve};
 pub use error::PlanError;
