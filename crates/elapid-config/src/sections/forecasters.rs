@@ -247,7 +247,7 @@ choice! {
 }
 
 fn width_is_even(model: &MambaSl, section: &SectionReader<'_>) -> Result<(), ConfigError> {
-    if model.d_model % 2 == 0 {
+    if model.d_model.is_multiple_of(2) {
         return Ok(());
     }
     let message = format!(
