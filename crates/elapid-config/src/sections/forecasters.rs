@@ -180,7 +180,7 @@ options! {
 
 fn patches_fit(model: &CausalMamba, section: &SectionReader<'_>) -> Result<(), ConfigError> {
     let (lookback, patch) = (model.lookback, model.patch);
-    if lookback % patch != 0 {
+    if !lookback.is_multiple_of(patch) {
         let message =
             format!("`lookback` {lookback} is no multiple of {patch}, the steps of a `patch`");
         let error = section.error(ErrorKind::Conflict, &["patch", "lookback"], message);

@@ -31,6 +31,7 @@ pub struct DLinear {
 
 /// Linear maps from lookback to forecast.
 #[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant)] // two a model, and a module cannot be boxed
 pub enum Maps {
     /// The same for all variates.
     Shared(Linear),
