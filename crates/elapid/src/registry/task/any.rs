@@ -109,6 +109,12 @@ macro_rules! tasks {
                     $(Self::$kind(tally) => tally.confusion(),)*
                 }
             }
+
+            fn pictures(&self) -> Vec<Picture> {
+                match self {
+                    $(Self::$kind(tally) => tally.pictures(),)*
+                }
+            }
         }
     };
 }

@@ -17,7 +17,7 @@ use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use elapid_config::{Plan, Precision, Samples, TaskSpec};
 use elapid_nn::{Init, Probe};
-use elapid_train::{Confusion, Inputs, Measured, Noise, Tally, Task};
+use elapid_train::{Confusion, Inputs, Measured, Noise, Picture, Tally, Task};
 
 use self::any::tasks;
 use super::data::Facts;
