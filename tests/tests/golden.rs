@@ -1,5 +1,7 @@
 //! Our models against what the official code computed; see `tests/golden/README.md`.
 
+mod golden_graphs;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

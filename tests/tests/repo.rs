@@ -39,6 +39,11 @@ fn every_config_resolves_and_its_model_builds() {
                 steps: 24,
                 step: None,
             }),
+            graphs: Some(elapid::data::graph::GraphFacts {
+                node_width: 3,
+                values: 2,
+                ..elapid::data::graph::GraphFacts::default()
+            }),
             ..registry::Facts::default()
         };
         let mut plan = plan;

@@ -3,8 +3,9 @@
 use crate::options::{Options, Tagged};
 use crate::range::Range;
 use crate::sections::{
-    AudioOptions, Augment, DataCommon, Eval, ImageOptions, Log, Lora, MaskAugment, MaskOptions,
-    ModelSpec, OptimSpec, Run, ScheduleSpec, SeriesOptions, SoundAugment, Source, TaskSpec, Train,
+    AudioOptions, Augment, DataCommon, Eval, GraphSpec, ImageOptions, Log, Lora, MaskAugment,
+    MaskOptions, ModelSpec, OptimSpec, Run, ScheduleSpec, SeriesOptions, SoundAugment, Source,
+    TaskSpec, Train,
 };
 use crate::value::Kind;
 
@@ -17,6 +18,7 @@ pub(crate) const SECTIONS: &[Section] = &[
             (Group::Images, <ImageOptions as Options>::KEYS),
             (Group::Masks, <MaskOptions as Options>::KEYS),
             (Group::Series, <SeriesOptions as Options>::KEYS),
+            (Group::Graphs, <GraphSpec as Options>::KEYS),
         ]),
     Section::plain::<AudioOptions>("data.audio").of(Group::Sounds),
     Section::plain::<Augment>("data.augment").of(Group::Images),
@@ -39,6 +41,7 @@ pub(crate) enum Group {
     Masks,
     Sounds,
     Series,
+    Graphs,
 }
 
 impl Group {
@@ -49,6 +52,7 @@ impl Group {
             Self::Masks => "images with masks",
             Self::Sounds => "sounds",
             Self::Series => "series",
+            Self::Graphs => "graphs",
         }
     }
 }

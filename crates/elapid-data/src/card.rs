@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::DataError;
 
 /// The cards, by name. Their text is `datasets/<name>/card.toml`.
-const CARDS: [(&str, &str); 29] = [
+const CARDS: [(&str, &str); 41] = [
     ("digits", include_str!("../../../datasets/digits/card.toml")),
     (
         "image_folder",
@@ -83,6 +83,45 @@ const CARDS: [(&str, &str); 29] = [
         include_str!("../../../datasets/sunspots/card.toml"),
     ),
     ("elnino", include_str!("../../../datasets/elnino/card.toml")),
+    (
+        "pattern",
+        include_str!("../../../datasets/pattern/card.toml"),
+    ),
+    (
+        "cluster",
+        include_str!("../../../datasets/cluster/card.toml"),
+    ),
+    (
+        "tree_neighbors_match",
+        include_str!("../../../datasets/tree_neighbors_match/card.toml"),
+    ),
+    (
+        "ring_transfer",
+        include_str!("../../../datasets/ring_transfer/card.toml"),
+    ),
+    (
+        "minesweeper",
+        include_str!("../../../datasets/minesweeper/card.toml"),
+    ),
+    ("karate", include_str!("../../../datasets/karate/card.toml")),
+    (
+        "communities",
+        include_str!("../../../datasets/communities/card.toml"),
+    ),
+    (
+        "heterophilous",
+        include_str!("../../../datasets/heterophilous/card.toml"),
+    ),
+    (
+        "graph_csv",
+        include_str!("../../../datasets/graph_csv/card.toml"),
+    ),
+    (
+        "graphml",
+        include_str!("../../../datasets/graphml/card.toml"),
+    ),
+    ("tu", include_str!("../../../datasets/tu/card.toml")),
+    ("ogb", include_str!("../../../datasets/ogb/card.toml")),
 ];
 
 /// What is known of a data set.
@@ -245,6 +284,8 @@ mod tests {
         assert_eq!(facts("speech_commands"), (0, vec![]));
         assert_eq!(facts("audioset"), (0, vec![]));
         assert_eq!(facts("ade20k"), (150, vec![20_210, 2_000]));
+        assert_eq!(facts("pattern"), (2, vec![10_000, 2_000, 2_000]));
+        assert_eq!(facts("cluster"), (6, vec![10_000, 1_000, 1_000]));
     }
 
     #[test]

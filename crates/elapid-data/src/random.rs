@@ -31,6 +31,13 @@ pub(crate) mod purpose {
     pub(crate) const SHAPES: u64 = 8;
     pub(crate) const REDUCE: u64 = 9;
     pub(crate) const SERIES: u64 = 20;
+    // Graphs.
+    pub(crate) const WALKS: u64 = 21;
+    pub(crate) const SIGNS: u64 = 22;
+    pub(crate) const GRAPHS: u64 = 23;
+    pub(crate) const PATTERNS: u64 = 24;
+    pub(crate) const NODES: u64 = 25;
+    pub(crate) const ORDERS: u64 = 26;
 }
 
 /// A seed for [`permuted`](crate::order::permuted) that belongs to `seed` and `labels`.

@@ -4,6 +4,7 @@
 
 pub mod checkpoint;
 mod cost;
+pub mod graph;
 mod image_classifier;
 mod image_segmenter;
 mod params;
@@ -15,6 +16,7 @@ mod transformer;
 pub mod vim;
 
 pub use cost::Cost;
+pub use graph::{GraphModel, GraphModelConfig};
 pub use image_classifier::{ImageBackbone, ImageClassifier};
 pub use image_segmenter::{DenseScores, ImageSegmenter, SegmenterConfig, SegmenterHead};
 pub use params::{NamedParam, named_params};

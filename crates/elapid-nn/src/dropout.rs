@@ -19,7 +19,7 @@ pub fn drop_path(x: &Tensor<3>, rate: f64, noise: Option<&mut Noise>) -> Option<
 
 /// Zeroes elements with probability `rate` and scales the others by `1 / (1 − rate)`; the identity
 /// without noise (evaluation) or at rate 0. Shape-preserving.
-pub fn dropout(x: Tensor<3>, rate: f64, noise: Option<&mut Noise>) -> Tensor<3> {
+pub fn dropout<const D: usize>(x: Tensor<D>, rate: f64, noise: Option<&mut Noise>) -> Tensor<D> {
     let Some(noise) = noise.filter(|_| rate > 0.0) else {
         return x;
     };

@@ -53,6 +53,13 @@ impl Init {
         self.fill(shape, |rng, _| (2.0 * rng.random::<f64>() - 1.0) * bound)
     }
 
+    /// Uniform in `[−bound, bound)`, with a bound for each row.
+    pub fn uniform_rows(&mut self, bounds: &[f64], width: usize) -> Param<Tensor<2>> {
+        self.fill([bounds.len(), width], |rng, at| {
+            (2.0 * rng.random::<f64>() - 1.0) * bounds[at / width]
+        })
+    }
+
     /// PyTorch's default for a linear or convolution weight and its bias:
     /// `U(−1/√fan_in, 1/√fan_in)` (Kaiming uniform with a = √5).
     pub fn torch_default<const D: usize>(

@@ -13,6 +13,7 @@ mod conv2d;
 mod decomposition;
 mod doubling;
 mod dropout;
+pub mod graph;
 mod grid;
 mod init;
 mod linear;

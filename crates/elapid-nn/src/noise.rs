@@ -1,12 +1,13 @@
 //! Random numbers of one training step.
 
-use burn::tensor::{Int, Tensor};
+use burn::module::Param;
+use burn::tensor::{DType, Int, Tensor};
 use elapid_kernels::random::{self, random_key};
 
 use crate::Probe;
 
 /// What a training pass carries through the layers: it draws the masks of drop path and dropout, in the order of the
-/// layers, and brings along a [`Probe`] if somebody watches.
+/// layers, brings along a [`Probe`] if somebody watches, and takes home what batch norms saw.
 ///
 /// Masks follow from a key in device memory and the number of the draw, so a resumed run draws what the uninterrupted one
 /// would have, and a step that was recorded as a graph draws anew whenever it is repeated with another key.
@@ -15,6 +16,7 @@ pub struct Noise<'a> {
     key: Tensor<1, Int>,
     next_draw: u32,
     probe: Option<&'a mut dyn Probe>,
+    statistics: Vec<Tensor<1>>,
 }
 
 impl<'a> Noise<'a> {
@@ -24,6 +26,7 @@ impl<'a> Noise<'a> {
             key,
             next_draw: first_draw,
             probe: None,
+            statistics: Vec::new(),
         }
     }
 
@@ -59,5 +62,21 @@ impl<'a> Noise<'a> {
         let draw = self.next_draw;
         self.next_draw = draw.wrapping_add(1);
         random::keep_factors(&self.key, draw, shape, rate)
+    }
+
+    /// Takes note of a batch's statistic, which `running` is to follow.
+    pub(crate) fn track(&mut self, running: &Param<Tensor<1>>, seen: Tensor<1>) {
+        let running = running.val();
+        let nothing = running.clone() - running.detach();
+        let seen = seen.detach().cast(DType::F32);
+        self.statistics
+            .push((nothing.cast(DType::F32) * seen).sum());
+    }
+
+    /// What has to be added to the loss for running statistics to follow those of the batch, shape `[1]`: zero, with
+    /// the batch's statistics as gradients with respect to the running ones. `None` where there are none.
+    pub fn statistics(&mut self) -> Option<Tensor<1>> {
+        let terms = std::mem::take(&mut self.statistics).into_iter();
+        terms.reduce(|sum, term| sum + term)
     }
 }

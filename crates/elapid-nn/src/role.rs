@@ -23,6 +23,8 @@ pub enum Role {
     ClassToken,
     /// A factor of a low-rank adapter.
     Adapter,
+    /// A running mean or variance, which follows batches and is not optimised.
+    Statistic,
     /// Any other matrix.
     Matrix,
 }
@@ -38,6 +40,7 @@ pub fn role_of(path: &str) -> Role {
         .unwrap_or_default();
     match (owner, last) {
         ("lora", _) => Role::Adapter,
+        (_, "running_mean" | "running_var") => Role::Statistic,
         (_, "A_log" | "A_b_log") => Role::SsmA,
         (_, "D" | "D_b" | "B" | "C") => Role::SsmD,
         (_, "pos_embed") => Role::Position,
@@ -46,12 +49,18 @@ pub fn role_of(path: &str) -> Role {
         ("dt_proj" | "dt_proj_b", _) => Role::Dt,
         ("conv1d" | "conv1d_b", "weight") => Role::Conv,
         ("norm" | "norm1" | "norm2" | "norm_f", _) => Role::Norm,
+        (owner, _) if is_batch_norm(owner) => Role::Norm,
         (_, "bias") => Role::Bias,
         ("proj" | "embedding" | "value_embedding" | "tokenConv" | "mark_embedding", "weight") => {
             Role::Embed
         }
         _ => Role::Matrix,
     }
+}
+
+/// By the names of GraphGPS and GraphGym.
+fn is_batch_norm(owner: &str) -> bool {
+    owner.starts_with("bn_") || owner.starts_with("norm1_") || owner == "norm2"
 }
 
 impl Role {
@@ -160,6 +169,8 @@ mod tests {
             ("encoder.attn_layers.0.norm2.bias", Role::Norm),
             ("revin_layer.affine_bias", Role::Norm),
             ("mamba.mixer.B", Role::SsmD),
+            ("layers.2.norm1_attn.running_var", Role::Statistic),
+            ("layers.2.local.GatedGcn.bn_node_x.bias", Role::Norm),
         ] {
             assert_eq!(role_of(path), role, "{path}");
         }

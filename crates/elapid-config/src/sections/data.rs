@@ -9,6 +9,10 @@ use crate::options::{Options, Tagged, choice, options, tagged};
 use crate::range::{FRACTION, SHARE, above, at_least, within};
 use crate::reader::{Reader, SectionReader};
 use crate::schema::Group;
+use crate::sections::graphs::{
+    Cluster, Communities, GraphCsv, GraphMl, GraphSpec, Heterophilous, Karate, Minesweeper, Ogb,
+    Pattern, RingTransfer, TreeNeighborsMatch, Tu,
+};
 use crate::sections::series::{
     Anomaly, Csv, Ett, Faults, Pems, Rhythms, Seasonal, SeriesOptions, Solar, Uea,
 };
@@ -42,6 +46,8 @@ pub enum Samples {
     Sounds(SoundSpec),
     /// Options for series.
     Series(SeriesOptions),
+    /// Options for graphs.
+    Graphs(GraphSpec),
 }
 
 /// What is done with images.
@@ -69,7 +75,9 @@ impl DataSpec {
     pub fn images(&self) -> Option<&ImageSpec> {
         match &self.samples {
             Samples::Images(images) => Some(images),
-            Samples::Masks(_) | Samples::Sounds(_) | Samples::Series(_) => None,
+            Samples::Masks(_) | Samples::Sounds(_) | Samples::Series(_) | Samples::Graphs(_) => {
+                None
+            }
         }
     }
 
@@ -77,7 +85,9 @@ impl DataSpec {
     pub fn masks(&self) -> Option<&MaskSpec> {
         match &self.samples {
             Samples::Masks(masks) => Some(masks),
-            Samples::Images(_) | Samples::Sounds(_) | Samples::Series(_) => None,
+            Samples::Images(_) | Samples::Sounds(_) | Samples::Series(_) | Samples::Graphs(_) => {
+                None
+            }
         }
     }
 
@@ -106,6 +116,7 @@ impl DataSpec {
             Some(Group::Series) => {
                 Samples::Series(SeriesOptions::read(&mut reader.section("data"))?)
             }
+            Some(Group::Graphs) => Samples::Graphs(GraphSpec::read(&mut reader.section("data"))?),
         };
         Ok(Self {
             source,
@@ -131,6 +142,7 @@ impl DataSpec {
                 sounds.augment.write(lines.section("data.augment"));
             }
             Samples::Series(series) => series.write(lines),
+            Samples::Graphs(graphs) => graphs.write(lines),
         }
     }
 }
@@ -185,6 +197,30 @@ tagged! {
         "anomaly" => Anomaly(Anomaly) of Series,
         /// Sensors with labelled faults, made when they are asked for.
         "faults" => Faults(Faults) of Series,
+        /// PATTERN, drawn by its published procedure: nodes of a pattern hidden among communities.
+        "pattern" => Pattern(Pattern) of Graphs,
+        /// CLUSTER, drawn by its published procedure: nodes of six communities.
+        "cluster" => Cluster(Cluster) of Graphs,
+        /// Tree-NeighborsMatch: trees whose root asks for the value of a leaf.
+        "tree_neighbors_match" => TreeNeighborsMatch(TreeNeighborsMatch) of Graphs,
+        /// Ring transfer: rings whose node 0 asks for the class of the opposite node.
+        "ring_transfer" => RingTransfer(RingTransfer) of Graphs,
+        /// Minesweeper: which fields of a board are mines, drawn by its published rules.
+        "minesweeper" => Minesweeper(Minesweeper) of Graphs,
+        /// Zachary's karate club, which comes with elapid.
+        "karate" => Karate(Karate) of Graphs,
+        /// One graph of communities, of any size.
+        "communities" => Communities(Communities) of Graphs,
+        /// Graphs in CSV tables: your own data.
+        "graph_csv" => GraphCsv(GraphCsv) of Graphs,
+        /// One graph in GraphML.
+        "graphml" => GraphMl(GraphMl) of Graphs,
+        /// TUDataset, from its text files.
+        "tu" => Tu(Tu) of Graphs,
+        /// Open Graph Benchmark, from its compressed tables.
+        "ogb" => Ogb(Ogb) of Graphs,
+        /// Roman-empire, Amazon-ratings, Minesweeper, Tolokers or Questions, from their archives.
+        "heterophilous" => Heterophilous(Heterophilous) of Graphs,
     }
 }
 

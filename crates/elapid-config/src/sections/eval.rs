@@ -12,7 +12,7 @@ options! {
         /// Examples in one evaluation batch.
         batch_size: usize = ("`train.batch_size`"), at_least(1.0);
         /// Which validation metric chooses the best checkpoint.
-        best: Best = ("the task's: `accuracy` for `classify`, `mean_iou` for `segment`, `map` for `multi_label`, `mask_accuracy` for `pretrain_patches`, `mse` for `forecast` and `impute`, `loss` for `detect`");
+        best: Best = ("the task's: `accuracy` for `classify` and `classify_graphs`, `mean_iou` for `segment`, `map` for `multi_label` and `label_graphs`, `mask_accuracy` for `pretrain_patches`, `mse` for `forecast` and `impute`, `loss` for `detect`, `balanced_accuracy` for `classify_nodes`, `mae` for `regress_graphs`");
         /// Which checkpoint the test at the end uses.
         weights: Weights = "best";
     }
@@ -29,11 +29,15 @@ choice! {
         MeanAveragePrecision = "map",
         /// Share of masked patches that are told apart; higher is better.
         MaskAccuracy = "mask_accuracy",
-        /// Mean over the classes of F1, of series; higher is better.
+        /// Mean over the classes of the share of right answers; higher is better.
+        BalancedAccuracy = "balanced_accuracy",
+        /// Mean over the classes of F1, the harmonic mean of precision and recall; higher is better.
         MacroF1 = "macro_f1",
+        /// Area under the receiver operating characteristic; higher is better.
+        RocArea = "auc",
         /// Mean squared error of standardised values; lower is better.
         Mse = "mse",
-        /// Mean absolute error of standardised values; lower is better.
+        /// Mean absolute error, of series of standardised values; lower is better.
         Mae = "mae",
         /// Mean loss; lower is better.
         Loss = "loss",
@@ -48,7 +52,9 @@ impl Best {
             | Self::MeanIou
             | Self::MeanAveragePrecision
             | Self::MaskAccuracy
-            | Self::MacroF1 => true,
+            | Self::BalancedAccuracy
+            | Self::MacroF1
+            | Self::RocArea => true,
             Self::Mse | Self::Mae | Self::Loss => false,
         }
     }

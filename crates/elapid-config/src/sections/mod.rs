@@ -3,6 +3,8 @@
 mod data;
 mod eval;
 mod forecasters;
+mod graph_models;
+mod graphs;
 mod log;
 mod lora;
 mod model;
@@ -24,6 +26,13 @@ pub use eval::{Best, Eval, Weights};
 pub use forecasters::{
     CausalMamba, DLinear, MambaSl, RLinear, SMamba, SeriesNorm, TimeMachine, Varying,
 };
+pub use graph_models::{
+    GlobalScan, Gmn, GraphMamba, LocalGnn, NeuralWalker, NodePool, ScanOrder, TokenEncoder,
+};
+pub use graphs::{
+    Batching, Cluster, Communities, GraphCsv, GraphMl, GraphPadding, GraphSpec, Heterophilous,
+    Karate, Minesweeper, Ogb, Pattern, RingTransfer, SpecialEdges, TreeNeighborsMatch, Tu,
+};
 pub use log::Log;
 pub use lora::{Lora, ParamRole};
 pub use model::ModelSpec;
@@ -42,8 +51,9 @@ pub use sounds::{
 };
 pub use ssamba::Ssamba;
 pub use task::{
-    ClassLoss, Classify, DenseHead, Detect, Forecast, ForecastLoss, Impute, MaskKeep, MaskShape,
-    MultiLabel, PretrainPatches, Segment, TapValue, TaskSpec, TokenPool,
+    ClassLoss, Classify, ClassifyGraphs, ClassifyNodes, DenseHead, Detect, Forecast, ForecastLoss,
+    Impute, LabelGraphs, MaskKeep, MaskShape, MultiLabel, PretrainPatches, RegressGraphs, Segment,
+    TapValue, TaskSpec, TokenPool,
 };
 pub use train::{Frozen, Graph, InitPositions, MicroBatch, Precision, Train};
 pub use vim::{ClassToken, DtInit, DtRank, Pool, Scan, Vim, VimMixer, VimSize};

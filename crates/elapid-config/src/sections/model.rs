@@ -2,6 +2,7 @@
 
 use crate::options::tagged;
 use crate::sections::forecasters::{CausalMamba, DLinear, MambaSl, RLinear, SMamba, TimeMachine};
+use crate::sections::graph_models::{Gmn, GraphMamba, NeuralWalker};
 use crate::sections::ssamba::Ssamba;
 use crate::sections::vim::Vim;
 
@@ -26,5 +27,11 @@ tagged! {
         "causal_mamba" => CausalMamba(CausalMamba),
         /// MambaSL: classes of whole series by a single Mamba layer (openreview YDl4vqQqGP).
         "mambasl" => MambaSl(MambaSl),
+        /// Graph-Mamba: message passing and a scan over the nodes side by side (arXiv:2402.00789); and its baselines.
+        "graph_mamba" => GraphMamba(GraphMamba),
+        /// Graph Mamba Networks: scans over sub-graphs around each node, and over the nodes (arXiv:2402.08678).
+        "gmn" => Gmn(Gmn),
+        /// NeuralWalker: scans over random walks, and message passing (arXiv:2406.03386).
+        "neural_walker" => NeuralWalker(NeuralWalker),
     }
 }

@@ -23,6 +23,14 @@ tagged! {
         "detect" => Detect(Detect),
         /// Values of a series that are missing.
         "impute" => Impute(Impute),
+        /// One class a node of a graph.
+        "classify_nodes" => ClassifyNodes(ClassifyNodes),
+        /// One class a graph, by cross-entropy.
+        "classify_graphs" => ClassifyGraphs(ClassifyGraphs),
+        /// Any number of labels a graph, each by its own binary cross-entropy.
+        "label_graphs" => LabelGraphs(LabelGraphs),
+        /// Numbers of a graph, by absolute error.
+        "regress_graphs" => RegressGraphs(RegressGraphs),
     }
 }
 
@@ -37,6 +45,10 @@ impl TaskSpec {
             Self::Forecast(_) | Self::Impute(_) => Best::Mse,
             // Only the test has labels.
             Self::Detect(_) => Best::Loss,
+            Self::ClassifyNodes(_) => Best::BalancedAccuracy,
+            Self::ClassifyGraphs(_) => Best::Accuracy,
+            Self::LabelGraphs(_) => Best::MeanAveragePrecision,
+            Self::RegressGraphs(_) => Best::Mae,
         }
     }
 }
@@ -181,6 +193,17 @@ choice! {
 }
 
 options! {
+    /// One class a node. Which nodes count is in the data.
+    pub struct ClassifyNodes {
+        /// Weigh a node by how rare its class is in the batch: `(V - n) / V` for a class with n of V nodes, as the benchmark of
+        /// PATTERN and CLUSTER does.
+        balance: bool = true;
+        /// One score, for the second class, where there are two; otherwise one a class.
+        single_score: bool = true;
+    }
+}
+
+options! {
     /// Steps of a series that a model cannot reconstruct. The network reconstructs its lookback; `horizon` has no meaning.
     pub struct Detect {
         /// Per cent of the steps that are taken for anomalies: those with the largest error.
@@ -189,9 +212,29 @@ options! {
 }
 
 options! {
+    /// One class a graph.
+    pub struct ClassifyGraphs {
+        /// Share of the target that is spread over all classes.
+        label_smoothing: f64 = 0.0, FRACTION;
+    }
+}
+
+options! {
     /// Values of a series that are missing. The network reconstructs its lookback; `horizon` has no meaning.
     pub struct Impute {
         /// Share of the values that is hidden and counts.
         mask_rate: f64 = 0.25, within(0.001, 0.999);
+    }
+}
+
+options! {
+    /// Any number of labels a graph. Labels that are unknown do not count.
+    pub struct LabelGraphs {
+    }
+}
+
+options! {
+    /// Numbers of a graph. Those that are unknown do not count.
+    pub struct RegressGraphs {
     }
 }

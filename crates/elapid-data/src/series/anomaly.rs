@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use super::forecast::{WindowSplits, constant_note};
 use super::labelled::Protocol;
-use super::npy;
 use super::scaler::Scaler;
 use super::table::{Missing, Roles, Table, fill};
 use super::windows::{Matrix, WindowShape, Windows};
 use crate::card::{Card, card};
 use crate::error::DataError;
+use crate::npy;
 
 /// How anomaly arrays become windows.
 #[derive(Clone, Copy, Debug, PartialEq)]

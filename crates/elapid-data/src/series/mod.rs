@@ -10,7 +10,6 @@ mod ending;
 pub mod forecast;
 mod labelled;
 mod marks;
-mod npy;
 mod number;
 #[cfg(test)]
 mod protocol_tests;

@@ -1,5 +1,6 @@
 //! Published protocols on generated files with the right numbers of rows, and mistakes that must be seen.
 
+use crate::npy;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

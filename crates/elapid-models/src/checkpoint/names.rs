@@ -14,7 +14,7 @@ pub fn official_name(path: &str) -> String {
         match part {
             "backbone" | "projections" | "ssm" => {}
             "ssm_b" => backward = true,
-            variant if !is_last && variant.starts_with(char::is_uppercase) => {}
+            variant if !is_last && is_variant(variant) => {}
             name if std::mem::take(&mut backward) => names.push(backward_name(name)),
             name => {
                 let head = names.last().map_or("", String::as_str);
@@ -25,6 +25,11 @@ pub fn official_name(path: &str) -> String {
     names.join(".")
 }
 
+/// Single letters are maps, such as those of a gated graph convolution.
+fn is_variant(name: &str) -> bool {
+    name.len() > 1 && name.starts_with(char::is_uppercase)
+}
+
 /// The number of a layer in an `nn.Sequential`, or another official name.
 fn of_sequence(head: &str, layer: &str) -> Option<&'static str> {
     match (head, layer) {
@@ -32,8 +37,9 @@ fn of_sequence(head: &str, layer: &str) -> Option<&'static str> {
         (_, "linear_seasonal") => Some("Linear_Seasonal"),
         (_, "linear_trend") => Some("Linear_Trend"),
         ("mlp_head", "norm") | ("cpredlayer" | "gpredlayer", "hidden") => Some("0"),
-        ("mamba", "mixer") | ("attn_weight", "linear") => Some("0"),
+        ("mamba", "mixer") | ("attn_weight", "linear") | ("nn", "linear1") => Some("0"),
         ("mlp_head" | "out_layer", "linear") | ("mamba", "norm") => Some("1"),
+        ("nn", "linear2") => Some("2"),
         ("cpredlayer" | "gpredlayer", "output") => Some("2"),
         _ => None,
     }
@@ -53,6 +59,14 @@ mod tests {
     #[test]
     fn names_are_those_of_the_official_state_dict() {
         for (path, name) in [
+            (
+                "layers.2.local_model.GatedGcn.A.weight",
+                "layers.2.local_model.A.weight",
+            ),
+            (
+                "layers.2.local_model.Gine.nn.linear2.bias",
+                "layers.2.local_model.nn.2.bias",
+            ),
             (
                 "backbone.Vim.patch_embed.proj.weight",
                 "patch_embed.proj.weight",

@@ -177,7 +177,7 @@ impl BidirectionalMamba {
 mod tests {
     use super::super::mamba::tiny;
     use super::*;
-    use burn::tensor::{Device, Distribution, Tolerance};
+    use burn::tensor::{Device, Distribution, TensorData, Tolerance};
 
     #[test]
     fn equal_directions_commute_with_flipping() {
@@ -191,6 +191,35 @@ mod tests {
         let expected = mixer.forward(h.clone(), None).flip([1]).into_data();
         let flipped = mixer.forward(h.flip([1]), None).into_data();
         flipped.assert_approx_eq::<f32>(&expected, Tolerance::rel_abs(1e-5, 1e-6));
+    }
+
+    /// In both directions: the backward one starts anew at the last token of every sequence.
+    #[test]
+    fn packed_sequences_equal_separate_ones() {
+        let device = Device::flex().autodiff();
+        let own = BackwardBranch::OwnParameters {
+            dt_bias: DtBias::InverseSoftplus,
+        };
+        for branch in [own, BackwardBranch::SharedParameters] {
+            let init = &mut Init::new(0, &device);
+            let mixer = BidirectionalMamba::new(init, &tiny(), branch, false);
+            let normal = Distribution::Normal(0.0, 1.0);
+            let h = Tensor::<3>::random([2, 21, 12], normal, &device).require_grad();
+            let factors = Tensor::<3>::random([2, 21, 12], normal, &device);
+            let marks: Vec<bool> = (0..42).map(|i| [0, 9, 10].contains(&(i % 21))).collect();
+            let reset = Tensor::from_data(TensorData::new(marks, [2, 21]), &device);
+            let results = |y: Tensor<3>| {
+                let grads = (y.clone() * factors.clone()).sum().backward();
+                [y.into_data(), h.grad(&grads).unwrap().into_data()]
+            };
+            let packed = results(mixer.forward(h.clone(), Some(reset)));
+            let parts = [0..9, 9..10, 10..21];
+            let parts = parts.map(|range| mixer.forward(h.clone().slice([0..2, range]), None));
+            let separate = results(Tensor::cat(parts.to_vec(), 1));
+            for (packed, separate) in packed.iter().zip(&separate) {
+                packed.assert_approx_eq::<f32>(separate, Tolerance::rel_abs(1e-4, 1e-5));
+            }
+        }
     }
 
     #[test]

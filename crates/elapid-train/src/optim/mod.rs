@@ -38,4 +38,7 @@ pub struct ParamRule {
     pub trained_from: u64,
     /// Whether it is the matrix of a linear map between hidden states, which Muon orthogonalises.
     pub hidden_matrix: bool,
+    /// How much of a batch's statistic it takes over, where it is a running one; it is not optimised then. The task's
+    /// loss has to hand that statistic over as its gradient.
+    pub running: Option<f64>,
 }

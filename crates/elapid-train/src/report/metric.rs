@@ -52,8 +52,10 @@ impl<'a> Metric<'a> {
             },
         };
         // An accuracy, or a share of pixels, may be recorded as a share of one or in per cent; only a share needs scaling.
-        let is_accuracy =
-            matches!(name, "accuracy" | "pixel_accuracy" | "mean_iou") || top_k(name).is_some();
+        let is_accuracy = matches!(
+            name,
+            "accuracy" | "balanced_accuracy" | "pixel_accuracy" | "mean_iou"
+        ) || top_k(name).is_some();
         let is_share = is_accuracy
             && metrics
                 .splits(name)

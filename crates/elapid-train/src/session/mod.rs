@@ -89,11 +89,12 @@ impl<'a, T: Task> Session<'a, T> {
             trainer,
         };
         session.checkpoints.prepare()?;
+        let parameters = session.engine.recipe().parameters(&weights.task);
         trainer.run.record(&[
             ("status", "running".into()),
             ("finished", Value::Null),
             ("steps", config.total_steps.into()),
-            ("parameters", weights.task.num_params().into()),
+            ("parameters", parameters.into()),
         ])?;
         Ok((session, weights))
     }

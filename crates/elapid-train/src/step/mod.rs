@@ -7,6 +7,7 @@
 //! | `recipe.rs` | the step itself: loss, gradients, clipping, update, average |
 //! | `forms.rs` | which batches have been seen, and whether their steps are recorded |
 //! | `graphs.rs` | the step recorded as a hardware graph, and replayed |
+//! | `running.rs` | running statistics of batch norms |
 //! | `row.rs` | loss and gradients as one row of numbers |
 //! | `team.rs` | the step of several devices, which add up their rows |
 //! | `engine.rs` | one device or several |
@@ -17,6 +18,7 @@ mod graphs;
 mod operands;
 mod recipe;
 mod row;
+mod running;
 mod team;
 mod weights;
 

@@ -8,6 +8,7 @@ use burn::tensor::{DType, Tensor};
 use elapid_kernels::blend::blend;
 use elapid_kernels::buffers::{duplicate, overwrite};
 
+use super::running::{Follow, Running};
 use super::{Operands, Weights};
 use crate::clip::global_norm;
 use crate::optim::{Method, Pool, Scaler, Table, Update, unless_overflown, update};
@@ -19,6 +20,7 @@ pub(crate) struct Recipe {
     method: Method,
     table: Table,
     hidden_matrices: BTreeSet<ParamId>,
+    running: Running,
     grad_clip: Option<f64>,
     /// Weights, moments and average are written where they lie, as a recorded step has to.
     in_place: bool,
@@ -76,6 +78,7 @@ impl Recipe {
             method: config.method,
             table: Table::new(config.weight_decay, rules),
             hidden_matrices: matrices.map(|rule| rule.id).collect(),
+            running: Running::new(rules),
             grad_clip: config.grad_clip,
             in_place: false,
         }
@@ -84,6 +87,11 @@ impl Recipe {
     /// The same, writing where things lie or not.
     pub(crate) fn in_place(self, in_place: bool) -> Self {
         Self { in_place, ..self }
+    }
+
+    /// Parameters of a task; running statistics are none.
+    pub(crate) fn parameters<T: Task>(&self, task: &T) -> usize {
+        self.running.parameters(task)
     }
 
     pub(crate) fn is_in_place(&self) -> bool {
@@ -138,7 +146,7 @@ impl Recipe {
         &self,
         weights: Weights<T>,
         loss: Tensor<1>,
-        gradients: Pool,
+        mut gradients: Pool,
         numbers: &Tensor<1>,
     ) -> (Weights<T>, Made) {
         let Weights {
@@ -148,6 +156,7 @@ impl Recipe {
             scaler,
         } = weights;
         let loss_scale = scaler.as_ref().map(Scaler::scale);
+        let seen = self.running.taken(&task, &mut gradients);
         let plain = numbers.device();
         let scaled_norm = global_norm(&task, &gradients, &plain);
         let grad_norm = match &scaler {
@@ -155,8 +164,8 @@ impl Recipe {
             None => scaled_norm.clone(),
         };
         let grad_scale = crate::clip::scale(&grad_norm, self.grad_clip);
-        let grad_scale = match loss_scale {
-            Some(scale) => unless_overflown(&scaled_norm, grad_scale / scale),
+        let grad_scale = match &loss_scale {
+            Some(scale) => unless_overflown(&scaled_norm, grad_scale / scale.clone()),
             None => grad_scale,
         };
         let with = Update {
@@ -168,6 +177,12 @@ impl Recipe {
             in_place: self.in_place,
         };
         let (task, moments) = update(task, moments, gradients, &with);
+        let follow = Follow {
+            loss_scale: loss_scale.as_ref(),
+            grad_scale: &grad_scale,
+            in_place: self.in_place,
+        };
+        let task = self.running.followed(task, seen, &follow);
         let average = average.map(|average| self.follow(average, &task, numbers));
         let weights = Weights {
             task,

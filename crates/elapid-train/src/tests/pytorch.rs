@@ -173,6 +173,7 @@ fn follow(file: &str, method: impl Fn(&Trajectory) -> Method) {
         lr_scale: 1.0,
         trained_from: 0,
         hidden_matrix: matrix,
+        running: None,
     };
     let rules = [rule(affine.weight.id, true), rule(affine.bias.id, false)];
     let recipe = Recipe::new(&settings, &rules);

@@ -68,6 +68,7 @@ impl Toy {
                     lr_scale,
                     trained_from: 0,
                     hidden_matrix: decay,
+                    running: None,
                 });
             }
         }

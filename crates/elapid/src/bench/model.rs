@@ -71,7 +71,10 @@ pub fn model(
             let forward = |m: &SoundClassifier, x: Tensor<3>| m.forward(x, None);
             Ok(timed(device, model, shape, dtype, training, forward))
         }
-        ModelSpec::MambaSl(_) => Err(PlanError::of_bench(spec)),
+        ModelSpec::MambaSl(_)
+        | ModelSpec::GraphMamba(_)
+        | ModelSpec::Gmn(_)
+        | ModelSpec::NeuralWalker(_) => Err(PlanError::of_bench(spec)),
         _ => {
             let input = registry::stated_input(spec)?;
             let model = registry::forecaster(&mut init, spec, input)?;

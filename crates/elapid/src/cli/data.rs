@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use elapid::data::audio::synth::{self, CommandsOptions};
+use elapid::data::graph;
+use elapid::data::graph::synth::{Counts, karate, minesweeper, rings, sbm, trees};
 use elapid::data::series::Shares;
 use elapid::data::series::synth::{Seasonal, write_seasonal};
 use elapid::data::shapes::{self, Settings};
@@ -99,6 +101,32 @@ pub(crate) enum SynthCommand {
         #[arg(long, default_value_t = Seasonal::default().seed)]
         seed: u64,
     },
+    /// Graphs of a set that is made from nothing, as the tables that `graph_csv` reads with `directed = true`; in a config the
+    /// name of the set needs no files.
+    #[command(
+        after_help = "Example:\n  elapid data synth graphs pattern data/pattern --train 1000"
+    )]
+    Graphs {
+        /// Which set.
+        set: GraphSet,
+        /// A folder that is not there yet, or empty.
+        out: PathBuf,
+        /// Training graphs of `pattern`, `cluster` and `ring-transfer`; left out, as many as published.
+        #[arg(long)]
+        train: Option<usize>,
+        /// Graphs for validation.
+        #[arg(long)]
+        valid: Option<usize>,
+        /// Test graphs.
+        #[arg(long)]
+        test: Option<usize>,
+        /// Depth of `tree-neighbors-match`, nodes of a ring of `ring-transfer`, or fields along a side of `minesweeper`.
+        #[arg(long)]
+        size: Option<usize>,
+        /// Decides everything that is drawn.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// Tones whose pitch falls, rises, stays or warbles: half a second each, a folder a class.
     #[command(after_help = "Example:\n  elapid data synth tones data/tones")]
     Tones {
@@ -111,6 +139,17 @@ pub(crate) enum SynthCommand {
         #[arg(long, default_value_t = 0)]
         seed: u64,
     },
+}
+
+/// Sets of graphs that are made from nothing.
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub(crate) enum GraphSet {
+    Pattern,
+    Cluster,
+    TreeNeighborsMatch,
+    RingTransfer,
+    Minesweeper,
+    Karate,
 }
 
 pub(crate) fn data(command: DataCommand) -> Result<(), Failure> {
@@ -167,6 +206,44 @@ pub(crate) fn data(command: DataCommand) -> Result<(), Failure> {
                 ..Seasonal::default()
             };
             make_seasonal(&out, &settings, Shares { train, test }, horizon)
+        }
+        DataCommand::Synth(SynthCommand::Graphs {
+            set,
+            out,
+            train,
+            valid,
+            test,
+            size,
+            seed,
+        }) => {
+            let counts = |published: Counts| Counts {
+                train: train.unwrap_or(published.train),
+                valid: valid.unwrap_or(published.valid),
+                test: test.unwrap_or(published.test),
+                seed: seed.unwrap_or(published.seed),
+            };
+            let splits = match set {
+                GraphSet::Pattern => sbm::pattern(counts(sbm::pattern_counts())),
+                GraphSet::Cluster => sbm::cluster(counts(sbm::cluster_counts())),
+                GraphSet::TreeNeighborsMatch => {
+                    trees::splits(size.unwrap_or(3), false, seed.unwrap_or(11))
+                }
+                GraphSet::RingTransfer => {
+                    rings::splits(size.unwrap_or(10), counts(rings::counts()))
+                }
+                GraphSet::Minesweeper => {
+                    let side = size.unwrap_or(minesweeper::SIDE);
+                    minesweeper::splits(side, 0, seed.unwrap_or(0))
+                }
+                GraphSet::Karate => karate::splits(),
+            };
+            let splits = splits.map_err(failure)?;
+            let [graphs, nodes] = graph::write(&splits, &out).map_err(failure)?;
+            let graphs = match graphs {
+                1 => "one graph".to_owned(),
+                _ => format!("{graphs} graphs"),
+            };
+            print(&format!("{}: {graphs} with {nodes} nodes", out.display()))
         }
         DataCommand::Synth(SynthCommand::Tones { out, sounds, seed }) => {
             synth::tones(&out, sounds, seed).map_err(failure)?;

@@ -56,6 +56,12 @@ pub(crate) fn forward(args: ForwardArgs) -> Result<(), Failure> {
             model.forward(Tensor::from_data(input, &device), None)
         }
         ModelSpec::MambaSl(_) => classes_of_series(&args, &spec, classes, &tensors, &device)?,
+        ModelSpec::GraphMamba(_) | ModelSpec::Gmn(_) | ModelSpec::NeuralWalker(_) => {
+            return Err(Failure::wrong(format!(
+                "`elapid forward` takes images, sounds and series, and the backbone `{}` takes graphs; use `elapid eval`",
+                spec.name()
+            )));
+        }
         _ => {
             let sizes = registry::input_shape(&spec).map_err(Failure::input)?;
             let input = tensors.get("input", &sizes.map(Some))?;

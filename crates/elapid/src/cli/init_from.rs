@@ -56,6 +56,12 @@ pub(crate) fn start(
             task.model = model;
             Ok((AnyTask::TagSounds(task), Some(transfer)))
         }
+        AnyTask::Graphs(mut task) => {
+            let moved = checkpoint::transfer(task.model, weights, path, |_| None);
+            let (model, transfer) = moved.map_err(Failure::input)?;
+            task.model = model;
+            Ok((AnyTask::Graphs(task), Some(transfer)))
+        }
         AnyTask::PretrainPatches(mut task) => {
             let (model, transfer) = plain(task.model, weights, path)?;
             task.model = model;

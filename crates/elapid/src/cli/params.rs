@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use elapid::config::{self, ModelSpec, Plan, TaskSpec};
 use elapid::models::checkpoint::official_name;
 use elapid::models::{NamedParam, Ssamba, named_params};
-use elapid::nn::Init;
+use elapid::nn::{Init, Role, role_of};
 use elapid::registry::{self, Facts, PlanError, SeriesFacts};
 
 use super::failure::Failure;
@@ -26,9 +26,13 @@ pub(crate) struct ParamsArgs {
 
 pub(crate) fn params(args: ParamsArgs) -> Result<(), Failure> {
     let (spec, task) = config::load_model(&args.config).map_err(Failure::input)?;
-    let params = of_model(&args.config, &spec, task.as_ref()).map_err(Failure::input)?;
+    let params = match takes_graphs(&spec) {
+        true => of_graphs(&args.config)?,
+        false => of_model(&args.config, &spec, task.as_ref()).map_err(Failure::input)?,
+    };
     let trained = match &task {
         Some(TaskSpec::Segment(_)) => None,
+        _ if takes_graphs(&spec) => None,
         task => trained(&args, classes(&args.config, task.as_ref())),
     };
     let mut rows = Vec::new();
@@ -141,6 +145,10 @@ fn of_model(
             let input = registry::stated_input(spec)?;
             named_params(&registry::series_classifier(init, spec, input, classes)?)
         }
+        // Counted with their data.
+        (ModelSpec::GraphMamba(_) | ModelSpec::Gmn(_) | ModelSpec::NeuralWalker(_), _) => {
+            Vec::new()
+        }
         (_, _) => {
             let input = registry::stated_input(spec)?;
             named_params(&match task {
@@ -153,6 +161,21 @@ fn of_model(
     })
 }
 
+/// Those of a network on graphs, whose features are only known from the data. Running statistics are none.
+fn of_graphs(config: &Path) -> Result<Vec<NamedParam>, Failure> {
+    let plan = config::load(config, &[]).map_err(Failure::input)?;
+    let data = registry::open_data(&plan).map_err(Failure::input)?;
+    let task = registry::task(&plan, &data.facts(), &Device::flex()).map_err(Failure::input)?;
+    let params = named_params(&task).into_iter();
+    Ok(params
+        .filter(|param| role_of(&param.path) != Role::Statistic)
+        .collect())
+}
+
+fn takes_graphs(spec: &ModelSpec) -> bool {
+    registry::graph_demands(spec).is_ok()
+}
+
 /// Classes of the head: the task's, or those of the data set's card. Without either the backbone
 /// is counted alone.
 pub(crate) fn classes(config: &Path, task: Option<&TaskSpec>) -> Option<usize> {
@@ -160,10 +183,7 @@ pub(crate) fn classes(config: &Path, task: Option<&TaskSpec>) -> Option<usize> {
         TaskSpec::Classify(task) => task.classes,
         TaskSpec::MultiLabel(task) => task.classes,
         TaskSpec::Segment(_) => None,
-        TaskSpec::PretrainPatches(_)
-        | TaskSpec::Forecast(_)
-        | TaskSpec::Detect(_)
-        | TaskSpec::Impute(_) => return None,
+        _ => return None,
     };
     wanted.or_else(|| {
         let plan = config::load(config, &[]).ok()?;

@@ -57,6 +57,11 @@ pub(crate) fn predict(args: PredictArgs) -> Result<(), Failure> {
     match open.plan.data.samples {
         Samples::Sounds(_) => return predict_sounds::predict(&args, &open),
         Samples::Series(_) => return predict_series::predict(&args, &open),
+        Samples::Graphs(_) => {
+            return Err(Failure::wrong(
+                "`elapid predict` is for images, sounds and series; `elapid eval` measures a run on graphs",
+            ));
+        }
         Samples::Images(_) | Samples::Masks(_) => {}
     }
     let device =

@@ -76,7 +76,7 @@ impl OpenRun {
     fn frame_shift(&self) -> f64 {
         match &self.plan.data.samples {
             Samples::Sounds(sounds) => sounds.audio.frame_shift / 1000.0,
-            Samples::Images(_) | Samples::Masks(_) | Samples::Series(_) => 0.0,
+            Samples::Images(_) | Samples::Masks(_) | Samples::Series(_) | Samples::Graphs(_) => 0.0,
         }
     }
 }

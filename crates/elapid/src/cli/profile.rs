@@ -97,7 +97,10 @@ fn measure(
         tflop_per_s,
         utilisation: options.peak_tflops.map(|peak| tflop_per_s / peak),
         scans: cost.scans * profile.parts,
-        scan: ScanBench::new(device).time(shape, dtype, "auto").ok(),
+        scan: match cost.scans {
+            0 => None,
+            _ => ScanBench::new(device).time(shape, dtype, "auto").ok(),
+        },
     }
 }
 
@@ -107,7 +110,10 @@ fn batch(profile: &Profile, cost: &Cost) -> Vec<String> {
         parts => format!(" in {parts} parts"),
     };
     let (samples, tokens) = (profile.samples, cost.tokens);
-    let what = format!("{samples} samples of {tokens} tokens{parts}");
+    let what = match tokens {
+        0 => format!("{samples} samples{parts}"),
+        _ => format!("{samples} samples of {tokens} tokens{parts}"),
+    };
     vec!["batch".into(), what]
 }
 

@@ -251,6 +251,7 @@ fn parameters(plan: &Plan, task: &AnyTask, per_epoch: u64) -> String {
             .into_iter()
             .map(|((role, decays, from), (tensors, n))| {
                 let trained = match from {
+                    _ if role == "Statistic" => "follows batches".to_owned(),
                     0 => "yes".to_owned(),
                     u64::MAX => "no".to_owned(),
                     from => format!("from step {from}"),

@@ -7,7 +7,7 @@ use burn::tensor::{Device, FloatDType};
 use elapid::config::{self, Plan, Precision, Samples};
 use elapid::data::audio::AudioPipeline;
 use elapid::data::{ImagePipeline, MaskPipeline, Split};
-use elapid::models::{SoundClassifier, checkpoint};
+use elapid::models::{SoundClassifier, checkpoint, named_params};
 use elapid::nn::{Role, lora, role_of};
 use elapid::registry::{self, AnyTask, Data, Described, Facts, ImageClassification};
 use elapid::train::{MicroBatch, RunDir, TrainConfig, TrainError};
@@ -55,7 +55,12 @@ pub(crate) fn manifest(built: &Built, device: &str, base: Option<Value>) -> Map<
     let mut manifest = environment(device);
     let command: Vec<String> = std::env::args().collect();
     manifest.insert("command".into(), command.join(" ").into());
-    manifest.insert("parameters".into(), built.task.num_params().into());
+    let params = named_params(&built.task).into_iter();
+    let params = params.filter(|param| role_of(&param.path) != Role::Statistic);
+    let parameters: usize = params
+        .map(|param| param.shape.iter().product::<usize>())
+        .sum();
+    manifest.insert("parameters".into(), parameters.into());
     manifest.insert("data".into(), built.data.manifest());
     if let Ok(Value::Object(facts)) = serde_json::to_value(facts) {
         manifest.extend(facts);
@@ -284,6 +289,10 @@ fn with_weights(task: AnyTask, path: &Path) -> Result<AnyTask, Failure> {
         AnyTask::TagSounds(mut task) => {
             task.model = load_sound_weights(task.model, path)?;
             Ok(AnyTask::TagSounds(task))
+        }
+        AnyTask::Graphs(mut task) => {
+            task.model = load_weights(task.model, path)?;
+            Ok(AnyTask::Graphs(task))
         }
         AnyTask::PretrainPatches(mut task) => {
             task.model = load_weights(task.model, path)?;

@@ -31,7 +31,7 @@ pub(crate) fn metric(name: &str, value: f64) -> String {
 
 /// Whether a metric is a share of one.
 pub(crate) fn is_share(name: &str) -> bool {
-    matches!(name, "accuracy" | "top5")
+    matches!(name, "accuracy" | "balanced_accuracy" | "top5")
 }
 
 #[cfg(test)]

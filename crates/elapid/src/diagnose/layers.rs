@@ -7,6 +7,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use elapid_models::checkpoint::official_name;
 use elapid_models::named_params;
+use elapid_nn::{Role, role_of};
 use serde::Serialize;
 
 use super::values::Values;
@@ -69,8 +70,10 @@ pub(super) fn all<M: Module>(
     loss_scale: f32,
     found: Vec<Found>,
 ) -> Vec<Layer> {
+    // What running statistics have for gradients are the batch's.
     let names: BTreeMap<ParamId, String> = named_params(module)
         .into_iter()
+        .filter(|param| role_of(&param.path) != Role::Statistic)
         .map(|param| (param.id, name(&param.path)))
         .collect();
     let mut reader = Reader {
@@ -79,7 +82,8 @@ pub(super) fn all<M: Module>(
         tensors: Vec::new(),
     };
     module.visit(&mut reader);
-    let tensors = reader.tensors;
+    let mut tensors = reader.tensors;
+    tensors.retain(|read| names.contains_key(&read.id));
     let in_layers: Vec<ParamId> = found.iter().flat_map(|f| f.params.clone()).collect();
     let layers = found.into_iter().enumerate().map(|(at, found)| {
         let own: Vec<&Read> = tensors

@@ -3,6 +3,7 @@
 mod data;
 mod device;
 mod error;
+mod graphs;
 mod lora;
 mod model;
 mod series;
@@ -10,11 +11,12 @@ mod task;
 mod training;
 
 pub use data::{
-    Data, Facts, Normalisation, Part, SeriesFacts, image_pipeline, mask_pipeline, open_data,
-    patch_mask, series_ending, sound_pipeline,
+    Data, Facts, GraphDemands, Normalisation, Part, SeriesFacts, image_pipeline, mask_pipeline,
+    open_data, patch_mask, series_ending, sound_pipeline,
 };
 pub use device::{DeviceError, device, device_names, devices, first_device, is_gpu, resolve};
 pub use error::PlanError;
+pub use graphs::{GraphReading, graph_demands, graph_model};
 pub use lora::with_adapters;
 pub use model::{
     cost, image_backbone, image_classifier, image_segmenter, input_shape, patch_pretrainer,
@@ -26,8 +28,9 @@ pub use series::{
 };
 pub use task::{
     AnomalyDetection, AnyBatch, AnyTally, AnyTask, ClassificationTally, Described, DetectionTally,
-    ForecastTally, ImageClassification, ImageSegmentation, Imputation, ImputationTally,
-    PatchPretraining, PatchTally, SegmentationTally, SeriesClassTally, SeriesClassification,
-    SeriesForecasting, SoundClassification, SoundTagging, TaggingTally, storage, task,
+    ForecastTally, GraphTally, GraphTask, ImageClassification, ImageSegmentation, Imputation,
+    ImputationTally, PatchPretraining, PatchTally, SegmentationTally, SeriesClassTally,
+    SeriesClassification, SeriesForecasting, SoundClassification, SoundTagging, TaggingTally,
+    storage, task,
 };
 pub use training::{param_rules, train_config};

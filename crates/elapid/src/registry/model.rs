@@ -71,6 +71,10 @@ pub fn cost(spec: &ModelSpec, classes: usize, series: SeriesInput) -> Cost {
         | ModelSpec::TimeMachine(_)
         | ModelSpec::CausalMamba(_)
         | ModelSpec::MambaSl(_) => series_cost(spec, series, classes),
+        // That depends on the graphs.
+        ModelSpec::GraphMamba(_) | ModelSpec::Gmn(_) | ModelSpec::NeuralWalker(_) => {
+            Cost::default()
+        }
     }
 }
 

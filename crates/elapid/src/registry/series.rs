@@ -53,9 +53,7 @@ pub fn series_shape(spec: &ModelSpec) -> Result<SeriesShape, PlanError> {
         ModelSpec::DLinear(spec) => (spec.lookback, spec.horizon),
         ModelSpec::TimeMachine(spec) => (spec.lookback, spec.horizon),
         ModelSpec::CausalMamba(spec) => (spec.lookback, spec.horizon),
-        ModelSpec::MambaSl(_) | ModelSpec::Vim(_) | ModelSpec::Ssamba(_) => {
-            return Err(not_a_forecaster(spec));
-        }
+        _ => return Err(not_a_forecaster(spec)),
     };
     Ok(SeriesShape { lookback, horizon })
 }
@@ -125,7 +123,7 @@ pub fn stated_input(spec: &ModelSpec) -> Result<SeriesInput, PlanError> {
         ModelSpec::TimeMachine(m) => (m.variates, m.norm == RevinAffine, None),
         ModelSpec::CausalMamba(m) => (m.variates, m.norm == RevinAffine, m.marks),
         ModelSpec::MambaSl(m) => (m.variates, true, None),
-        ModelSpec::Vim(_) | ModelSpec::Ssamba(_) => (None, false, None),
+        _ => (None, false, None),
     };
     let variates = match (variates, matters) {
         (Some(variates), _) => variates,
@@ -170,7 +168,7 @@ pub(super) fn series_cost(spec: &ModelSpec, input: SeriesInput, classes: usize) 
             causal_mamba(m, shape(m.lookback, m.horizon), input.marks).cost(input.variates)
         }
         ModelSpec::MambaSl(m) => mambasl(m).cost(input.variates, input.steps, classes),
-        ModelSpec::Vim(_) | ModelSpec::Ssamba(_) => Cost::default(),
+        _ => Cost::default(),
     }
 }
 
@@ -208,9 +206,7 @@ fn build(
             let config = causal_mamba(model, shape, model.marks.unwrap_or(input.marks));
             Forecaster::CausalMamba(CausalMamba::new(init, &config, variates))
         }
-        ModelSpec::MambaSl(_) | ModelSpec::Vim(_) | ModelSpec::Ssamba(_) => {
-            return Err(not_a_forecaster(spec));
-        }
+        _ => return Err(not_a_forecaster(spec)),
     })
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use burn::module::Module;
 use elapid_config::{Frozen, Graph, OptimSpec, Plan, Precision, ScheduleSpec, Weights};
 use elapid_models::named_params;
+use elapid_nn::graph::BATCH_NORM_MOMENTUM;
 use elapid_nn::{Place, Role, place_of, role_of};
 use elapid_train::{
     Decay, Method, MicroBatch, MirrorFormat, ParamRule, Plateau, Schedule, TestWeights, TrainConfig,
@@ -163,6 +164,7 @@ pub fn param_rules<M: Module>(plan: &Plan, module: &M, steps_per_epoch: u64) -> 
         // The head reads hidden states, but writes none.
         hidden_matrix: matches!(role_of(&param.path), Role::Matrix | Role::Adapter)
             && place_of(&param.path) != Place::Head,
+        running: (role_of(&param.path) == Role::Statistic).then_some(BATCH_NORM_MOMENTUM),
     };
     params.into_iter().map(rule).collect()
 }

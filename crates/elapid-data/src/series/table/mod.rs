@@ -3,7 +3,6 @@
 mod columns;
 mod csv_file;
 mod missing;
-mod npz;
 mod parquet_file;
 mod plain;
 mod regular;
@@ -15,10 +14,10 @@ use std::path::{Path, PathBuf};
 use super::stamp::{Stamp, Step};
 use crate::error::DataError;
 
+pub(super) use crate::npz::read_npz;
 pub use columns::Roles;
 pub use missing::Missing;
 pub(super) use missing::fill;
-pub(super) use npz::read_npz;
 pub(super) use plain::read_plain;
 
 /// Rows of numbers in the order of time.

@@ -1,5 +1,6 @@
 //! What a model and its predictions need to know of the data.
 
+use elapid_data::graph::GraphFacts;
 use elapid_data::series::Step;
 use serde::{Deserialize, Serialize};
 
@@ -13,8 +14,11 @@ pub struct Facts {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub normalisation: Option<Normalisation>,
     /// What is known of series, where the data are such.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub series: Option<SeriesFacts>,
+    /// Widths and categories of graphs, where samples are graphs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub graphs: Option<GraphFacts>,
 }
 
 /// What is known of series of numbers over time.

@@ -133,7 +133,7 @@ impl Data for ImageData {
                 mean: self.pipeline.mean.clone(),
                 std: self.pipeline.std.clone(),
             }),
-            series: None,
+            ..Facts::default()
         }
     }
 

@@ -122,7 +122,7 @@ impl Data for MaskData {
                 mean: self.pipeline.mean.clone(),
                 std: self.pipeline.std.clone(),
             }),
-            series: None,
+            ..Facts::default()
         }
     }
 

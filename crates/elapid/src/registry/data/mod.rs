@@ -2,6 +2,7 @@
 
 mod augment;
 mod facts;
+mod graphs;
 mod images;
 mod masks;
 mod series;
@@ -13,12 +14,14 @@ use elapid_data::{DataError, Shared, Split, Splits, check_readable};
 use elapid_train::{EvalSource, Sources, TrainSource};
 use serde_json::{Map, Value, json};
 
+use self::graphs::GraphData;
 use self::images::ImageData;
 use self::masks::MaskData;
 use self::sounds::SoundData;
 use super::AnyBatch;
 
 pub use facts::{Facts, Normalisation, SeriesFacts};
+pub use graphs::GraphDemands;
 pub use images::image_pipeline;
 pub use masks::mask_pipeline;
 pub use series::series_ending;
@@ -109,6 +112,7 @@ pub fn open_data(plan: &Plan) -> Result<Box<dyn Data>, DataError> {
         Samples::Masks(masks) => Ok(Box::new(MaskData::open(plan, masks)?)),
         Samples::Sounds(sounds) => Ok(Box::new(SoundData::open(plan, sounds)?)),
         Samples::Series(series) => series::open(plan, series),
+        Samples::Graphs(graphs) => Ok(Box::new(GraphData::open(plan, graphs)?)),
     }
 }
 

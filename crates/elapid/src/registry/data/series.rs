@@ -109,6 +109,7 @@ impl Data for WindowData {
             classes: Vec::new(),
             normalisation: Some(normalisation(&self.splits.scaler)),
             series: Some(series),
+            graphs: None,
         }
     }
 
@@ -187,6 +188,7 @@ impl Data for LabelledData {
             classes: self.splits.splits.train.classes().to_vec(),
             normalisation: Some(normalisation(&self.splits.normalised(Split::Train).scaler)),
             series: Some(series),
+            graphs: None,
         }
     }
 

@@ -150,7 +150,7 @@ impl Data for SoundData {
                 mean: vec![self.pipeline.mean],
                 std: vec![self.pipeline.std],
             }),
-            series: None,
+            ..Facts::default()
         }
     }
 
@@ -219,14 +219,10 @@ fn encoder(plan: &Plan) -> Result<SsambaConfig, DataError> {
 
 fn purpose(task: &TaskSpec, encoder: &SsambaConfig) -> Purpose {
     match task {
-        // That sounds have neither masks nor a future is said where the task is built.
-        TaskSpec::Classify(_)
-        | TaskSpec::Segment(_)
-        | TaskSpec::Forecast(_)
-        | TaskSpec::Detect(_)
-        | TaskSpec::Impute(_) => Purpose::Classify,
         TaskSpec::MultiLabel(_) => Purpose::MultiLabel,
         TaskSpec::PretrainPatches(task) => Purpose::Pretrain(mask_of(task, encoder)),
+        // That sounds have neither masks nor a future is said where the task is built.
+        _ => Purpose::Classify,
     }
 }
 

@@ -4,6 +4,7 @@ mod any;
 mod classify;
 mod detect;
 mod forecast;
+mod graphs;
 mod impute;
 mod patches;
 mod ranking;
@@ -28,6 +29,7 @@ use crate::diagnose::Watched;
 pub use classify::{ClassificationTally, ImageClassification};
 pub use detect::{AnomalyDetection, DetectionTally};
 pub use forecast::{ForecastTally, SeriesForecasting};
+pub use graphs::{GraphTally, GraphTask};
 pub use impute::{Imputation, ImputationTally};
 pub use patches::{PatchPretraining, PatchTally};
 pub use segment::{ImageSegmentation, SegmentationTally};
@@ -53,6 +55,7 @@ tasks! {
     ClassifySeries(SeriesClassification),
     Detect(AnomalyDetection),
     Impute(Imputation),
+    Graphs(GraphTask),
 }
 
 /// The task of a plan, freshly initialised from its seed, for data of which `facts` are known.
@@ -86,8 +89,20 @@ pub fn task(plan: &Plan, facts: &Facts, device: &Device) -> Result<AnyTask, Plan
         (TaskSpec::PretrainPatches(spec), Samples::Sounds(_)) => {
             patches::build(spec, plan, init).map(AnyTask::PretrainPatches)
         }
+        (
+            TaskSpec::ClassifyNodes(_)
+            | TaskSpec::ClassifyGraphs(_)
+            | TaskSpec::LabelGraphs(_)
+            | TaskSpec::RegressGraphs(_),
+            _,
+        ) => graphs::build(plan, facts, init).map(AnyTask::Graphs),
         (task, Samples::Images(_)) => Err(PlanError(format!(
             "the task `{}` is for sounds, but the data set `{}` is of images; use `kind = \"classify\"` in [task], or a data set of sounds",
+            task.name(),
+            plan.data.source.name()
+        ))),
+        (task, Samples::Graphs(_)) => Err(PlanError(format!(
+            "the task `{}` is not for graphs, but the data set `{}` is of graphs; use a task of graphs in [task]",
             task.name(),
             plan.data.source.name()
         ))),

@@ -6,17 +6,17 @@ use crate::error::DataError;
 
 /// An array of numbers.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Array {
-    pub(super) shape: Vec<usize>,
+pub(crate) struct Array {
+    pub(crate) shape: Vec<usize>,
     /// Row-major.
-    pub(super) values: Vec<f64>,
+    pub(crate) values: Vec<f64>,
 }
 
 /// Parses the bytes of a `.npy` file, format versions 1 to 3, of real numbers or truth values. `what` names it in messages,
 /// with the file.
 ///
 /// Format: numpy.org/neps/nep-0001-npy-format.html.
-pub(super) fn parse(path: &Path, what: &str, bytes: &[u8]) -> Result<Array, DataError> {
+pub(crate) fn parse(path: &Path, what: &str, bytes: &[u8]) -> Result<Array, DataError> {
     let problem = |problem: String| DataError::layout(path, format!("{what}{problem}"));
     let damaged = || problem("it is cut short or damaged; download or save it again".to_owned());
     let rest = bytes.strip_prefix(b"\x93NUMPY").ok_or_else(|| {
@@ -60,7 +60,7 @@ pub(super) fn parse(path: &Path, what: &str, bytes: &[u8]) -> Result<Array, Data
 }
 
 /// A file of one array.
-pub(super) fn read(path: &Path, expected: &str) -> Result<Array, DataError> {
+pub(crate) fn read(path: &Path, expected: &str) -> Result<Array, DataError> {
     if !path.is_file() {
         return Err(DataError::Missing {
             path: path.to_owned(),
@@ -163,7 +163,7 @@ fn row_major(shape: &[usize], values: &[f64]) -> Vec<f64> {
 
 /// The bytes of a `.npy` file of 64-bit numbers.
 #[cfg(test)]
-pub(super) fn bytes(shape: &[usize], values: &[f64]) -> Vec<u8> {
+pub(crate) fn bytes(shape: &[usize], values: &[f64]) -> Vec<u8> {
     let shape: String = shape.iter().map(|n| format!("{n}, ")).collect();
     let header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': ({shape}), }}\n");
     let mut bytes = b"\x93NUMPY\x01\x00".to_vec();

@@ -8,10 +8,10 @@ use flate2::read::DeflateDecoder;
 use zip::{CompressionMethod, ZipArchive};
 
 use crate::error::DataError;
-use crate::series::npy::{self, Array};
+use crate::npy::{self, Array};
 
 /// The array `key` of an archive.
-pub(in crate::series) fn read_npz(path: &Path, key: &str) -> Result<Array, DataError> {
+pub(crate) fn read_npz(path: &Path, key: &str) -> Result<Array, DataError> {
     if !path.is_file() {
         return Err(DataError::Missing {
             path: path.to_owned(),

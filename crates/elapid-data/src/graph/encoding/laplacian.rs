@@ -1,0 +1,135 @@
+//! Eigenvectors of the Laplacian.
+
+use nalgebra::{DMatrix, SymmetricTridiagonal};
+
+use super::GraphEigen;
+use super::tridiagonal::Tridiagonal;
+use crate::error::DataError;
+use crate::graph::graph::Graph;
+
+/// Most nodes of a graph of which eigenvectors are computed: time grows with the cube of it, and is about a second here.
+pub const LARGEST: usize = 1000;
+
+/// The `count` eigenvectors of D − A with the smallest eigenvalues, of the graph with every edge both ways and once.
+///
+/// As `graphgps/transform/posenc_stats.py` (Rampášek et al., arXiv:2205.12454) without normalisation of the Laplacian: the
+/// trivial eigenvalues count, negative rounding is clamped to 0, and of a graph with fewer nodes the missing ones are masked.
+/// Loops change nothing, because they are in D and in A. Where an eigenvalue is multiple its vectors are any of its space.
+pub(super) fn eigen(graph: &Graph, count: usize) -> Result<GraphEigen, DataError> {
+    let nodes = graph.nodes();
+    if nodes > LARGEST {
+        return Err(DataError::Setting {
+            setting: "data.encodings.eigenvectors",
+            value: count.to_string(),
+            expected: format!(
+                "0 for graphs of more than {LARGEST} nodes, of which there is one with {nodes}; `walk_steps` has no such limit"
+            ),
+        });
+    }
+    let real = count.min(nodes);
+    // Nothing but what is asked for: all vectors would take three times as long.
+    let (rotation, diagonal, beside) = SymmetricTridiagonal::new(laplacian(graph)).unpack();
+    let matrix = Tridiagonal {
+        diagonal: diagonal.as_slice(),
+        beside: beside.as_slice(),
+    };
+    let (values, vectors) = matrix.smallest(real);
+    let vectors = DMatrix::from_fn(nodes, real, |row, column| vectors[column][row]);
+    let vectors = rotation * vectors;
+    let mut eigen = GraphEigen {
+        vectors: vec![0.0; nodes * count],
+        values: vec![0.0; count],
+        real,
+    };
+    for (at, value) in values.into_iter().enumerate() {
+        eigen.values[at] = value.max(0.0) as f32;
+        for node in 0..nodes {
+            eigen.vectors[node * count + at] = vectors[(node, at)] as f32;
+        }
+    }
+    Ok(eigen)
+}
+
+fn laplacian(graph: &Graph) -> DMatrix<f64> {
+    let nodes = graph.nodes();
+    let mut matrix = DMatrix::zeros(nodes, nodes);
+    for dst in 0..nodes {
+        for &src in graph.into_node(dst) {
+            let src = src as usize;
+            if src != dst {
+                matrix[(src, dst)] = -1.0;
+                matrix[(dst, src)] = -1.0;
+            }
+        }
+    }
+    for node in 0..nodes {
+        matrix[(node, node)] = -matrix.column(node).sum();
+    }
+    matrix
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::graph::{EdgePolicy, Parts};
+
+    fn graph(nodes: usize, edges: Vec<[u32; 2]>) -> Graph {
+        let parts = Parts {
+            nodes,
+            edges,
+            node_features: None,
+            edge_features: None,
+        };
+        Graph::new(parts, EdgePolicy::PLAIN).unwrap()
+    }
+
+    /// Largest entry of L V − V Λ, and of VᵀV − 1.
+    fn errors(graph: &Graph, eigen: &GraphEigen) -> (f64, f64) {
+        let (nodes, count, width) = (graph.nodes(), eigen.real, eigen.values.len());
+        let vectors = DMatrix::from_fn(nodes, count, |row, column| {
+            f64::from(eigen.vectors[row * width + column])
+        });
+        let values = DMatrix::from_fn(count, count, |row, column| {
+            f64::from(u8::from(row == column)) * f64::from(eigen.values[column])
+        });
+        let residual = laplacian(graph) * &vectors - &vectors * values;
+        let product = vectors.transpose() * vectors - DMatrix::identity(count, count);
+        (residual.amax(), product.amax())
+    }
+
+    #[test]
+    fn a_path_has_the_eigenvalues_of_its_formula() {
+        let nodes = 30;
+        let path = graph(nodes, (0..29).map(|at| [at, at + 1]).collect());
+        let eigen = eigen(&path, 8).unwrap();
+        for (at, value) in eigen.values[..8].iter().enumerate() {
+            let angle = std::f64::consts::PI * at as f64 / nodes as f64;
+            assert!((f64::from(*value) - (2.0 - 2.0 * angle.cos())).abs() < 1e-6);
+        }
+        let (residual, product) = errors(&path, &eigen);
+        assert!(residual < 1e-6 && product < 1e-6, "{residual} {product}");
+    }
+
+    #[test]
+    fn parts_of_a_graph_have_an_eigenvalue_of_zero_each() {
+        // Two triangles, one with a loop, and a node alone.
+        let edges = vec![[0, 1], [1, 2], [2, 0], [2, 2], [3, 4], [4, 5], [5, 3]];
+        let parts = graph(7, edges);
+        let eigen = eigen(&parts, 10).unwrap();
+        let expected = [0.0, 0.0, 0.0, 3.0, 3.0, 3.0, 3.0, 0.0, 0.0, 0.0];
+        for (value, expected) in eigen.values[..10].iter().zip(expected) {
+            assert!((value - expected).abs() < 1e-6, "{:?}", &eigen.values[..10]);
+        }
+        assert_eq!(eigen.real, 7);
+        let (residual, product) = errors(&parts, &eigen);
+        assert!(residual < 1e-6 && product < 1e-6, "{residual} {product}");
+    }
+
+    #[test]
+    fn large_graphs_are_refused() {
+        let error = eigen(&graph(LARGEST + 1, vec![]), 4)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("of which there is one with 1001"), "{error}");
+    }
+}

@@ -1,0 +1,38 @@
+//! Graphs: what they are in memory, what is known of their shape, how they become batches, and where sets of them come from.
+
+mod batch;
+mod batcher;
+mod csr;
+mod dataset;
+mod encoding;
+mod features;
+#[allow(clippy::module_inception)]
+mod graph;
+mod node_batcher;
+mod order;
+mod padding;
+mod page_rank;
+mod prepare;
+mod quick_random;
+pub mod read;
+pub mod synth;
+mod targets;
+mod tokens;
+mod walks;
+mod write;
+
+pub use batch::GraphBatch;
+pub use batcher::{GraphBatcher, GraphSettings};
+pub use csr::Csr;
+pub use dataset::{GraphDataset, GraphFacts, GraphSample, GraphSplits, sizes};
+pub use encoding::{Eigen, EncodingSettings, Encodings, LARGEST as LARGEST_FOR_EIGENVECTORS, Rows};
+pub use features::Features;
+pub use graph::{EdgePolicy, Graph, GraphFault, Out, Parts, Special};
+pub use node_batcher::NodeBatcher;
+pub use order::{NodeOrder, OrderSettings, Ranking};
+pub use padding::Padding;
+pub use prepare::PreparedGraphs;
+pub use targets::{GraphTargets, Targets};
+pub use tokens::{TokenSettings, Tokens};
+pub use walks::{WalkSettings, Walks};
+pub use write::write;

@@ -1,0 +1,245 @@
+//! Message passing and a scan over the nodes, side by side (GPS, arXiv 2205.12454; with Mamba, arXiv 2402.00789).
+
+use burn::module::Module;
+use burn::tensor::{Bool, Tensor, activation};
+use elapid_nn::graph::{BatchNorm, GatedGcn, Gcn, Gin, Gine, segment_sum, spread};
+use elapid_nn::mixer::{BackwardBranch, BidirectionalMamba, DtBias, Mamba, MambaConfig};
+use elapid_nn::{Init, Linear, Noise, dropout};
+
+use super::{GraphInput, NodeOrder};
+
+/// How messages are passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LocalKind {
+    /// Not at all.
+    None,
+    /// Residual gated graph convolution.
+    GatedGcn,
+    /// Graph isomorphism network with edge states.
+    Gine,
+    /// Graph isomorphism network.
+    Gin,
+    /// Graph convolution.
+    Gcn,
+}
+
+/// How nodes that are not connected hear of each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GlobalKind {
+    /// Not at all.
+    None,
+    /// By a causal scan over all nodes of a graph (Graph-Mamba).
+    Mamba,
+    /// By a scan in both directions.
+    Bidirectional,
+}
+
+/// Hyper-parameters of a layer.
+#[derive(Clone, Debug)]
+pub struct GpsConfig {
+    /// Message passing.
+    pub local: LocalKind,
+    /// Scan.
+    pub global: GlobalKind,
+    /// Of the scan; its `d_model` is the width D.
+    pub mamba: MambaConfig,
+    /// Dropout behind message passing, scan and both maps of the feed-forward network.
+    pub dropout: f64,
+}
+
+/// Message passing of any kind.
+#[derive(Module, Debug)]
+pub enum LocalModel {
+    /// See [`GatedGcn`].
+    GatedGcn(GatedGcn),
+    /// See [`Gine`].
+    Gine(Gine),
+    /// See [`Gin`].
+    Gin(Gin),
+    /// See [`Gcn`].
+    Gcn(Gcn),
+}
+
+/// A scan over nodes.
+#[derive(Module, Debug)]
+pub enum GlobalModel {
+    /// In one direction.
+    Mamba(Mamba),
+    /// In both.
+    Bidirectional(BidirectionalMamba),
+}
+
+/// One layer:
+///
+/// ```text
+/// l, e' = BN(local(x, e))       g = BN(x + dropout(scan(x)))
+/// h = l + g                     x' = BN(h + dropout(W₂ dropout(ReLU(W₁ h))))
+/// ```
+///
+/// Both branches read the same x. What has no residual connection of its own, which is everything but `GatedGcn`, gets one
+/// around it: `l = BN(x + dropout(local(x, e)))`.
+///
+/// Source: `graphgps/layer/gps_layer.py` of bowang-lab/Graph-Mamba. Its orders of nodes are drawn with the batch.
+#[derive(Module, Debug)]
+pub struct GpsLayer {
+    /// Message passing.
+    pub local_model: Option<LocalModel>,
+    /// Scan.
+    pub self_attn: Option<GlobalModel>,
+    /// Behind message passing.
+    pub norm1_local: Option<BatchNorm>,
+    /// Behind the scan.
+    pub norm1_attn: Option<BatchNorm>,
+    /// `[2D, D]`
+    pub ff_linear1: Linear,
+    /// `[D, 2D]`
+    pub ff_linear2: Linear,
+    /// Behind all.
+    pub norm2: BatchNorm,
+    dropout: f64,
+}
+
+impl GpsLayer {
+    /// The official initialisation of each part.
+    pub fn new(init: &mut Init, config: &GpsConfig) -> Self {
+        let width = config.mamba.d_model;
+        let local_model = LocalModel::new(init, config);
+        let self_attn = GlobalModel::new(init, config);
+        Self {
+            norm1_local: local_model.is_some().then(|| BatchNorm::new(init, width)),
+            norm1_attn: self_attn.is_some().then(|| BatchNorm::new(init, width)),
+            local_model,
+            self_attn,
+            ff_linear1: Linear::new(init, width, 2 * width, true),
+            ff_linear2: Linear::new(init, 2 * width, width, true),
+            norm2: BatchNorm::new(init, width),
+            dropout: config.dropout,
+        }
+    }
+
+    /// New states of nodes and edges. The scan takes the orders of layer `layer`.
+    ///
+    /// # Shapes
+    ///
+    /// - x, first output `[N, D]`
+    /// - e, second output `[E, D]`
+    pub fn forward(
+        &self,
+        (x, e): (Tensor<2>, Tensor<2>),
+        input: &GraphInput,
+        layer: usize,
+        mut noise: Option<&mut Noise>,
+    ) -> (Tensor<2>, Tensor<2>) {
+        let real = input.adjacency.real_nodes.as_ref();
+        let (mut sum, mut edges): (Option<Tensor<2>>, _) = (None, e.clone());
+        if let (Some(model), Some(norm)) = (&self.local_model, &self.norm1_local) {
+            let states = (x.clone(), e);
+            let (local, new) = model.residual(states, input, self.dropout, noise.as_deref_mut());
+            edges = new;
+            sum = Some(norm.forward(local, real, noise.as_deref_mut()));
+        }
+        if let (Some(model), Some(norm)) = (&self.self_attn, &self.norm1_attn) {
+            let scanned = model.over_nodes(x.clone(), input.orders_of(layer));
+            let scanned = dropout(scanned, self.dropout, noise.as_deref_mut());
+            let global = norm.forward(x.clone() + scanned, real, noise.as_deref_mut());
+            sum = Some(match sum {
+                Some(local) => local + global,
+                None => global,
+            });
+        }
+        let h = sum.unwrap_or(x);
+        let inner = activation::relu(self.ff_linear1.forward(h.clone()));
+        let inner = dropout(inner, self.dropout, noise.as_deref_mut());
+        let outer = self.ff_linear2.forward(inner);
+        let outer = dropout(outer, self.dropout, noise.as_deref_mut());
+        (self.norm2.forward(h + outer, real, noise), edges)
+    }
+}
+
+impl LocalModel {
+    /// The kind that a configuration names.
+    pub fn new(init: &mut Init, config: &GpsConfig) -> Option<Self> {
+        let width = config.mamba.d_model;
+        Some(match config.local {
+            LocalKind::None => return None,
+            LocalKind::GatedGcn => Self::GatedGcn(GatedGcn::new(init, width, config.dropout)),
+            LocalKind::Gine => Self::Gine(Gine::new(init, width, false)),
+            LocalKind::Gin => Self::Gin(Gin::new(init, width, false)),
+            LocalKind::Gcn => Self::Gcn(Gcn::new(init, width, width)),
+        })
+    }
+
+    /// New states of nodes, `[N, D]`, and of edges, `[E, D]`, with a residual connection and dropout of messages.
+    pub fn residual(
+        &self,
+        (x, e): (Tensor<2>, Tensor<2>),
+        input: &GraphInput,
+        rate: f64,
+        noise: Option<&mut Noise>,
+    ) -> (Tensor<2>, Tensor<2>) {
+        let adjacency = &input.adjacency;
+        let messages = match self {
+            Self::GatedGcn(model) => return model.forward(x, e, adjacency, noise),
+            Self::Gine(model) => model.forward(x.clone(), e.clone(), adjacency),
+            Self::Gin(model) => model.forward(x.clone(), adjacency),
+            Self::Gcn(model) => model.forward(x.clone(), adjacency),
+        };
+        (x + dropout(messages, rate, noise), e)
+    }
+}
+
+impl GlobalModel {
+    /// The kind that a configuration names.
+    pub fn new(init: &mut Init, config: &GpsConfig) -> Option<Self> {
+        Some(match config.global {
+            GlobalKind::None => return None,
+            GlobalKind::Mamba => Self::Mamba(Mamba::new(init, &config.mamba)),
+            GlobalKind::Bidirectional => Self::Bidirectional(bidirectional(init, &config.mamba)),
+        })
+    }
+
+    /// # Shapes
+    ///
+    /// - h, output `[B, L, D]`
+    /// - reset `[B, L]`, true at the first token of every packed sequence
+    pub fn forward(&self, h: Tensor<3>, reset: Option<Tensor<2, Bool>>) -> Tensor<3> {
+        match self {
+            Self::Mamba(mamba) => mamba.forward(h, reset),
+            Self::Bidirectional(mamba) => mamba.forward(h, reset),
+        }
+    }
+
+    /// The mean of the scans in these orders, at least one, each over all sequences packed into one.
+    ///
+    /// # Shapes
+    ///
+    /// - x, output `[N, D]`
+    pub fn over_nodes(&self, x: Tensor<2>, orders: &[NodeOrder]) -> Tensor<2> {
+        let packed = |order: &NodeOrder| spread(x.clone(), &order.places).unsqueeze_dim::<3>(0);
+        let packed = orders.iter().map(packed).collect();
+        let starts = orders.iter().map(|order| order.starts.clone()).collect();
+        let scanned = self.forward(Tensor::cat(packed, 0), Some(Tensor::cat(starts, 0)));
+        let [draws, nodes, width] = scanned.dims();
+        let unpacked = orders.iter().enumerate().map(|(draw, order)| {
+            let rows = scanned
+                .clone()
+                .slice([draw..draw + 1, 0..nodes, 0..width])
+                .squeeze_dim::<2>(0);
+            segment_sum(rows, &order.places)
+        });
+        let sum = unpacked.reduce(|sum, rows| sum + rows);
+        let sum = sum.expect("a scan has at least one order");
+        match draws {
+            1 => sum,
+            _ => sum / draws as f64,
+        }
+    }
+}
+
+/// Directions with parameters of their own between common projections, whose sum is not halved.
+pub(super) fn bidirectional(init: &mut Init, config: &MambaConfig) -> BidirectionalMamba {
+    let branch = BackwardBranch::OwnParameters {
+        dt_bias: DtBias::InverseSoftplus,
+    };
+    BidirectionalMamba::new(init, config, branch, false)
+}

@@ -1,0 +1,250 @@
+//! Tasks on graphs: one network, and what is asked of its scores.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `reading.rs` | a batch of graphs as the inputs of a step, and back |
+//! | `nodes.rs` | `classify_nodes` |
+//! | `classes.rs` | `classify_graphs` |
+//! | `values.rs` | `label_graphs`, `regress_graphs` |
+
+mod classes;
+mod nodes;
+mod reading;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor, TensorData};
+use elapid_config::{Plan, Samples, TaskSpec};
+use elapid_data::graph::{GraphBatch, GraphFacts};
+use elapid_models::GraphModel;
+use elapid_nn::{Init, Probe};
+use elapid_train::{Confusion, Inputs, Measured, Noise, Tally, Task};
+
+use self::classes::Classes;
+use self::nodes::{NodeTally, Nodes};
+use self::reading::Reading;
+use self::values::{ValueTally, Values};
+use super::classify::ClassificationTally;
+use super::{Described, storage};
+use crate::diagnose::Watched;
+use crate::registry::graphs::graph_model;
+use crate::registry::{Facts, PlanError};
+
+/// The task that a plan describes.
+pub(super) fn build(plan: &Plan, facts: &Facts, init: &mut Init) -> Result<GraphTask, PlanError> {
+    if !matches!(plan.data.samples, Samples::Graphs(_)) {
+        return Err(PlanError(format!(
+            "the task `{}` is for graphs, and the data set `{}` is not of such; use another task, or a data set of graphs",
+            plan.task.name(),
+            plan.data.source.name()
+        )));
+    }
+    let default = GraphFacts::default();
+    let shape = facts.graphs.as_ref().unwrap_or(&default);
+    let asked = match &plan.task {
+        TaskSpec::ClassifyNodes(spec) => Asked::Nodes(Nodes::new(spec, facts)?),
+        TaskSpec::ClassifyGraphs(spec) => Asked::Classes(Classes::new(spec, facts)?),
+        TaskSpec::LabelGraphs(_) => Asked::Values(Values::labels(facts, shape)?),
+        TaskSpec::RegressGraphs(_) => Asked::Values(Values::numbers(shape)?),
+        other => {
+            return Err(PlanError(format!(
+                "the task `{}` is not for graphs, of which the data set `{}` is; use \"classify_nodes\", \"classify_graphs\", \"label_graphs\" or \"regress_graphs\" as `kind` in [task]",
+                other.name(),
+                plan.data.source.name()
+            )));
+        }
+    };
+    let is_of_nodes = matches!(asked, Asked::Nodes(_));
+    let (config, reading) = graph_model(&plan.model, shape, is_of_nodes, asked.outputs())?;
+    Ok(GraphTask {
+        model: GraphModel::new(init, &config),
+        asked,
+        reading: Reading::new(reading, storage(plan)),
+        classes: facts.classes.clone(),
+    })
+}
+
+/// A network on graphs, and what is asked of it.
+#[derive(Module, Debug)]
+pub struct GraphTask {
+    /// Features to scores.
+    pub model: GraphModel,
+    #[module(skip)]
+    asked: Asked,
+    #[module(skip)]
+    reading: Reading,
+    #[module(skip)]
+    classes: Vec<String>,
+}
+
+/// What is asked of scores.
+#[derive(Clone, Debug)]
+enum Asked {
+    /// Classes of nodes.
+    Nodes(Nodes),
+    /// Classes of graphs.
+    Classes(Classes),
+    /// Labels or numbers of graphs.
+    Values(Values),
+}
+
+impl Asked {
+    /// Scores of a node or graph.
+    fn outputs(&self) -> usize {
+        match self {
+            Self::Nodes(nodes) => nodes.outputs(),
+            Self::Classes(classes) => classes.outputs(),
+            Self::Values(values) => values.outputs(),
+        }
+    }
+
+    /// What the loss is computed from besides the scores; as many as [`TARGETS`].
+    fn targets(&self, batch: &GraphBatch) -> [TensorData; TARGETS] {
+        match self {
+            Self::Nodes(nodes) => nodes.targets(batch),
+            Self::Classes(classes) => classes.targets(batch),
+            Self::Values(values) => values.targets(batch),
+        }
+    }
+
+    fn loss(&self, scores: Tensor<2>, inputs: &Inputs) -> Tensor<1> {
+        match self {
+            Self::Nodes(nodes) => nodes.loss(scores, inputs),
+            Self::Classes(classes) => classes.loss(scores, inputs),
+            Self::Values(values) => values.loss(scores, inputs),
+        }
+    }
+}
+
+/// Inputs in front of those of the graphs: what is to be told, and how much of the loss it makes up.
+const TARGETS: usize = 2;
+
+impl GraphTask {
+    /// Scores of the nodes or graphs of a batch, one row each with those of padding, on a plain device.
+    pub fn scores(&self, batch: &GraphBatch, device: &Device) -> Tensor<2> {
+        let inputs = Inputs::upload(self.inputs(batch.clone()), device);
+        self.model
+            .forward(&self.reading.input(&inputs, TARGETS), None)
+    }
+
+    fn loss_with(&self, inputs: &Inputs, mut noise: elapid_nn::Noise) -> Tensor<1> {
+        let input = self.reading.input(inputs, TARGETS);
+        let scores = self.model.forward(&input, Some(&mut noise));
+        let loss = self.asked.loss(scores, inputs);
+        match noise.statistics() {
+            Some(statistics) => loss + statistics,
+            None => loss,
+        }
+    }
+}
+
+impl Task for GraphTask {
+    type Batch = GraphBatch;
+    type Tally = GraphTally;
+
+    fn inputs(&self, batch: GraphBatch) -> Vec<TensorData> {
+        let mut inputs = self.asked.targets(&batch).to_vec();
+        inputs.extend(self.reading.data(batch));
+        inputs
+    }
+
+    fn loss(&self, inputs: &Inputs, noise: &Noise) -> Tensor<1> {
+        let noise = elapid_nn::Noise::new(noise.key(), noise.first_draw());
+        self.loss_with(inputs, noise)
+    }
+
+    fn tally(&self) -> GraphTally {
+        match &self.asked {
+            Asked::Nodes(_) => GraphTally::Nodes(NodeTally::new(self.classes.clone())),
+            Asked::Classes(_) => {
+                GraphTally::Classes(ClassificationTally::new(self.classes.clone()))
+            }
+            Asked::Values(values) => GraphTally::Values(values.tally()),
+        }
+    }
+
+    fn observe(&self, batch: &GraphBatch, device: &Device, tally: &mut GraphTally) {
+        let scores = self.scores(batch, device).into_data();
+        let scores: Vec<f64> = scores.iter::<f64>().collect();
+        match (&self.asked, tally) {
+            (Asked::Nodes(nodes), GraphTally::Nodes(tally)) => nodes.observe(&scores, batch, tally),
+            (Asked::Classes(classes), GraphTally::Classes(tally)) => {
+                classes.observe(&scores, batch, tally);
+            }
+            (Asked::Values(values), GraphTally::Values(tally)) => {
+                values.observe(&scores, batch, tally);
+            }
+            _ => panic!("{}", super::ODD),
+        }
+    }
+
+    fn batch_len(batch: &GraphBatch) -> usize {
+        batch.real_graphs
+    }
+
+    fn split(batch: GraphBatch, samples: usize) -> Vec<GraphBatch> {
+        batch.split(samples)
+    }
+}
+
+impl Described for GraphTask {
+    fn classes(&self) -> &[String] {
+        &self.classes
+    }
+}
+
+impl Watched for GraphTask {
+    fn watched_loss(&self, inputs: &Inputs, noise: &Noise, probe: &mut dyn Probe) -> Tensor<1> {
+        let noise = elapid_nn::Noise::new(noise.key(), noise.first_draw());
+        self.loss_with(inputs, noise.watched_by(probe))
+    }
+}
+
+/// Sums over an evaluation of graphs.
+#[derive(Clone, Debug)]
+pub enum GraphTally {
+    /// Classes of nodes.
+    Nodes(NodeTally),
+    /// Classes of graphs.
+    Classes(ClassificationTally),
+    /// Labels or numbers of graphs.
+    Values(ValueTally),
+}
+
+impl Tally for GraphTally {
+    fn metrics(&self) -> Vec<Measured> {
+        match self {
+            Self::Nodes(tally) => tally.metrics(),
+            Self::Classes(tally) => tally.metrics(),
+            Self::Values(tally) => tally.metrics(),
+        }
+    }
+
+    fn confusion(&self) -> Option<Confusion> {
+        match self {
+            Self::Nodes(tally) => tally.confusion(),
+            Self::Classes(tally) => tally.confusion(),
+            Self::Values(_) => None,
+        }
+    }
+}
+
+/// `ln Σ exp(x)`
+fn log_sum_exp(row: &[f64]) -> f64 {
+    let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    largest + row.iter().map(|x| (x - largest).exp()).sum::<f64>().ln()
+}
+
+/// `ln (1 + exp(x))`
+fn softplus(x: f64) -> f64 {
+    x.max(0.0) + (-x.abs()).exp().ln_1p()
+}
+
+/// `−t log σ(x) − (1 − t) log(1 − σ(x))` of every score.
+fn binary_cross_entropy(scores: Tensor<2>, targets: Tensor<2>) -> Tensor<2> {
+    let softplus = scores.clone().clamp_min(0.0) + scores.clone().abs().neg().exp().log1p();
+    softplus - scores * targets
+}

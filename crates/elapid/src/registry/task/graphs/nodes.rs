@@ -1,0 +1,270 @@
+//! `[task] kind = "classify_nodes"`: one class a node.
+
+use burn::tensor::{Int, Tensor, TensorData, activation};
+use elapid_config::ClassifyNodes;
+use elapid_data::graph::{GraphBatch, GraphTargets};
+use elapid_train::{Confusion, Inputs, Measured};
+
+use super::super::ranking::roc_area;
+use super::{TARGETS, binary_cross_entropy, log_sum_exp, softplus};
+use crate::registry::{Facts, PlanError};
+
+/// How scores of nodes are judged.
+#[derive(Clone, Debug)]
+pub(super) struct Nodes {
+    balance: bool,
+    /// One score, for the second of two classes.
+    single_score: bool,
+    classes: usize,
+}
+
+impl Nodes {
+    pub(super) fn new(spec: &ClassifyNodes, facts: &Facts) -> Result<Self, PlanError> {
+        let classes = facts.classes.len();
+        if classes < 2 {
+            return Err(PlanError(format!(
+                "`kind = \"classify_nodes\"` in [task] needs at least two classes of nodes, and the data set has {classes}; use another task or data set"
+            )));
+        }
+        Ok(Self {
+            balance: spec.balance,
+            single_score: spec.single_score && classes == 2,
+            classes,
+        })
+    }
+
+    pub(super) fn outputs(&self) -> usize {
+        if self.single_score { 1 } else { self.classes }
+    }
+
+    /// Classes of nodes, `[N]`, and what each node's loss is multiplied by, `[N]`: 0 where it does not count.
+    pub(super) fn targets(&self, batch: &GraphBatch) -> [TensorData; TARGETS] {
+        let labels = labels(batch);
+        let weights = self.weights(labels);
+        let shape = [labels.len()];
+        [
+            TensorData::new(labels.to_vec(), shape),
+            TensorData::new(weights, shape),
+        ]
+    }
+
+    /// GraphGPS's `weighted_cross_entropy`: `(V − n) / V` for a class with n of V nodes; a mean over the nodes with two
+    /// classes, and over the weights with more.
+    fn weights(&self, labels: &[i32]) -> Vec<f32> {
+        let mut counts = vec![0_u32; self.classes];
+        let counted = labels
+            .iter()
+            .filter_map(|label| usize::try_from(*label).ok());
+        counted.for_each(|label| counts[label] += 1);
+        let all = f64::from(counts.iter().sum::<u32>());
+        let of_class = |label: usize| match self.balance {
+            true => (all - f64::from(counts[label])) / all,
+            false => 1.0,
+        };
+        let weight = |label: &i32| usize::try_from(*label).map_or(0.0, of_class);
+        let sum = match self.single_score {
+            true => all,
+            false => labels.iter().map(weight).sum(),
+        };
+        // Where all nodes are of one class, none counts.
+        let scale = if sum > 0.0 { 1.0 / sum } else { 0.0 };
+        labels
+            .iter()
+            .map(|label| (weight(label) * scale) as f32)
+            .collect()
+    }
+
+    pub(super) fn loss(&self, scores: Tensor<2>, inputs: &Inputs) -> Tensor<1> {
+        let (labels, weights) = (inputs.int::<1>(0), inputs.float::<1>(1));
+        let losses = match self.single_score {
+            true => {
+                let targets = labels.float().cast(scores.dtype()).unsqueeze_dim::<2>(1);
+                binary_cross_entropy(scores, targets).squeeze_dim::<1>(1)
+            }
+            false => cross_entropy(scores, labels),
+        };
+        (losses * weights).sum()
+    }
+
+    pub(super) fn observe(&self, scores: &[f64], batch: &GraphBatch, tally: &mut NodeTally) {
+        let rows = scores.chunks(self.outputs());
+        for (row, label) in rows.zip(labels(batch)) {
+            let Ok(label) = usize::try_from(*label) else {
+                continue;
+            };
+            match self.single_score {
+                true => {
+                    let loss = softplus(row[0]) - row[0] * label as f64;
+                    tally.add(usize::from(row[0] > 0.0), label, loss, row[0]);
+                }
+                false => {
+                    let loss = log_sum_exp(row) - row[label];
+                    let second = row.get(1).map_or(0.0, |score| score - row[0]);
+                    tally.add(largest(row), label, loss, second);
+                }
+            }
+        }
+    }
+}
+
+/// Of equal scores the lower class wins.
+pub(super) fn largest(row: &[f64]) -> usize {
+    let ranked = row.iter().enumerate();
+    let largest = ranked.max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0)));
+    largest.map_or(0, |(class, _)| class)
+}
+
+fn labels(batch: &GraphBatch) -> &[i32] {
+    match &batch.targets {
+        GraphTargets::NodeClasses(labels) => labels,
+        _ => panic!("a batch without classes of nodes"),
+    }
+}
+
+/// `−log softmax(x)` of every row's class, `[rows]`; of the first class where it is negative.
+pub(super) fn cross_entropy(scores: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
+    let log_p = activation::log_softmax(scores, 1);
+    let picked = log_p.gather(1, labels.clamp_min(0).unsqueeze_dim::<2>(1));
+    picked.squeeze_dim::<1>(1).neg()
+}
+
+/// Exact sums over an evaluation.
+#[derive(Clone, Debug)]
+pub struct NodeTally {
+    classes: Vec<String>,
+    loss: f64,
+    /// `[truth][prediction]`
+    counts: Vec<Vec<u64>>,
+    /// Of two classes: by how much the second is preferred, and whether it is right.
+    ranked: Vec<(f32, bool)>,
+}
+
+impl NodeTally {
+    pub(super) fn new(classes: Vec<String>) -> Self {
+        let counts = vec![vec![0; classes.len()]; classes.len()];
+        Self {
+            classes,
+            loss: 0.0,
+            counts,
+            ranked: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, predicted: usize, label: usize, loss: f64, second: f64) {
+        self.loss += loss;
+        self.counts[label][predicted] += 1;
+        if self.classes.len() == 2 {
+            self.ranked.push((second as f32, label == 1));
+        }
+    }
+
+    /// Of a class: nodes taken for it rightly, of it, and taken for it.
+    fn of_class(&self, class: usize) -> [f64; 3] {
+        let truth: u64 = self.counts[class].iter().sum();
+        let predicted: u64 = self.counts.iter().map(|row| row[class]).sum();
+        [self.counts[class][class], truth, predicted].map(|count| count as f64)
+    }
+
+    /// `accuracy` is the share of right answers; `balanced_accuracy` the mean over the classes that come up of the same
+    /// (`accuracy-SBM` of GraphGPS, over the whole split); `macro_f1` the mean over the classes that come up or were taken for
+    /// (scikit-learn's `f1_score`); `auc`, of two classes, as in scikit-learn.
+    pub(super) fn metrics(&self) -> Vec<Measured> {
+        let classes: Vec<[f64; 3]> = (0..self.classes.len())
+            .map(|class| self.of_class(class))
+            .collect();
+        let all: f64 = classes.iter().map(|[_, truth, _]| truth).sum();
+        let right: f64 = classes.iter().map(|[right, ..]| right).sum();
+        let mean = |values: Vec<f64>| values.iter().sum::<f64>() / values.len() as f64;
+        let there = classes.iter().filter(|[_, truth, _]| *truth > 0.0);
+        let recalls = there.map(|[right, truth, _]| right / truth).collect();
+        let there = classes
+            .iter()
+            .filter(|[_, truth, taken]| truth + taken > 0.0);
+        let f1 = there.map(|[right, truth, taken]| 2.0 * right / (truth + taken));
+        let measured = |name, value, higher_is_better| Measured {
+            name,
+            value,
+            higher_is_better,
+        };
+        let mut metrics = vec![
+            measured("loss", self.loss / all, false),
+            measured("accuracy", right / all, true),
+            measured("balanced_accuracy", mean(recalls), true),
+            measured("macro_f1", mean(f1.collect()), true),
+        ];
+        if self.classes.len() == 2 {
+            metrics.push(measured("auc", roc_area(&self.ranked), true));
+        }
+        metrics
+    }
+
+    pub(super) fn confusion(&self) -> Option<Confusion> {
+        Some(Confusion {
+            classes: self.classes.clone(),
+            counts: self.counts.clone(),
+            ious: false,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nodes(balance: bool, classes: usize) -> Nodes {
+        Nodes {
+            balance,
+            single_score: classes == 2,
+            classes,
+        }
+    }
+
+    #[test]
+    fn weights_are_those_of_the_benchmark() {
+        // Counts 2, 1, 1 of 4: weights 1/2, 3/4, 3/4, whose sum is 5/2.
+        let found = nodes(true, 3).weights(&[0, 0, 1, 2, -1]);
+        for (found, expected) in found.iter().zip([0.2, 0.2, 0.3, 0.3, 0.0]) {
+            assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+        }
+        // Of two classes the mean is over nodes.
+        let found = nodes(true, 2).weights(&[0, 0, 0, 1]);
+        for (found, expected) in found
+            .iter()
+            .zip([1.0 / 16.0, 1.0 / 16.0, 1.0 / 16.0, 3.0 / 16.0])
+        {
+            assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+        }
+        assert_eq!(
+            nodes(false, 3).weights(&[0, 1, -1, 1]),
+            [1.0 / 3.0, 1.0 / 3.0, 0.0, 1.0 / 3.0]
+        );
+        assert_eq!(nodes(true, 3).weights(&[1, 1]), [0.0, 0.0]);
+    }
+
+    #[test]
+    fn metrics_by_hand() {
+        let mut tally = NodeTally::new(["a", "b", "c"].map(str::to_owned).to_vec());
+        for (predicted, label) in [(0, 0), (0, 0), (1, 0), (1, 1), (0, 1)] {
+            tally.add(predicted, label, 0.5, 0.0);
+        }
+        let metrics = tally.metrics();
+        let value = |name| metrics.iter().find(|m| m.name == name).unwrap().value;
+        assert!((value("loss") - 0.5).abs() < 1e-12);
+        assert!((value("accuracy") - 0.6).abs() < 1e-12);
+        // scikit-learn: balanced_accuracy_score, f1_score(average="macro"); the third class never comes up.
+        assert!((value("balanced_accuracy") - (2.0 / 3.0 + 0.5) / 2.0).abs() < 1e-12);
+        assert!((value("macro_f1") - (4.0 / 6.0 + 0.5) / 2.0).abs() < 1e-12);
+        assert_eq!(metrics.len(), 4);
+    }
+
+    #[test]
+    fn two_classes_have_an_area() {
+        let mut tally = NodeTally::new(["a", "b"].map(str::to_owned).to_vec());
+        for (score, label) in [(0.9, 1), (0.8, 0), (0.7, 1), (0.1, 0)] {
+            tally.add(usize::from(score > 0.0), label, 0.0, score);
+        }
+        let metrics = tally.metrics();
+        let area = metrics.iter().find(|m| m.name == "auc").unwrap().value;
+        assert!((area - 0.75).abs() < 1e-12);
+    }
+}

@@ -1,0 +1,129 @@
+"""One layer of Graph-Mamba by the official code, in training and in evaluation, with the orders that it drew.
+
+    python generate.py --graph-mamba PATH --mamba PATH    # checkouts of bowang-lab/Graph-Mamba and state-spaces/mamba
+
+Needs torch, torch_geometric, numpy, einops and safetensors. The mixer takes its unfused path with `selective_scan_ref`, both
+official and both plain PyTorch.
+"""
+
+import argparse
+import importlib.util
+import sys
+from pathlib import Path
+
+import torch
+from torch_geometric.data import Batch
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from support import fill, graphs, record
+from support.modules import module
+
+SEED = 4
+SIZES, WIDTH = [1, 8, 5], 16
+# Layers of `gps_layer.py` by folder.
+KINDS = {
+    "noise": ("CustomGatedGCN", "Mamba_Hybrid_Degree_Noise"),
+    "stored_gine": ("GINE", "Mamba"),
+    "local": ("CustomGatedGCN", "None"),
+}
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--graph-mamba", type=Path, required=True)
+    arguments.add_argument("--mamba", type=Path, required=True)
+    paths = arguments.parse_args()
+    layers = official_layers(paths)
+    ends = graphs.edges(SEED, SIZES, 3)
+    nodes, count = sum(SIZES), ends.shape[1]
+    inputs = {
+        "x": fill.normal(SEED, "x", (nodes, WIDTH)),
+        "e": fill.normal(SEED, "e", (count, WIDTH)),
+        "weight_x": fill.normal(SEED, "weight_x", (nodes, WIDTH)),
+        "weight_e": fill.normal(SEED, "weight_e", (count, WIDTH)),
+    }
+    of_node = torch.repeat_interleave(torch.arange(len(SIZES)), torch.tensor(SIZES))
+    record.save(HERE / "input.safetensors", inputs | {"edges": ends, "graphs": of_node})
+    for folder, kinds in KINDS.items():
+        write(HERE / folder, layers, kinds, ends, of_node, inputs)
+    head = record.provenance(paths.graph_mamba, "einops", "torch_geometric")
+    head = head.replace("revision", "revision_graph_mamba", 1)
+    mamba = record.provenance(paths.mamba).splitlines()[0].replace("revision", "revision_mamba", 1)
+    text = f"""what = "one layer of Graph-Mamba and of its baselines: outputs, all gradients, running statistics; in evaluation the mean of five orders"
+source = "bowang-lab/Graph-Mamba: graphgps/layer/gps_layer.py; state-spaces/mamba: mamba_ssm/modules/mamba_simple.py"
+command = "python generate.py --graph-mamba PATH --mamba PATH"
+{mamba}
+{head}
+[tolerance]
+absolute = 1e-4
+"""
+    (HERE / "case.toml").write_text(text)
+
+
+def official_layers(paths):
+    """`gps_layer.py` with the official mixer; attention of other kinds is left out."""
+    generator = HERE.parent / "mamba1_mixer" / "generate.py"
+    spec = importlib.util.spec_from_file_location("mamba1_mixer", generator)
+    mixer = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(mixer)
+    mamba = mixer.import_mamba(paths.mamba)
+    sys.modules["mamba_ssm"].Mamba = mamba
+    module("performer_pytorch", SelfAttention=None)
+    module("graphgps")
+    module("graphgps.layer")
+    module("graphgps.layer.gine_conv_layer", GINEConvESLapPE=None)
+    module("graphgps.layer.bigbird_layer", SingleBigBirdLayer=None)
+    folder = "graphgps/layer"
+    name = "graphgps.layer.gatedgcn_layer"
+    graphs.official_module(paths.graph_mamba, f"{folder}/gatedgcn_layer.py", name)
+    return graphs.official_module(paths.graph_mamba, f"{folder}/gps_layer.py", "gps_layer")
+
+
+def write(folder, layers, kinds, ends, of_node, inputs):
+    folder.mkdir(exist_ok=True)
+    local, scan = kinds
+    layer = layers.GPSLayer(WIDTH, local, scan, num_heads=4, dropout=0.0)
+    fill.fill(layer, SEED)
+    graphs.statistics(layer, SEED)
+    weights = graphs.state(layer)
+    if scan == "None":
+        weights = {key: value for key, value in weights.items() if "norm1_attn" not in key}
+    record.save(folder / "weights.safetensors", weights)
+    orders = []
+    lexsort = layers.lexsort
+
+    def noted(keys):
+        orders.append(lexsort(keys))
+        return orders[-1]
+
+    layers.lexsort = noted
+
+    def run(split, tensors):
+        out = layer(Batch(batch=of_node, x=tensors["x"], edge_attr=tensors["e"], edge_index=ends, split=split))
+        return {"x": out.x, "e": out.edge_attr}
+
+    layer.eval()
+    with torch.no_grad():
+        expected = {f"eval_{key}": value for key, value in run("val", inputs).items()}
+    layer.train()
+    leaves = {key: inputs[key].clone().requires_grad_() for key in ("x", "e")}
+    outputs = run("train", leaves)
+    loss = sum((value * inputs[f"weight_{key}"]).sum() for key, value in outputs.items())
+    loss.backward()
+    layers.lexsort = lexsort
+    gradients = {key: leaf.grad for key, leaf in leaves.items()}
+    named = layer.named_parameters()
+    gradients |= {key: parameter.grad for key, parameter in named if parameter.grad is not None}
+    after = {key: value for key, value in graphs.state(layer).items() if "running" in key and key in weights}
+    if not orders:
+        orders = 6 * [torch.arange(of_node.numel())]
+    assert len(orders) == 6
+    record.save(folder / "orders.safetensors", {"eval": torch.stack(orders[:5]), "train": orders[5]})
+    record.save(folder / "expected.safetensors", expected | outputs | after)
+    record.save(folder / "gradients.safetensors", gradients)
+
+
+if __name__ == "__main__":
+    main()
