@@ -6,6 +6,7 @@ use burn::tensor::Tensor;
 use elapid_kernels::linear;
 
 use crate::Init;
+use crate::rows::folded;
 
 /// `y = x Wᵀ + b`.
 ///
@@ -46,9 +47,15 @@ impl Linear {
     }
 
     fn biased<const D: usize>(&self, y: Tensor<D>) -> Tensor<D> {
-        match &self.bias {
-            Some(bias) => y.clone() + bias.val().cast(y.dtype()).unsqueeze(),
-            None => y,
+        let Some(bias) = &self.bias else {
+            return y;
+        };
+        let bias = bias.val().cast(y.dtype());
+        let shape = y.dims();
+        match D {
+            // Rows without an axis of batches may be very many, such as edges.
+            2 => (folded(y) + bias.unsqueeze()).reshape(shape),
+            _ => y + bias.unsqueeze(),
         }
     }
 }

@@ -13,8 +13,8 @@ use crate::error::DataError;
 
 /// Graphs, ready to be uploaded. N nodes and E directed edges of B graphs follow one another, graph by graph.
 ///
-/// With padding, N, E and B count one more graph, the last: it holds the padded nodes, of which the last has all padded edges
-/// to itself. Nothing real is connected to it. What counts of targets is never padding.
+/// With padding, N, E and B count one more graph, the last: it holds the padded nodes, which share the padded edges,
+/// each to itself. Nothing real is connected to it. What counts of targets is never padding.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GraphBatch {
     /// B, with the graph of padding.
@@ -185,15 +185,17 @@ impl GraphBatch {
         let nodes = padding.nodes(self.real_nodes);
         let edges = padding.edges(self.real_edges);
         let (more_nodes, more_edges) = (nodes - self.nodes, edges - self.edges);
-        let last = nodes as i32 - 1;
         self.node_features.pad(more_nodes);
         if let Some(features) = &mut self.edge_features {
             features.pad(more_edges);
         }
         self.graph_of_node.resize(nodes, self.graphs as i32);
         self.node_ptr.push(nodes as i32);
-        self.src.resize(edges, last);
-        self.dst.resize(edges, last);
+        // Shared out evenly: a device sums the edges of a node one behind the other, and would wait for one that had them all.
+        let loops =
+            (0..more_edges).map(|edge| (self.nodes + edge * more_nodes / more_edges) as i32);
+        self.src.extend(loops.clone());
+        self.dst.extend(loops);
         self.encodings.pad(more_nodes);
         self.orders
             .iter_mut()
@@ -415,11 +417,13 @@ mod tests {
         check(&padded);
         assert_eq!((padded.graphs, padded.real_graphs), (6, 5));
         assert_eq!((padded.nodes % 700, padded.edges % 30_000), (0, 0));
-        assert!(
-            padded.src[padded.real_edges..]
-                .iter()
-                .all(|&src| src as usize == padded.nodes - 1)
-        );
+        let loops = &padded.dst[padded.real_edges..];
+        assert_eq!(&padded.src[padded.real_edges..], loops);
+        let nodes = padded.real_nodes..padded.nodes;
+        let shares = nodes.map(|node| loops.iter().filter(|&&dst| dst as usize == node).count());
+        let shares: Vec<usize> = shares.collect();
+        let (least, most) = (shares.iter().min(), shares.iter().max());
+        assert!(most.unwrap() - least.unwrap() <= 1, "{shares:?}");
         assert_eq!(
             (padded.real_nodes, padded.real_edges),
             (plain.nodes, plain.edges)

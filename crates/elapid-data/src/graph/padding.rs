@@ -27,8 +27,10 @@ impl Padding {
             let largest = of().fold(0.0, f64::max);
             let batch = batch as f64;
             let room = (mean * batch + ROOM * (variance * batch).sqrt()).min(largest * batch);
-            // One more node is needed for the graph of padding.
-            ((room as usize + 1).div_ceil(64) * 64).max(64)
+            // One more node is needed for the graph of padding. Many rows are summed in parts, so their number should have
+            // divisors.
+            let unit = if room < 16_384.0 { 64 } else { 1024 };
+            (room as usize + 1).next_multiple_of(unit)
         });
         Self { nodes, edges }
     }
@@ -65,13 +67,13 @@ mod tests {
             padding,
             Padding {
                 nodes: 3456,
-                edges: 32064
+                edges: 32768
             }
         );
         assert_eq!(padding.nodes(3456), 6912);
         assert_eq!(padding.nodes(3455), 3456);
-        assert_eq!(padding.edges(32064), 32064);
-        assert_eq!(padding.edges(0), 32064);
+        assert_eq!(padding.edges(32768), 32768);
+        assert_eq!(padding.edges(0), 32768);
     }
 
     #[test]
