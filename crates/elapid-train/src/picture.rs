@@ -1,6 +1,6 @@
 //! What a test leaves for people to look at besides numbers.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A drawing of the report, kept in `pictures.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,8 +34,15 @@ pub struct Line {
     pub shows: Shows,
     /// Place on the axis of the first value; the others follow one by one.
     pub first: u64,
-    /// The values.
+    /// The values. In a file `null` stands for one that is not finite.
+    #[serde(deserialize_with = "not_finite")]
     pub values: Vec<f64>,
+}
+
+/// JSON has no NaN.
+fn not_finite<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<f64>, D::Error> {
+    let values = Vec::<Option<f64>>::deserialize(from)?.into_iter();
+    Ok(values.map(|value| value.unwrap_or(f64::NAN)).collect())
 }
 
 /// What a line shows.

@@ -177,6 +177,9 @@ options! {
     pub struct Forecast {
         /// What is minimised, on standardised values.
         loss: ForecastLoss = "mse";
+        /// Steps of a season, at most the lookback. The last season, repeated, is then measured as a forecast as well: `mse_naive`,
+        /// `mae_naive`.
+        season: Option<usize> = unset, within(1.0, 1_048_576.0);
     }
 }
 

@@ -169,6 +169,12 @@ mod tests {
         let pictures = vec![graph()];
         let text = serde_json::to_vec(&pictures).unwrap();
         assert_eq!(parse(&text), Some(pictures));
+        let text = serde_json::to_vec(&[forecast()]).unwrap();
+        let read = parse(&text).unwrap();
+        let [Picture::Lines(lines)] = &read[..] else {
+            panic!("{read:?}");
+        };
+        assert!(lines.lines[1].values[0].is_nan());
         assert_eq!(parse(b"[{\"kind\":\"film\"}]"), None);
     }
 

@@ -6,7 +6,7 @@ use elapid_config::{Detect, Plan};
 use elapid_data::series::WindowBatch;
 use elapid_models::Forecaster;
 use elapid_nn::{Init, Probe};
-use elapid_train::{Inputs, Measured, Noise, Tally, Task};
+use elapid_train::{Inputs, Line, Lines, Measured, Noise, Picture, Shows, Tally, Task};
 
 use super::windows::{mark_data, on_device, past_data, series};
 use super::{Described, storage};
@@ -110,6 +110,9 @@ impl Watched for AnomalyDetection {
     }
 }
 
+/// Points of a drawing over time; more would be thinner than its lines.
+const DRAWN: usize = 800;
+
 /// What is known of a row of the series.
 #[derive(Clone, Copy, Debug, Default)]
 struct Row {
@@ -117,6 +120,13 @@ struct Row {
     score: f64,
     windows: u32,
     is_anomaly: bool,
+}
+
+impl Row {
+    /// Its score; 0 of a row that is in no window.
+    fn mean(&self) -> f64 {
+        self.score / f64::from(self.windows.max(1))
+    }
 }
 
 /// The scores of an evaluation by row, which are needed together to find a threshold.
@@ -144,7 +154,7 @@ impl DetectionTally {
     /// Score and label of every row that is in a window; a row in several has the mean of its scores.
     fn seen(&self) -> (Vec<f64>, Vec<bool>) {
         let seen = self.rows.iter().filter(|row| row.windows > 0);
-        let pairs = seen.map(|row| (row.score / f64::from(row.windows), row.is_anomaly));
+        let pairs = seen.map(|row| (row.mean(), row.is_anomaly));
         pairs.unzip()
     }
 }
@@ -179,6 +189,56 @@ impl Tally for DetectionTally {
             good("recall_adjusted", adjusted.recall()),
             good("auroc", auroc(&scores, &truth)),
         ]
+    }
+
+    /// The scores over time with the threshold, and where anomalies are known to be.
+    fn pictures(&self) -> Vec<Picture> {
+        self.scores_over_time().into_iter().collect()
+    }
+}
+
+impl DetectionTally {
+    /// Nothing where fewer than two rows were seen. Rows are drawn together, the highest score for all, where there are many.
+    fn scores_over_time(&self) -> Option<Picture> {
+        let is_seen = |row: &Row| row.windows > 0;
+        let first = self.rows.iter().position(is_seen)?;
+        let rows = &self.rows[first..];
+        let together = rows.len().div_ceil(DRAWN);
+        let groups = || rows.chunks(together);
+        let scores: Vec<f64> = groups()
+            .map(|rows| rows.iter().map(Row::mean).fold(0.0, f64::max))
+            .collect();
+        if scores.len() < 2 {
+            return None;
+        }
+        let threshold = percentile(&self.seen().0, 100.0 - self.ratio);
+        let top = scores.iter().copied().fold(threshold, f64::max);
+        let labelled: Vec<f64> = groups()
+            .map(|rows| rows.iter().any(|row| row.is_anomaly))
+            .map(|is_anomaly| if is_anomaly { top } else { 0.0 })
+            .collect();
+        let line = |label: &str, shows, values| Line {
+            label: label.to_owned(),
+            shows,
+            first: (first / together) as u64,
+            values,
+        };
+        let count = scores.len();
+        let mut lines = Vec::new();
+        if labelled.iter().any(|height| *height > 0.0) {
+            lines.push(line("labelled anomalies", Shows::Truth, labelled));
+        }
+        lines.push(line("score", Shows::Predicted, scores));
+        lines.push(line("threshold", Shows::Reference, vec![threshold; count]));
+        Some(Picture::Lines(Lines {
+            title: "Scores of the rows".to_owned(),
+            over: match together {
+                1 => "row".to_owned(),
+                many => format!("{many} rows"),
+            },
+            lines,
+            mark: None,
+        }))
     }
 }
 
@@ -315,6 +375,31 @@ mod tests {
         assert!((value("f1") - 0.8).abs() < 1e-12);
         assert_eq!(value("f1_adjusted"), 1.0);
         assert_eq!(value("auroc"), 1.0);
+    }
+
+    #[test]
+    fn scores_are_drawn_over_the_rows() {
+        let mut tally = DetectionTally {
+            ratio: 50.0,
+            rows: Vec::new(),
+        };
+        assert!(tally.pictures().is_empty());
+        tally.add(5, &[1.0, 3.0, 2.0], &[0, 1, 0]);
+        let lines = |tally: &DetectionTally| match &tally.pictures()[..] {
+            [Picture::Lines(lines)] => lines.clone(),
+            others => panic!("{others:?}"),
+        };
+        let drawn = lines(&tally);
+        let values: Vec<_> = drawn.lines.iter().map(|line| &line.values[..]).collect();
+        assert_eq!(values, [[0.0, 3.0, 0.0], [1.0, 3.0, 2.0], [2.0; 3]]);
+        assert_eq!((drawn.lines[0].first, &drawn.over[..]), (5, "row"));
+        tally.add(8, &[0.5; 2_000], &[]);
+        let drawn = lines(&tally);
+        assert_eq!(
+            (drawn.lines[1].values.len(), &drawn.over[..]),
+            (668, "3 rows")
+        );
+        assert_eq!((drawn.lines[1].first, drawn.lines[1].values[0]), (1, 3.0));
     }
 
     #[test]
