@@ -23,7 +23,7 @@ pub use params::{NamedParam, named_params};
 pub use patch_pretrainer::{PatchHead, PatchPretrainer, PatchScores};
 pub use series::{
     CausalMamba, CausalMambaConfig, DLinear, DLinearConfig, Forecaster, MambaSl, MambaSlConfig,
-    RLinear, RLinearConfig, SMamba, SMambaConfig, TimeMachine, TimeMachineConfig,
+    RLinear, RLinearConfig, SMamba, SMambaConfig, Stream, TimeMachine, TimeMachineConfig,
 };
 pub use sound_classifier::{MlpHead, SoundClassifier, TokenPool};
 pub use ssamba::{Ssamba, SsambaConfig};

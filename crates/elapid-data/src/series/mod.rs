@@ -7,6 +7,7 @@ mod anomaly;
 mod batch;
 pub mod borders;
 mod ending;
+mod following;
 pub mod forecast;
 mod labelled;
 mod marks;
@@ -22,6 +23,7 @@ mod windows;
 pub use anomaly::{AnomalyOptions, anomaly};
 pub use batch::{SeriesBatch, WindowBatch};
 pub use ending::{Ending, ending};
+pub use following::{Arrived, Following};
 pub use forecast::{Features, Shares, Span, WindowSplits};
 pub use labelled::{
     LabelledSplits, Normalised, Protocol, Rhythms, SeriesBatcher, SeriesSample, rhythms, uea,

@@ -12,6 +12,7 @@ mod explain;
 mod export;
 mod failure;
 mod find_lr;
+mod follow_series;
 mod forward;
 mod import;
 mod init_from;

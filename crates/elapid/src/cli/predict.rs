@@ -13,12 +13,12 @@ use serde_json::json;
 use super::failure::Failure;
 use super::predict_masks::predict_masks;
 use super::run::{Checkpoint, OpenRun};
-use super::{predict_series, predict_sounds, print, table};
+use super::{follow_series, predict_series, predict_sounds, print, table};
 
 /// Classify images, their pixels, or sounds: a file, several, or whole folders; or forecast what follows a table.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Example:\n  elapid predict runs/vim_digits photo.png scans/\n  elapid predict runs/vim_digits test/ --sheet sheet.png\n  elapid predict runs/smamba_csv mine.csv > forecast.csv"
+    after_help = "Example:\n  elapid predict runs/vim_digits photo.png scans/\n  elapid predict runs/vim_digits test/ --sheet sheet.png\n  elapid predict runs/smamba_csv mine.csv > forecast.csv\n  elapid predict runs/smamba_csv --follow growing.csv"
 )]
 pub(crate) struct PredictArgs {
     /// Directory of the run.
@@ -40,6 +40,10 @@ pub(crate) struct PredictArgs {
     /// Print one JSON object a line.
     #[arg(long)]
     pub(super) json: bool,
+    /// Go on: forecast again whenever rows arrive at the end of a CSV file, until Ctrl-C. Models with a state carry it,
+    /// others look back on the last rows.
+    #[arg(long, conflicts_with = "sheet")]
+    pub(super) follow: bool,
     /// Where to compute [default: the device the run was started on].
     #[arg(long)]
     pub(super) device: Option<String>,
@@ -55,6 +59,12 @@ pub(super) const ON_SHEET: usize = 240;
 pub(crate) fn predict(args: PredictArgs) -> Result<(), Failure> {
     let open = OpenRun::open(&args.run)?;
     match open.plan.data.samples {
+        Samples::Series(_) if args.follow => return follow_series::follow(&args, &open),
+        _ if args.follow => {
+            return Err(Failure::wrong(
+                "`--follow` is for runs on series; leave it out",
+            ));
+        }
         Samples::Sounds(_) => return predict_sounds::predict(&args, &open),
         Samples::Series(_) => return predict_series::predict(&args, &open),
         Samples::Graphs(_) => {

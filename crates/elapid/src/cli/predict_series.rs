@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use elapid::data::series::Ending;
+use burn::tensor::Device;
+use elapid::data::series::{Ending, Stamp, Step};
 use elapid::registry::{self, AnyTask, Facts, SeriesForecasting};
 use serde_json::{Map, Value, json};
 
@@ -12,7 +13,7 @@ use super::print;
 use super::run::OpenRun;
 
 /// A forecast in the units of the data.
-struct Forecasted {
+pub(super) struct Forecasted {
     /// Names of the columns.
     columns: Vec<String>,
     /// When each row is; the number of steps ahead where the table has no dates.
@@ -23,8 +24,16 @@ struct Forecasted {
     rows: Vec<Vec<f64>>,
 }
 
-/// Prints what follows the last rows of a table, as CSV or a JSON object a row.
-pub(super) fn predict(args: &PredictArgs, open: &OpenRun) -> Result<(), Failure> {
+/// One table, a run that forecasts, and where to compute.
+pub(super) struct Opened<'a> {
+    pub(super) file: &'a Path,
+    pub(super) facts: Facts,
+    pub(super) task: SeriesForecasting,
+    pub(super) device: Device,
+}
+
+/// Opens what a prediction needs.
+pub(super) fn opened<'a>(args: &'a PredictArgs, open: &OpenRun) -> Result<Opened<'a>, Failure> {
     if args.sheet.is_some() {
         return Err(Failure::wrong("`--sheet` is for images; leave it out"));
     }
@@ -46,56 +55,41 @@ pub(super) fn predict(args: &PredictArgs, open: &OpenRun) -> Result<(), Failure>
             )));
         }
     };
+    Ok(Opened {
+        file,
+        facts,
+        task,
+        device,
+    })
+}
+
+/// Prints what follows the last rows of a table, as CSV or a JSON object a row.
+pub(super) fn predict(args: &PredictArgs, open: &OpenRun) -> Result<(), Failure> {
+    let Opened {
+        file,
+        facts,
+        task,
+        device,
+    } = opened(args, open)?;
     let ending = ending(open, &facts, file)?;
-    let found = forecast(&task, &ending, &facts, &device);
+    let forecast = task.forecast(&ending.window, &device).into_data();
+    let values: Vec<f64> = forecast.iter::<f64>().collect();
+    let last = ending.stamps.last().copied();
+    let found = Forecasted::new(&values, last, ending.step, &facts);
     for note in &ending.notes {
         tracing::warn!("{note}");
     }
-    match args.json {
-        true => found.print_json(),
-        false => found.print_csv(),
+    if !args.json {
+        print(&found.header(None))?;
     }
+    found
+        .lines(args.json, None)
+        .iter()
+        .try_for_each(|line| print(line))
 }
 
 fn ending(open: &OpenRun, facts: &Facts, file: &Path) -> Result<Ending, Failure> {
     registry::series_ending(&open.plan, facts, file).map_err(Failure::input)
-}
-
-/// What follows the window.
-fn forecast(
-    task: &SeriesForecasting,
-    ending: &Ending,
-    facts: &Facts,
-    device: &burn::tensor::Device,
-) -> Forecasted {
-    let forecast = task.forecast(&ending.window, device).into_data();
-    let series = facts.series.clone().unwrap_or_default();
-    let first = series.columns.len() - series.targets;
-    let columns = series.columns[first..].to_vec();
-    let values: Vec<f64> = forecast.iter::<f64>().collect();
-    let rows: Vec<Vec<f64>> = values
-        .chunks(series.targets.max(1))
-        .map(|row| in_units(row, facts, first))
-        .collect();
-    let last = ending.stamps.last();
-    let step = ending.step.or(series.step);
-    let when = |ahead: usize| {
-        let stamp = last
-            .zip(step)
-            .and_then(|(last, step)| step.after(*last, ahead));
-        stamp.map(|stamp| stamp.to_string())
-    };
-    let dates: Option<Vec<String>> = (1..=rows.len()).map(when).collect();
-    let (first, when) = match dates {
-        Some(dates) => ("date", dates),
-        None => ("step", (1..=rows.len()).map(|n| n.to_string()).collect()),
-    };
-    Forecasted {
-        columns,
-        when,
-        first,
-        rows,
-    }
 }
 
 /// A row of targets, the first of which is column number `first`, in the units of the data.
@@ -110,29 +104,74 @@ fn in_units(row: &[f64], facts: &Facts, first: usize) -> Vec<f64> {
 }
 
 impl Forecasted {
-    fn print_csv(&self) -> Result<(), Failure> {
-        let fields = std::iter::once(self.first).chain(self.columns.iter().map(String::as_str));
-        let mut lines = vec![fields.map(quoted).collect::<Vec<_>>().join(",")];
-        for (when, row) in self.when.iter().zip(&self.rows) {
-            let values = row.iter().map(|value| shown(*value));
-            let fields = std::iter::once(when.clone()).chain(values);
-            lines.push(fields.collect::<Vec<_>>().join(","));
+    /// Standardised `values`, `[H, T]`, that follow the row of `last`, `step` apart.
+    pub(super) fn new(
+        values: &[f64],
+        last: Option<Stamp>,
+        step: Option<Step>,
+        facts: &Facts,
+    ) -> Self {
+        let series = facts.series.clone().unwrap_or_default();
+        let first = series.columns.len() - series.targets;
+        let rows: Vec<Vec<f64>> = values
+            .chunks(series.targets.max(1))
+            .map(|row| in_units(row, facts, first))
+            .collect();
+        let step = step.or(series.step);
+        let when = |ahead: usize| {
+            let stamp = last
+                .zip(step)
+                .and_then(|(last, step)| step.after(last, ahead));
+            stamp.map(|stamp| stamp.to_string())
+        };
+        let dates: Option<Vec<String>> = (1..=rows.len()).map(when).collect();
+        let columns = series.columns[first..].to_vec();
+        let (first, when) = match dates {
+            Some(dates) => ("date", dates),
+            None => ("step", (1..=rows.len()).map(|n| n.to_string()).collect()),
+        };
+        Self {
+            columns,
+            when,
+            first,
+            rows,
         }
-        print(&lines.join("\n"))
     }
 
-    fn print_json(&self) -> Result<(), Failure> {
-        for (when, row) in self.when.iter().zip(&self.rows) {
-            let mut object = Map::new();
-            object.insert(self.first.to_owned(), json!(when));
-            let values = self.columns.iter().zip(row);
-            let values: Map<String, Value> = values
-                .map(|(column, value)| (column.clone(), json!(value)))
-                .collect();
-            object.insert("forecast".to_owned(), values.into());
-            print(&Value::Object(object).to_string())?;
+    /// The first line of CSV. `known` is the name of a column in front of the others.
+    pub(super) fn header(&self, known: Option<&str>) -> String {
+        let fields = known.into_iter().chain([self.first]);
+        let fields = fields.chain(self.columns.iter().map(String::as_str));
+        fields.map(quoted).collect::<Vec<_>>().join(",")
+    }
+
+    /// A line of CSV or JSON a row. `known` is the name and the value of a column in front of the others.
+    pub(super) fn lines(&self, json: bool, known: Option<(&str, &str)>) -> Vec<String> {
+        let rows = self.when.iter().zip(&self.rows);
+        rows.map(|(when, row)| match json {
+            true => self.object(when, row, known),
+            false => {
+                let known = known.map(|(_, value)| value.to_owned()).into_iter();
+                let values = row.iter().map(|value| shown(*value));
+                let fields = known.chain([when.clone()]).chain(values);
+                fields.collect::<Vec<_>>().join(",")
+            }
+        })
+        .collect()
+    }
+
+    fn object(&self, when: &str, row: &[f64], known: Option<(&str, &str)>) -> String {
+        let mut object = Map::new();
+        if let Some((name, value)) = known {
+            object.insert(name.to_owned(), json!(value));
         }
-        Ok(())
+        object.insert(self.first.to_owned(), json!(when));
+        let values = self.columns.iter().zip(row);
+        let values: Map<String, Value> = values
+            .map(|(column, value)| (column.clone(), json!(value)))
+            .collect();
+        object.insert("forecast".to_owned(), values.into());
+        Value::Object(object).to_string()
     }
 }
 

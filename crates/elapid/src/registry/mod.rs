@@ -12,7 +12,7 @@ mod training;
 
 pub use data::{
     Data, Facts, GraphDemands, Normalisation, Part, SeriesFacts, image_pipeline, mask_pipeline,
-    open_data, patch_mask, series_ending, sound_pipeline,
+    open_data, patch_mask, series_ending, series_following, sound_pipeline,
 };
 pub use device::{DeviceError, device, device_names, devices, first_device, is_gpu, resolve};
 pub use error::PlanError;

@@ -7,6 +7,7 @@ mod diagnose;
 mod disk;
 mod faults;
 mod fine_tune;
+mod follow;
 mod forecasters;
 mod kills;
 mod official;

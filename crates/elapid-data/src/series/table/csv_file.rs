@@ -15,7 +15,7 @@ use crate::series::stamp::Stamp;
 pub(super) fn read(path: &Path, roles: &Roles) -> Result<Table, DataError> {
     let unreadable = |error: csv::Error| DataError::unreadable(path, error);
     let mut reader = ReaderBuilder::new()
-        .delimiter(delimiter(path)?)
+        .delimiter(delimiter(&first_line(path)?))
         .buffer_capacity(1 << 20)
         .from_path(path)
         .map_err(unreadable)?;
@@ -34,20 +34,14 @@ pub(super) fn read(path: &Path, roles: &Roles) -> Result<Table, DataError> {
     };
     let columns = Columns::find(path, &header, roles, text)?;
     let names = columns.names(&header);
-    let mut rows = Rows {
-        path,
-        columns: &columns,
-        names: &names,
-        stamps: Vec::new(),
-        values: Vec::new(),
-    };
+    let mut rows = Rows::below(path, &columns, &names, 0);
     loop {
         rows.add(&record)?;
         if !reader.read_byte_record(&mut record).map_err(unreadable)? {
             break;
         }
     }
-    let (stamps, values) = (rows.stamps, rows.values);
+    let (stamps, values) = rows.read();
     Ok(Table {
         path: path.to_owned(),
         names,
@@ -59,16 +53,40 @@ pub(super) fn read(path: &Path, roles: &Roles) -> Result<Table, DataError> {
 }
 
 /// Rows under construction.
-struct Rows<'a> {
+pub(super) struct Rows<'a> {
     path: &'a Path,
     columns: &'a Columns,
     names: &'a [String],
+    /// Rows above them.
+    before: usize,
     stamps: Vec<Stamp>,
     values: Vec<f64>,
 }
 
-impl Rows<'_> {
-    fn add(&mut self, record: &ByteRecord) -> Result<(), DataError> {
+impl<'a> Rows<'a> {
+    /// None as yet, below `before` others.
+    pub(super) fn below(
+        path: &'a Path,
+        columns: &'a Columns,
+        names: &'a [String],
+        before: usize,
+    ) -> Self {
+        Self {
+            path,
+            columns,
+            names,
+            before,
+            stamps: Vec::new(),
+            values: Vec::new(),
+        }
+    }
+
+    /// Dates and values, `[N, C]` row-major.
+    pub(super) fn read(self) -> (Vec<Stamp>, Vec<f64>) {
+        (self.stamps, self.values)
+    }
+
+    pub(super) fn add(&mut self, record: &ByteRecord) -> Result<(), DataError> {
         if let Some(date) = self.columns.date {
             let field = record.get(date).unwrap_or_default();
             let stamp = std::str::from_utf8(field).ok().and_then(Stamp::parse);
@@ -98,7 +116,7 @@ impl Rows<'_> {
 
     /// An error about the row that is being read.
     fn problem(&self, record: &ByteRecord, problem: &str) -> DataError {
-        let row = self.values.len() / self.names.len() + 1;
+        let row = self.before + self.values.len() / self.names.len() + 1;
         let line = record
             .position()
             .map_or(row as u64 + 1, csv::Position::line);
@@ -106,18 +124,22 @@ impl Rows<'_> {
     }
 }
 
-/// What the first line has most of.
-fn delimiter(path: &Path) -> Result<u8, DataError> {
+fn first_line(path: &Path) -> Result<Vec<u8>, DataError> {
     let unreadable = |error| DataError::unreadable(path, error);
     let mut first = Vec::new();
     let file = File::open(path).map_err(unreadable)?;
     BufReader::new(file)
         .read_until(b'\n', &mut first)
         .map_err(unreadable)?;
+    Ok(first)
+}
+
+/// What the first line has most of.
+pub(super) fn delimiter(first: &[u8]) -> u8 {
     let count = |mark: u8| first.iter().filter(|&&byte| byte == mark).count();
     let marks = [b'\t', b';', b','];
-    Ok(marks
+    marks
         .into_iter()
         .max_by_key(|&mark| count(mark))
-        .unwrap_or(b','))
+        .unwrap_or(b',')
 }

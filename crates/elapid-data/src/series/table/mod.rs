@@ -2,6 +2,7 @@
 
 mod columns;
 mod csv_file;
+mod follow;
 mod missing;
 mod parquet_file;
 mod plain;
@@ -16,6 +17,7 @@ use crate::error::DataError;
 
 pub(super) use crate::npz::read_npz;
 pub use columns::Roles;
+pub(super) use follow::FollowedTable;
 pub use missing::Missing;
 pub(super) use missing::fill;
 pub(super) use plain::read_plain;
@@ -65,7 +67,7 @@ impl Table {
         if table.values.is_empty() {
             return Err(DataError::layout(path, "it has no rows of numbers"));
         }
-        regular::check_ascending(path, &table.stamps)?;
+        regular::check_ascending(path, &table.stamps, 0)?;
         let (step, note) = regular::step(&table.stamps);
         table.step = step;
         table

@@ -9,10 +9,16 @@ use crate::error::DataError;
 use crate::series::stamp::{Stamp, Step, is_month_end};
 
 /// Refuses dates of which one is not behind the one before it, and those of which some have a zone and some have none.
-pub(super) fn check_ascending(path: &Path, stamps: &[Stamp]) -> Result<(), DataError> {
+///
+/// `before` is how many rows are above them.
+pub(super) fn check_ascending(
+    path: &Path,
+    stamps: &[Stamp],
+    before: usize,
+) -> Result<(), DataError> {
     for (row, pair) in stamps.windows(2).enumerate() {
+        let (first, second) = (before + row + 1, before + row + 2);
         let [before, this] = [pair[0], pair[1]];
-        let (first, second) = (row + 1, row + 2);
         let problem = if before.offset.is_some() != this.offset.is_some() {
             format!(
                 "row {second}: the date {this} and {before} in row {first}: one has a zone and one has none"

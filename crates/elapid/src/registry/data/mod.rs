@@ -24,7 +24,7 @@ pub use facts::{Facts, Normalisation, SeriesFacts};
 pub use graphs::GraphDemands;
 pub use images::image_pipeline;
 pub use masks::mask_pipeline;
-pub use series::series_ending;
+pub use series::{series_ending, series_following};
 pub use sounds::{patch_mask, sound_pipeline};
 
 /// The data of an experiment, opened and ready to be batched for its model and task.

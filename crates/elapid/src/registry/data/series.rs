@@ -6,9 +6,9 @@ use elapid_config::{self as config, DataSpec, Plan, Samples, SeriesOptions, Sour
 use elapid_data::series::forecast::{self, Options};
 use elapid_data::series::synth::{self, Faults, Seasonal};
 use elapid_data::series::{
-    AnomalyOptions, Ending, Features, LabelledSplits, Marks, Missing, Protocol, Rhythms, Roles,
-    Scaler, SeriesBatcher, Shares, Span, WindowBatcher, WindowSplits, anomaly, ending, rhythms,
-    uea,
+    AnomalyOptions, Ending, Features, Following, LabelledSplits, Marks, Missing, Protocol, Rhythms,
+    Roles, Scaler, SeriesBatcher, Shares, Span, WindowBatcher, WindowSplits, anomaly, ending,
+    rhythms, uea,
 };
 use elapid_data::{DataError, EvalLoader, Order, Split, TrainLoader};
 use elapid_train::{EvalSource, TrainSource};
@@ -319,6 +319,35 @@ fn windows(plan: &Plan, options: &SeriesOptions) -> Result<WindowSplits, DataErr
 ///
 /// A file that is missing or damaged, lacks a column or has too few rows, or a run that was not trained on windows of series.
 pub fn series_ending(plan: &Plan, facts: &Facts, file: &Path) -> Result<Ending, DataError> {
+    let trained = trained_on(plan, facts)?;
+    let lookback = span(plan)?.lookback;
+    ending(
+        file,
+        &trained.options,
+        trained.columns,
+        &trained.scaler,
+        lookback,
+    )
+}
+
+/// A CSV file whose rows arrive while it is read, for a run that knows `facts` of its data.
+///
+/// # Errors
+///
+/// A file that cannot be opened, or a run that was not trained on windows of series.
+pub fn series_following(plan: &Plan, facts: &Facts, file: &Path) -> Result<Following, DataError> {
+    let trained = trained_on(plan, facts)?;
+    Following::open(file, &trained.options, trained.columns, &trained.scaler)
+}
+
+/// How a run reads tables.
+struct TrainedOn<'a> {
+    options: Options,
+    columns: &'a [String],
+    scaler: Scaler,
+}
+
+fn trained_on<'a>(plan: &Plan, facts: &'a Facts) -> Result<TrainedOn<'a>, DataError> {
     let (Some(series), Some(scaler)) = (&facts.series, &facts.normalisation) else {
         return Err(wrong_task(plan, "a run on series"));
     };
@@ -330,18 +359,14 @@ pub fn series_ending(plan: &Plan, facts: &Facts, file: &Path) -> Result<Ending, 
         _ => Columns::default(),
     };
     let double = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect();
-    let scaler = Scaler {
-        mean: double(&scaler.mean),
-        std: double(&scaler.std),
-    };
-    let options = window_options(options, &columns);
-    ending(
-        file,
-        &options,
-        &series.columns,
-        &scaler,
-        span(plan)?.lookback,
-    )
+    Ok(TrainedOn {
+        options: window_options(options, &columns),
+        columns: &series.columns,
+        scaler: Scaler {
+            mean: double(&scaler.mean),
+            std: double(&scaler.std),
+        },
+    })
 }
 
 /// Rows of a window. What is reconstructed has nothing behind it.

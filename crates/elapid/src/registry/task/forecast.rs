@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor, TensorData, s};
 use elapid_config::{Forecast, ForecastLoss, Plan};
 use elapid_data::series::WindowBatch;
-use elapid_models::Forecaster;
+use elapid_models::{CausalMamba, Forecaster, Stream};
 use elapid_nn::{Init, Probe};
 use elapid_train::{Inputs, Noise, Task};
 
@@ -74,6 +74,34 @@ impl SeriesForecasting {
         let (past, marks) = on_device(batch, self.storage, device);
         let forecast = self.model.forward(past, marks, None);
         forecast.slice(s![.., .., batch.variates - self.targets.len()..])
+    }
+
+    /// The model, if it can go on with a series where it stopped.
+    pub fn recurrent(&self) -> Option<&CausalMamba> {
+        match &self.model {
+            Forecaster::CausalMamba(model) => Some(model),
+            _ => None,
+        }
+    }
+
+    /// What follows each patch of a series, `[B, patches, H, T]`, with the state that reading it leaves. Without a state
+    /// reading begins; with one it goes on.
+    ///
+    /// `None` if the model cannot.
+    pub fn read(
+        &self,
+        batch: &WindowBatch,
+        state: Option<Stream>,
+        device: &Device,
+    ) -> Option<(Tensor<4>, Stream)> {
+        let model = self.recurrent()?;
+        let (past, marks) = on_device(batch, self.storage, device);
+        let (forecasts, state) = match state {
+            None => model.start(past, marks),
+            Some(state) => model.resume(past, marks, state),
+        };
+        let first = batch.variates - self.targets.len();
+        Some((forecasts.slice(s![.., .., .., first..]), state))
     }
 
     fn loss_with(&self, inputs: &Inputs, mut noise: elapid_nn::Noise) -> Tensor<1> {
