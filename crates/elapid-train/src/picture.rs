@@ -68,8 +68,8 @@ pub struct GraphPicture {
     pub places: Vec<[f64; 2]>,
     /// Pairs of nodes.
     pub edges: Vec<[usize; 2]>,
-    /// Class of every node.
-    pub truth: Vec<usize>,
+    /// Class of every node that was evaluated.
+    pub truth: Vec<Option<usize>>,
     /// Class that the model gives it.
     pub predicted: Vec<usize>,
     /// Names of the classes.

@@ -39,6 +39,15 @@ pub struct GraphFacts {
     pub edge_sizes: Vec<usize>,
     /// Values of a graph's target; 0 where graphs have classes or nothing.
     pub values: usize,
+    /// Names of a node's features, where tables have such.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub node_columns: Vec<String>,
+    /// Names of an edge's features, where tables have such.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub edge_columns: Vec<String>,
+    /// Nodes have no features: each stands for the number 1.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_plain: bool,
 }
 
 impl GraphFacts {
@@ -59,6 +68,9 @@ impl GraphFacts {
                 Targets::Values(values) => values.len(),
                 _ => 0,
             },
+            node_columns: Vec::new(),
+            edge_columns: Vec::new(),
+            is_plain: *nodes == Features::ones(sample.graph.nodes()),
         }
     }
 
@@ -78,6 +90,7 @@ impl GraphFacts {
         self.node_width = self.node_width.max(other.node_width);
         self.edge_width = self.edge_width.max(other.edge_width);
         self.values = self.values.max(other.values);
+        self.is_plain &= other.is_plain;
         self
     }
 }
@@ -96,6 +109,17 @@ pub fn sizes(set: &GraphDataset, count: usize) -> Result<Vec<[usize; 2]>, DataEr
         Ok([sample.graph.nodes(), sample.graph.edges()])
     };
     (0..set.len()).step_by(step).map(of).collect()
+}
+
+/// A set of one graph, whose classes have no names.
+#[must_use]
+pub fn set_of(graph: Graph, targets: Targets, name: &str) -> Arc<GraphDataset> {
+    let graph = Arc::new(graph);
+    Arc::new(InMemory {
+        samples: vec![GraphSample { graph, targets }],
+        classes: Vec::new(),
+        name: name.to_owned(),
+    })
 }
 
 /// Graphs that are in memory.

@@ -24,7 +24,7 @@ mod write;
 pub use batch::GraphBatch;
 pub use batcher::{GraphBatcher, GraphSettings};
 pub use csr::Csr;
-pub use dataset::{GraphDataset, GraphFacts, GraphSample, GraphSplits, sizes};
+pub use dataset::{GraphDataset, GraphFacts, GraphSample, GraphSplits, set_of, sizes};
 pub use encoding::{Eigen, EncodingSettings, Encodings, LARGEST as LARGEST_FOR_EIGENVECTORS, Rows};
 pub use features::Features;
 pub use graph::{EdgePolicy, Graph, GraphFault, Out, Parts, Special};

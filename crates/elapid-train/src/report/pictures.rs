@@ -76,7 +76,7 @@ fn chart(id: usize, lines: &Lines) -> Chart {
     }
 }
 
-/// Circles in the colours of the predicted classes; those that are wrong have a red rim.
+/// Circles in the colours of the predicted classes; those that are wrong have a red rim, those that were not evaluated are small.
 fn nodes(graph: &GraphPicture) -> String {
     let reach = SIDE - 4.0 * RADIUS;
     let place = |node: usize| {
@@ -92,21 +92,27 @@ fn nodes(graph: &GraphPicture) -> String {
         );
     }
     let name = |class: usize| graph.classes.get(class).map_or("?", String::as_str);
-    let mut wrong = 0;
+    let (mut wrong, mut evaluated) = (0, 0);
     for (node, (truth, predicted)) in graph.truth.iter().zip(&graph.predicted).enumerate() {
         let [x, y] = place(node);
-        let is_wrong = truth != predicted;
+        let is_wrong = truth.is_some_and(|truth| truth != *predicted);
         wrong += usize::from(is_wrong);
-        let class = if is_wrong { "node wrong" } else { "node" };
+        evaluated += usize::from(truth.is_some());
+        let (class, radius) = match truth {
+            None => ("node", RADIUS / 2.0),
+            Some(_) if is_wrong => ("node wrong", RADIUS),
+            Some(_) => ("node", RADIUS),
+        };
         let _ = writeln!(
             drawing,
-            "<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{RADIUS}\" fill=\"{}\"><title>node {node}: {}, predicted {}</title></circle>",
+            "<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\" fill=\"{}\"><title>node {node}: {}, predicted {}</title></circle>",
             colour(*predicted),
-            Escaped(name(*truth)),
+            Escaped(truth.map_or("not evaluated", name)),
             Escaped(name(*predicted)),
         );
     }
-    let shown = graph.predicted.iter().chain(&graph.truth).copied().max();
+    let truths = graph.truth.iter().flatten();
+    let shown = graph.predicted.iter().chain(truths).copied().max();
     let legend: String = (0..=shown.unwrap_or(0))
         .map(|class| {
             format!(
@@ -116,11 +122,11 @@ fn nodes(graph: &GraphPicture) -> String {
             )
         })
         .collect();
-    let (title, count) = (Escaped(&graph.title), graph.truth.len());
+    let title = Escaped(&graph.title);
     format!(
-        "<figure class=\"chart\">\n<figcaption><h3>{title} <small>{wrong} of {count} nodes wrong</small></h3>\
+        "<figure class=\"chart\">\n<figcaption><h3>{title} <small>{wrong} of {evaluated} nodes wrong</small></h3>\
          <ul class=\"legend dots\">{legend}</ul></figcaption>\n\
-         <svg viewBox=\"0 0 {SIDE} {SIDE}\" role=\"img\"><title>{title}: nodes in the colours of their predicted classes</title>\n{drawing}</svg>\n</figure>\n"
+         <svg viewBox=\"0 0 {SIDE} {SIDE}\" role=\"img\"><title>{title}: nodes in the colours of their predicted classes, wrong ones with a red rim, small ones were not evaluated</title>\n{drawing}</svg>\n</figure>\n"
     )
 }
 
@@ -158,7 +164,7 @@ mod tests {
             title: "club".to_owned(),
             places: vec![[0.0, 0.0], [1.0, 1.0]],
             edges: vec![[0, 1], [1, 9]],
-            truth: vec![0, 1],
+            truth: vec![Some(0), Some(1)],
             predicted: vec![0, 0],
             classes: vec!["a".to_owned()],
         })

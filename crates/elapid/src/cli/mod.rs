@@ -20,6 +20,7 @@ mod list;
 mod logging;
 mod params;
 mod predict;
+mod predict_graphs;
 mod predict_masks;
 mod predict_patches;
 mod predict_series;

@@ -13,18 +13,20 @@ use serde_json::json;
 use super::failure::Failure;
 use super::predict_masks::predict_masks;
 use super::run::{Checkpoint, OpenRun};
-use super::{follow_series, predict_series, predict_sounds, print, table};
+use super::{follow_series, predict_graphs, predict_series, predict_sounds, print, table};
 
-/// Classify images, their pixels, or sounds: a file, several, or whole folders; or forecast what follows a table.
+/// Classify images, their pixels, or sounds: a file, several, or whole folders; forecast what follows a table; or tell what the
+/// nodes of a graph are, or the graph.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Example:\n  elapid predict runs/vim_digits photo.png scans/\n  elapid predict runs/vim_digits test/ --sheet sheet.png\n  elapid predict runs/smamba_csv mine.csv > forecast.csv\n  elapid predict runs/smamba_csv --follow growing.csv"
+    after_help = "Example:\n  elapid predict runs/vim_digits photo.png scans/\n  elapid predict runs/vim_digits test/ --sheet sheet.png\n  elapid predict runs/smamba_csv mine.csv > forecast.csv\n  elapid predict runs/smamba_csv --follow growing.csv\n  elapid predict runs/karate edges.csv nodes.csv --json"
 )]
 pub(crate) struct PredictArgs {
     /// Directory of the run.
     pub(super) run: PathBuf,
     /// PNG or JPEG files, or WAV, FLAC, MP3 and Ogg Vorbis, as the run was trained on; or folders of them.
-    /// For a run on series one CSV or Parquet file, from whose last rows is forecast.
+    /// For a run on series one CSV or Parquet file, from whose last rows is forecast. For a run on graphs a table of edges and, if
+    /// the run reads features, one of nodes; or a folder with `edges.csv` and `nodes.csv`; or a GraphML file.
     #[arg(required = true)]
     pub(super) inputs: Vec<PathBuf>,
     /// Classes to show for each image, most probable, or of most pixels, first.
@@ -67,11 +69,7 @@ pub(crate) fn predict(args: PredictArgs) -> Result<(), Failure> {
         }
         Samples::Sounds(_) => return predict_sounds::predict(&args, &open),
         Samples::Series(_) => return predict_series::predict(&args, &open),
-        Samples::Graphs(_) => {
-            return Err(Failure::wrong(
-                "`elapid predict` is for images, sounds and series; `elapid eval` measures a run on graphs",
-            ));
-        }
+        Samples::Graphs(_) => return predict_graphs::predict(&args, &open),
         Samples::Images(_) | Samples::Masks(_) => {}
     }
     let device =

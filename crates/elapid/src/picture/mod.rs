@@ -1,6 +1,7 @@
 //! Pictures for people: contact sheets, heat maps, panels, with text in a bitmap font.
 
 mod heat;
+mod layout;
 mod overlay;
 mod panels;
 mod sheet;
@@ -11,6 +12,7 @@ use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
 
 pub use heat::heat_map;
+pub use layout::layout;
 pub use overlay::{Masked, overlay_sheet};
 pub use panels::{Panel, panels};
 pub use sheet::{Tile, contact_sheet};

@@ -11,8 +11,8 @@ mod task;
 mod training;
 
 pub use data::{
-    Data, Facts, GraphDemands, Normalisation, Part, SeriesFacts, image_pipeline, mask_pipeline,
-    open_data, patch_mask, series_ending, series_following, sound_pipeline,
+    Data, Facts, GraphDemands, Normalisation, OwnGraphs, Part, SeriesFacts, image_pipeline,
+    mask_pipeline, open_data, patch_mask, series_ending, series_following, sound_pipeline,
 };
 pub use device::{DeviceError, device, device_names, devices, first_device, is_gpu, resolve};
 pub use error::PlanError;
@@ -28,8 +28,8 @@ pub use series::{
 };
 pub use task::{
     AnomalyDetection, AnyBatch, AnyTally, AnyTask, ClassificationTally, Described, DetectionTally,
-    ForecastTally, GraphTally, GraphTask, ImageClassification, ImageSegmentation, Imputation,
-    ImputationTally, PatchPretraining, PatchTally, SegmentationTally, SeriesClassTally,
+    ForecastTally, GraphAnswer, GraphTally, GraphTask, ImageClassification, ImageSegmentation,
+    Imputation, ImputationTally, PatchPretraining, PatchTally, SegmentationTally, SeriesClassTally,
     SeriesClassification, SeriesForecasting, SoundClassification, SoundTagging, TaggingTally,
     storage, task,
 };

@@ -9,6 +9,7 @@ mod faults;
 mod fine_tune;
 mod follow;
 mod forecasters;
+mod graphs;
 mod kills;
 mod official;
 mod pictures;

@@ -47,11 +47,40 @@ pub fn splits(options: Options<'_>) -> Result<GraphSplits, DataError> {
         set.read_graphs(&found(options.root, name)?)?;
     }
     if let Some(name) = options.nodes {
-        set.read_nodes(&found(options.root, name)?)?;
+        set.read_nodes(&found(options.root, name)?, None)?;
     }
     let path = found(options.root, options.edges)?;
-    set.read_edges(&path, options.nodes.is_none())?;
+    set.read_edges(&path, options.nodes.is_none(), None)?;
     set.finish(&path, options)
+}
+
+/// Names of the columns that are features, of nodes and of edges.
+///
+/// # Errors
+///
+/// A table that is missing or whose first line cannot be read.
+pub fn columns(options: Options<'_>) -> Result<[Vec<String>; 2], DataError> {
+    let nodes = match options.nodes {
+        Some(name) => first_line(&found(options.root, name)?, &NODE_COLUMNS)?,
+        None => Vec::new(),
+    };
+    let edges = first_line(&found(options.root, options.edges)?, &EDGE_COLUMNS)?;
+    Ok([nodes, edges])
+}
+
+/// Columns of nodes that are no features.
+const NODE_COLUMNS: [&str; 4] = ["node", "graph", "label", "split"];
+/// Columns of edges that are no features.
+const EDGE_COLUMNS: [&str; 3] = ["src", "dst", "graph"];
+
+fn first_line(path: &Path, known: &[&str]) -> Result<Vec<String>, DataError> {
+    let mut reader = csv::ReaderBuilder::new()
+        .trim(csv::Trim::All)
+        .from_reader(open(path, "a CSV table")?);
+    let header = reader.headers();
+    let header = header.map_err(|error| DataError::layout(path, error.to_string()))?;
+    let columns = header.iter().filter(|name| !known.contains(name));
+    Ok(columns.map(str::to_owned).collect())
 }
 
 fn found(root: &Path, name: &str) -> Result<PathBuf, DataError> {
@@ -64,12 +93,14 @@ fn found(root: &Path, name: &str) -> Result<PathBuf, DataError> {
 
 /// What was read so far.
 #[derive(Default)]
-struct Set {
-    graphs: Vec<One>,
+pub(super) struct Set {
+    pub(super) graphs: Vec<One>,
     /// Number of each graph, by its name.
     numbers: HashMap<String, usize>,
-    node_width: usize,
-    edge_width: usize,
+    /// Features of nodes.
+    pub(super) node_columns: Vec<String>,
+    /// Features of edges.
+    pub(super) edge_columns: Vec<String>,
     /// Names of the columns that are to be told of graphs.
     told: usize,
     has_labels: bool,
@@ -82,15 +113,15 @@ struct Set {
 
 /// One graph.
 #[derive(Default)]
-struct One {
-    name: String,
-    nodes: Names,
-    node_features: Vec<f32>,
+pub(super) struct One {
+    pub(super) name: String,
+    pub(super) nodes: Names,
+    pub(super) node_features: Vec<f32>,
     labels: Vec<String>,
     parts: Vec<Option<Part>>,
-    edges: Vec<[u32; 2]>,
-    edge_features: Vec<f32>,
-    lines: Vec<u32>,
+    pub(super) edges: Vec<[u32; 2]>,
+    pub(super) edge_features: Vec<f32>,
+    pub(super) lines: Vec<u32>,
     label: String,
     values: Vec<f32>,
     part: Option<Part>,
@@ -123,7 +154,7 @@ impl Set {
 
     fn read_graphs(&mut self, path: &Path) -> Result<(), DataError> {
         let columns = ["graph", "split", "label"];
-        let header = rows(path, columns, |_, [name, split, label], rest| {
+        let header = rows(path, columns, None, |_, [name, split, label], rest| {
             let part = part(split)?;
             let values = rest.map(value).collect::<Result<Vec<f32>, _>>()?;
             let name = name.unwrap_or_default();
@@ -138,15 +169,22 @@ impl Set {
         })?;
         header.needs(path, &[0])?;
         self.graphs_path = Some(path.to_owned());
-        self.told = header.rest;
+        self.told = header.rest.len();
         self.has_graph_splits = header.has[1];
         self.has_graph_labels = header.has[2];
         Ok(())
     }
 
-    fn read_nodes(&mut self, path: &Path) -> Result<(), DataError> {
-        let columns = ["node", "graph", "label", "split"];
-        let header = rows(path, columns, |_, [node, graph, label, split], rest| {
+    /// Reads a table of nodes, of whose features `wanted` names those that count, in their order; without it all do.
+    pub(super) fn read_nodes(
+        &mut self,
+        path: &Path,
+        wanted: Option<&[String]>,
+    ) -> Result<(), DataError> {
+        let take = |_,
+                    [node, graph, label, split]: [Option<&str>; 4],
+                    rest: &mut Cells<'_>|
+         -> Result<(), String> {
             let part = part(split)?;
             let node = node.ok_or("the table has no column `node`")?;
             let one = self.graph(graph.unwrap_or_default())?;
@@ -159,18 +197,27 @@ impl Set {
             one.labels.push(label.unwrap_or_default().to_owned());
             one.parts.push(part);
             Ok(())
-        })?;
+        };
+        let header = rows(path, NODE_COLUMNS, wanted, take)?;
         header.needs(path, &[0])?;
-        self.node_width = header.rest;
+        self.node_columns = header.rest;
         (self.has_labels, self.has_splits) = (header.has[2], header.has[3]);
         self.nodes_path = Some(path.to_owned());
         Ok(())
     }
 
-    fn read_edges(&mut self, path: &Path, adds_nodes: bool) -> Result<(), DataError> {
+    /// Reads a table of edges, whose nodes are new where `adds_nodes` says so; `wanted` as for nodes.
+    pub(super) fn read_edges(
+        &mut self,
+        path: &Path,
+        adds_nodes: bool,
+        wanted: Option<&[String]>,
+    ) -> Result<(), DataError> {
         let nodes_path = self.nodes_path.clone().unwrap_or_default();
-        let columns = ["src", "dst", "graph"];
-        let header = rows(path, columns, |line, [src, dst, graph], rest| {
+        let take = |line: u64,
+                    [src, dst, graph]: [Option<&str>; 3],
+                    rest: &mut Cells<'_>|
+         -> Result<(), String> {
             let one = self.graph(graph.unwrap_or_default())?;
             let mut ends = [0; 2];
             for (end, name) in ends.iter_mut().zip([src, dst]) {
@@ -197,9 +244,10 @@ impl Set {
                 one.edge_features.push(number(cell)?);
             }
             Ok(())
-        })?;
+        };
+        let header = rows(path, EDGE_COLUMNS, wanted, take)?;
         header.needs(path, &[0, 1])?;
-        self.edge_width = header.rest;
+        self.edge_columns = header.rest;
         Ok(())
     }
 
@@ -233,10 +281,9 @@ impl Set {
                 let problem = format!("graph `{}` has no nodes; leave it out", one.name);
                 return Err(wrong(problem));
             }
-            let node_features =
-                features(one.node_features, self.node_width, options.node_categories);
-            let edge_features =
-                features(one.edge_features, self.edge_width, options.edge_categories);
+            let widths = [self.node_columns.len(), self.edge_columns.len()];
+            let node_features = features(one.node_features, widths[0], options.node_categories);
+            let edge_features = features(one.edge_features, widths[1], options.edge_categories);
             let parts = Parts {
                 nodes,
                 edges: one.edges,
@@ -336,9 +383,12 @@ fn number(cell: &str) -> Result<f32, String> {
 struct Header<const N: usize> {
     names: [&'static str; N],
     has: [bool; N],
-    /// Columns without a meaning of their own.
-    rest: usize,
+    /// The other columns that were taken.
+    rest: Vec<String>,
 }
+
+/// Cells of the columns that are taken besides those with a meaning of their own.
+type Cells<'a> = dyn Iterator<Item = &'a str> + 'a;
 
 impl<const N: usize> Header<N> {
     fn needs(&self, path: &Path, columns: &[usize]) -> Result<(), DataError> {
@@ -352,11 +402,12 @@ impl<const N: usize> Header<N> {
     }
 }
 
-/// Calls `take` with the line, the cells of the columns `names`, and the other cells.
+/// Calls `take` with the line, the cells of the columns `names`, and the other cells: those that `wanted` names, or all.
 fn rows<const N: usize>(
     path: &Path,
     names: [&'static str; N],
-    mut take: impl FnMut(u64, [Option<&str>; N], &mut dyn Iterator<Item = &str>) -> Result<(), String>,
+    wanted: Option<&[String]>,
+    mut take: impl FnMut(u64, [Option<&str>; N], &mut Cells<'_>) -> Result<(), String>,
 ) -> Result<Header<N>, DataError> {
     let text = open(path, "a CSV table")?;
     let mut reader = csv::ReaderBuilder::new()
@@ -364,10 +415,19 @@ fn rows<const N: usize>(
         .from_reader(text);
     let unreadable = |error: csv::Error| DataError::layout(path, error.to_string());
     let header = reader.headers().map_err(unreadable)?.clone();
-    let places = names.map(|name| header.iter().position(|own| own == name));
-    let rest: Vec<usize> = (0..header.len())
-        .filter(|&at| !places.contains(&Some(at)))
-        .collect();
+    if header.is_empty() {
+        return Err(DataError::layout(path, "the file is empty"));
+    }
+    let place = |name: &str| header.iter().position(|own| own == name);
+    let places = names.map(place);
+    let rest: Vec<usize> = match wanted {
+        Some(wanted) => {
+            chosen(wanted, place).map_err(|problem| DataError::layout(path, problem))?
+        }
+        None => (0..header.len())
+            .filter(|&at| !places.contains(&Some(at)))
+            .collect(),
+    };
     let mut record = csv::StringRecord::new();
     while reader.read_record(&mut record).map_err(unreadable)? {
         let line = record.position().map_or(0, csv::Position::line);
@@ -379,8 +439,24 @@ fn rows<const N: usize>(
     Ok(Header {
         names,
         has: places.map(|place| place.is_some()),
-        rest: rest.len(),
+        rest: rest.iter().map(|&at| header[at].to_owned()).collect(),
     })
+}
+
+/// Places of the columns that are wanted; all that are missing are named.
+fn chosen(wanted: &[String], place: impl Fn(&str) -> Option<usize>) -> Result<Vec<usize>, String> {
+    let missing: Vec<String> = wanted
+        .iter()
+        .filter(|name| place(name).is_none())
+        .map(|name| format!("`{name}`"))
+        .collect();
+    match missing.is_empty() {
+        true => Ok(wanted.iter().filter_map(|name| place(name)).collect()),
+        false => Err(format!(
+            "no column {}; add what the run was trained with",
+            missing.join(", ")
+        )),
+    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::{Shares, features, graph};
 use crate::card::card;
 use crate::error::DataError;
 use crate::graph::dataset::{GraphSplits, by_masks};
-use crate::graph::graph::{EdgePolicy, Parts};
+use crate::graph::graph::{EdgePolicy, Graph, Parts};
 
 /// What is read of a file.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +32,21 @@ pub struct Options<'a> {
 ///
 /// A file that is missing or no GraphML, an edge to a node that is not there, or nodes without the label.
 pub fn splits(path: &Path, options: Options<'_>) -> Result<GraphSplits, DataError> {
+    parsed(path)?.finish(path, options)
+}
+
+/// Names of the attributes that are features, of nodes and of edges.
+///
+/// # Errors
+///
+/// As of [`splits`].
+pub fn columns(path: &Path, label: &str) -> Result<[Vec<String>; 2], DataError> {
+    let file = parsed(path)?;
+    Ok([false, true].map(|of_edges| file.named(&file.features(of_edges, label))))
+}
+
+/// What a file says.
+pub(super) fn parsed(path: &Path) -> Result<File, DataError> {
     if !path.is_file() {
         return Err(DataError::Missing {
             path: path.to_owned(),
@@ -44,7 +59,7 @@ pub fn splits(path: &Path, options: Options<'_>) -> Result<GraphSplits, DataErro
         let line = text[..at.min(text.len())].matches('\n').count() + 1;
         DataError::layout(path, format!("line {line}: {problem}"))
     })?;
-    file.finish(path, options)
+    Ok(file)
 }
 
 /// An attribute that the file declares.
@@ -64,7 +79,7 @@ struct Element {
 }
 
 #[derive(Default)]
-struct File {
+pub(super) struct File {
     keys: Vec<Key>,
     is_directed: bool,
     graphs: usize,
@@ -213,11 +228,7 @@ impl File {
     fn finish(self, path: &Path, options: Options<'_>) -> Result<GraphSplits, DataError> {
         let wrong = |problem: String| DataError::layout(path, problem);
         let name = path.display().to_string();
-        let label = self
-            .keys
-            .iter()
-            .position(|key| key.name == options.label && !key.is_of_edges);
-        let Some(label) = label else {
+        let Some(label) = self.key(options.label) else {
             let own: Vec<&str> = self
                 .keys
                 .iter()
@@ -230,51 +241,9 @@ impl File {
                 own.join(", ")
             )));
         };
-        let mut ends = Vec::with_capacity(self.ends.len());
-        for (edge, names) in self.ends.iter().enumerate() {
-            let of = |name: &String| {
-                self.numbers.get(name).copied().ok_or_else(|| {
-                    wrong(format!(
-                        "edge {edge}, from `{}` to `{}`: node `{name}` is not there; add the node or remove the edge",
-                        names[0], names[1]
-                    ))
-                })
-            };
-            ends.push([of(&names[0])?, of(&names[1])?]);
-        }
-        let split = self
-            .keys
-            .iter()
-            .position(|key| key.name == "split" && !key.is_of_edges);
-        let own = |of_edges: bool| -> Vec<usize> {
-            let is_feature = |&at: &usize| {
-                let key = &self.keys[at];
-                key.is_number && key.is_of_edges == of_edges && at != label && Some(at) != split
-            };
-            (0..self.keys.len()).filter(is_feature).collect()
-        };
-        let rows = |elements: &[Element], keys: &[usize]| -> Result<Vec<f32>, DataError> {
-            let cells = elements
-                .iter()
-                .flat_map(|element| keys.iter().map(move |&key| (element, key)));
-            let cells =
-                cells.map(|(element, key)| number(self.value(element, key)).map_err(&wrong));
-            cells.collect()
-        };
-        let (of_nodes, of_edges) = (own(false), own(true));
-        let node_features = features(rows(&self.nodes, &of_nodes)?, of_nodes.len(), false);
-        let edge_features = features(rows(&self.edges, &of_edges)?, of_edges.len(), false);
-        let parts = Parts {
-            nodes: self.nodes.len(),
-            edges: ends,
-            node_features: node_features.map_err(&wrong)?,
-            edge_features: edge_features.map_err(&wrong)?,
-        };
-        let policy = EdgePolicy {
-            mirror: options.policy.mirror || !self.is_directed,
-            ..options.policy
-        };
-        let graph = graph(path, parts, policy, |edge| format!("edge {edge}"))?;
+        let split = self.key("split");
+        let chosen = [false, true].map(|of_edges| self.features(of_edges, options.label));
+        let graph = self.graph(path, &chosen, options.policy, [false; 2])?;
         let labels: Vec<&str> = self
             .nodes
             .iter()
@@ -311,6 +280,105 @@ impl File {
         let masks = assigned.masks();
         let masks = masks.each_ref().map(Vec::as_slice);
         by_masks(graph, &of_node, masks, classes, card("graphml")?, &name)
+    }
+
+    /// An attribute of nodes.
+    fn key(&self, name: &str) -> Option<usize> {
+        let is_it = |key: &Key| key.name == name && !key.is_of_edges;
+        self.keys.iter().position(is_it)
+    }
+
+    /// Attributes that are features.
+    pub(super) fn features(&self, of_edges: bool, label: &str) -> Vec<usize> {
+        let is_feature = |&at: &usize| {
+            let key = &self.keys[at];
+            let has_meaning = !key.is_of_edges && (key.name == label || key.name == "split");
+            key.is_number && key.is_of_edges == of_edges && !has_meaning
+        };
+        (0..self.keys.len()).filter(is_feature).collect()
+    }
+
+    /// Attributes by their names; all that are missing are named.
+    pub(super) fn chosen(&self, of_edges: bool, names: &[String]) -> Result<Vec<usize>, String> {
+        let place = |name: &String| {
+            let is_it = |key: &Key| key.name == *name && key.is_of_edges == of_edges;
+            self.keys.iter().position(is_it)
+        };
+        let missing: Vec<String> = names
+            .iter()
+            .filter(|name| place(name).is_none())
+            .map(|name| format!("`{name}`"))
+            .collect();
+        let what = if of_edges { "edges" } else { "nodes" };
+        match missing.is_empty() {
+            true => Ok(names.iter().filter_map(place).collect()),
+            false => Err(format!(
+                "{what} have no attribute {}; add what the run was trained with",
+                missing.join(", ")
+            )),
+        }
+    }
+
+    /// Names of attributes.
+    pub(super) fn named(&self, keys: &[usize]) -> Vec<String> {
+        keys.iter()
+            .map(|&key| self.keys[key].name.clone())
+            .collect()
+    }
+
+    /// Names of the nodes, by number.
+    pub(super) fn names(&self) -> Vec<String> {
+        let mut names = vec![String::new(); self.nodes.len()];
+        for (name, number) in &self.numbers {
+            names[*number as usize].clone_from(name);
+        }
+        names
+    }
+
+    /// The graph, with these attributes of nodes and of edges as features, which are categories or numbers.
+    pub(super) fn graph(
+        &self,
+        path: &Path,
+        [of_nodes, of_edges]: &[Vec<usize>; 2],
+        policy: EdgePolicy,
+        are_categories: [bool; 2],
+    ) -> Result<Graph, DataError> {
+        let wrong = |problem: String| DataError::layout(path, problem);
+        let mut ends = Vec::with_capacity(self.ends.len());
+        for (edge, names) in self.ends.iter().enumerate() {
+            let of = |name: &String| {
+                self.numbers.get(name).copied().ok_or_else(|| {
+                    wrong(format!(
+                        "edge {edge}, from `{}` to `{}`: node `{name}` is not there; add the node or remove the edge",
+                        names[0], names[1]
+                    ))
+                })
+            };
+            ends.push([of(&names[0])?, of(&names[1])?]);
+        }
+        let rows = |elements: &[Element], keys: &[usize]| -> Result<Vec<f32>, DataError> {
+            let cells = elements
+                .iter()
+                .flat_map(|element| keys.iter().map(move |&key| (element, key)));
+            let cells =
+                cells.map(|(element, key)| number(self.value(element, key)).map_err(&wrong));
+            cells.collect()
+        };
+        let node_features = rows(&self.nodes, of_nodes)?;
+        let node_features = features(node_features, of_nodes.len(), are_categories[0]);
+        let edge_features = rows(&self.edges, of_edges)?;
+        let edge_features = features(edge_features, of_edges.len(), are_categories[1]);
+        let parts = Parts {
+            nodes: self.nodes.len(),
+            edges: ends,
+            node_features: node_features.map_err(&wrong)?,
+            edge_features: edge_features.map_err(&wrong)?,
+        };
+        let policy = EdgePolicy {
+            mirror: policy.mirror || !self.is_directed,
+            ..policy
+        };
+        graph(path, parts, policy, |edge| format!("edge {edge}"))
     }
 
     fn value<'a>(&'a self, element: &'a Element, key: usize) -> Option<&'a str> {

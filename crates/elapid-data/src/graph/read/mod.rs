@@ -4,6 +4,7 @@ pub mod graph_csv;
 pub mod graphml;
 pub mod heterophilous;
 pub mod ogb;
+pub mod own;
 pub mod tu;
 
 mod assign;

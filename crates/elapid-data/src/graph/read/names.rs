@@ -36,6 +36,15 @@ impl Names {
         Some(number)
     }
 
+    /// All names, by number.
+    pub(super) fn list(&self) -> Vec<String> {
+        let mut list: Vec<String> = (0..self.count).map(|number| number.to_string()).collect();
+        for (name, number) in self.others.iter().flatten() {
+            list[*number as usize].clone_from(name);
+        }
+        list
+    }
+
     pub(super) fn get(&self, name: &str) -> Option<u32> {
         match &self.others {
             Some(others) => others.get(name).copied(),
@@ -74,5 +83,6 @@ mod tests {
             (Some(0), Some(3), Some(4))
         );
         assert_eq!(names.len(), 5);
+        assert_eq!(names.list(), ["0", "1", "ann", "2", "01"]);
     }
 }

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use elapid_config::{
-    Batching, DataSpec, GraphPadding, GraphSpec, ModelSpec, Plan, Source, SpecialEdges, TaskSpec,
+    Batching, DataSpec, GraphCsv, GraphPadding, GraphSpec, ModelSpec, Plan, Source, SpecialEdges,
+    TaskSpec,
 };
 use elapid_data::graph::read::{Shares, graph_csv, graphml, heterophilous, ogb, tu};
 use elapid_data::graph::synth::{Counts, communities, karate, minesweeper, rings, sbm, trees};
@@ -68,7 +69,7 @@ impl GraphData {
         let wrap = wrap(&plan.task)?;
         let splits = splits(&plan.data)?;
         Ok(Self {
-            facts: facts(&splits, graphs)?,
+            facts: facts(&splits, graphs, columns(&plan.data.source)?)?,
             splits,
             spec: graphs.clone(),
             demands,
@@ -171,7 +172,11 @@ fn get(set: &Arc<GraphDataset>, index: usize) -> Result<GraphSample, DataError> 
 }
 
 /// What is known of all graphs: of the first one, and where there are categories, of each or what `spec` says.
-fn facts(splits: &GraphSplits, spec: &GraphSpec) -> Result<GraphFacts, DataError> {
+fn facts(
+    splits: &GraphSplits,
+    spec: &GraphSpec,
+    [node_columns, edge_columns]: [Vec<String>; 2],
+) -> Result<GraphFacts, DataError> {
     let mut facts = GraphFacts::of(&get(&splits.train, 0)?);
     let has_categories = !facts.node_sizes.is_empty() || !facts.edge_sizes.is_empty();
     let parts = Split::ALL.into_iter().filter(|_| has_categories);
@@ -190,7 +195,40 @@ fn facts(splits: &GraphSplits, spec: &GraphSpec) -> Result<GraphFacts, DataError
         spec.edge_sizes.as_deref(),
         &mut facts.edge_sizes,
     )?;
-    Ok(facts)
+    Ok(GraphFacts {
+        node_columns,
+        edge_columns,
+        ..facts
+    })
+}
+
+/// Names of the features of nodes and edges, where the source has such.
+fn columns(source: &Source) -> Result<[Vec<String>; 2], DataError> {
+    match source {
+        Source::GraphCsv(s) => graph_csv::columns(csv_options(s, NO_SHARES)),
+        Source::GraphMl(s) => graphml::columns(Path::new(&s.path), &s.label),
+        _ => Ok(Default::default()),
+    }
+}
+
+/// Where the shares of splits do not matter.
+const NO_SHARES: Shares = Shares {
+    test: 0.0,
+    valid: 0.0,
+    seed: SPLIT_SEED,
+};
+
+fn csv_options(s: &GraphCsv, shares: Shares) -> graph_csv::Options<'_> {
+    graph_csv::Options {
+        root: Path::new(&s.path),
+        edges: &s.edges,
+        nodes: s.nodes.as_deref(),
+        graphs: s.graphs.as_deref(),
+        policy: policy(!s.directed, s.self_loops, s.multi_edges),
+        node_categories: s.node_categories,
+        edge_categories: s.edge_categories,
+        shares,
+    }
 }
 
 /// Takes the sizes that the specification names, if there are any, for those that were found.
@@ -282,7 +320,7 @@ impl Data for GraphData {
 }
 
 /// What the model of a plan asks of batches.
-fn demands(model: &ModelSpec) -> Result<GraphDemands, DataError> {
+pub(super) fn demands(model: &ModelSpec) -> Result<GraphDemands, DataError> {
     graph_demands(model).map_err(|_| DataError::Setting {
         setting: "model.backbone",
         value: format!("`{}`", model.name()),
@@ -331,16 +369,7 @@ fn splits(spec: &DataSpec) -> Result<GraphSplits, DataError> {
             features: s.features,
             seed: s.draw_seed,
         }),
-        Source::GraphCsv(s) => graph_csv::splits(graph_csv::Options {
-            root: Path::new(&s.path),
-            edges: &s.edges,
-            nodes: s.nodes.as_deref(),
-            graphs: s.graphs.as_deref(),
-            policy: policy(!s.directed, s.self_loops, s.multi_edges),
-            node_categories: s.node_categories,
-            edge_categories: s.edge_categories,
-            shares: shares(s.test_fraction),
-        }),
+        Source::GraphCsv(s) => graph_csv::splits(csv_options(s, shares(s.test_fraction))),
         Source::GraphMl(s) => {
             let options = graphml::Options {
                 label: &s.label,
@@ -377,7 +406,7 @@ fn counts(train: usize, valid: usize, test: usize, seed: u64) -> Counts {
     }
 }
 
-fn policy(mirror: bool, loops: SpecialEdges, repeats: SpecialEdges) -> EdgePolicy {
+pub(super) fn policy(mirror: bool, loops: SpecialEdges, repeats: SpecialEdges) -> EdgePolicy {
     let of = |special| match special {
         SpecialEdges::Keep => Special::Keep,
         SpecialEdges::Drop => Special::Drop,

@@ -5,6 +5,7 @@ mod facts;
 mod graphs;
 mod images;
 mod masks;
+mod own_graphs;
 mod series;
 mod sounds;
 mod sources;
@@ -24,6 +25,7 @@ pub use facts::{Facts, Normalisation, SeriesFacts};
 pub use graphs::GraphDemands;
 pub use images::image_pipeline;
 pub use masks::mask_pipeline;
+pub use own_graphs::OwnGraphs;
 pub use series::{series_ending, series_following};
 pub use sounds::{patch_mask, sound_pipeline};
 

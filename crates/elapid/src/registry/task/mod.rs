@@ -32,7 +32,7 @@ pub use classify::{ClassificationTally, ImageClassification};
 pub use detect::{AnomalyDetection, DetectionTally};
 pub use forecast::SeriesForecasting;
 pub use forecast_tally::ForecastTally;
-pub use graphs::{GraphTally, GraphTask};
+pub use graphs::{GraphAnswer, GraphTally, GraphTask};
 pub use impute::{Imputation, ImputationTally};
 pub use patches::{PatchPretraining, PatchTally};
 pub use segment::{ImageSegmentation, SegmentationTally};

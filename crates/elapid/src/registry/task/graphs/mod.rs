@@ -4,24 +4,28 @@
 //! |---|---|
 //! | `reading.rs` | a batch of graphs as the inputs of a step, and back |
 //! | `nodes.rs` | `classify_nodes` |
+//! | `drawing.rs` | the graph that a test leaves to look at |
 //! | `classes.rs` | `classify_graphs` |
 //! | `values.rs` | `label_graphs`, `regress_graphs` |
 
 mod classes;
+mod drawing;
 mod nodes;
 mod reading;
 mod values;
 
+#[cfg(test)]
+mod padding_tests;
 #[cfg(test)]
 mod tests;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use elapid_config::{Plan, Samples, TaskSpec};
-use elapid_data::graph::{GraphBatch, GraphFacts};
+use elapid_data::graph::{GraphBatch, GraphFacts, Targets};
 use elapid_models::GraphModel;
 use elapid_nn::{Init, Probe};
-use elapid_train::{Confusion, Inputs, Measured, Noise, Tally, Task};
+use elapid_train::{Confusion, Inputs, Measured, Noise, Picture, Tally, Task};
 
 use self::classes::Classes;
 use self::nodes::{NodeTally, Nodes};
@@ -130,6 +134,47 @@ impl GraphTask {
             .forward(&self.reading.input(&inputs, TARGETS), None)
     }
 
+    /// What rows of [`answers`](Self::answers) are.
+    #[must_use]
+    pub fn answer(&self) -> GraphAnswer {
+        match &self.asked {
+            Asked::Nodes(_) => GraphAnswer::Nodes,
+            Asked::Classes(_) => GraphAnswer::Classes,
+            Asked::Values(values) if values.are_labels() => GraphAnswer::Labels,
+            Asked::Values(_) => GraphAnswer::Numbers,
+        }
+    }
+
+    /// Targets of a graph with `nodes` nodes of which nothing is known, all of which count, so that batches can be made of it.
+    #[must_use]
+    pub fn unknown(&self, nodes: usize) -> Targets {
+        match &self.asked {
+            Asked::Nodes(_) => Targets::Nodes(vec![0; nodes].into()),
+            Asked::Classes(_) => Targets::Class(0),
+            Asked::Values(values) => Targets::Values(vec![f32::NAN; values.outputs()].into()),
+        }
+    }
+
+    /// What the model says of the nodes, or else the graphs, of a batch, one row each, without those of padding.
+    pub fn answers(&self, batch: &GraphBatch, device: &Device) -> Vec<Vec<f64>> {
+        let scores = self.scores(batch, device).into_data();
+        let scores: Vec<f64> = scores.iter::<f64>().collect();
+        let rows = scores.chunks(self.asked.outputs());
+        let of = |row: &[f64]| match &self.asked {
+            Asked::Nodes(nodes) => nodes.probabilities(row),
+            Asked::Classes(_) => softmax(row),
+            Asked::Values(values) if values.are_labels() => {
+                row.iter().copied().map(sigmoid).collect()
+            }
+            Asked::Values(_) => row.to_vec(),
+        };
+        let real = match &self.asked {
+            Asked::Nodes(_) => batch.real_nodes,
+            Asked::Classes(_) | Asked::Values(_) => batch.real_graphs,
+        };
+        rows.take(real).map(of).collect()
+    }
+
     fn loss_with(&self, inputs: &Inputs, mut noise: elapid_nn::Noise) -> Tensor<1> {
         let input = self.reading.input(inputs, TARGETS);
         let scores = self.model.forward(&input, Some(&mut noise));
@@ -230,6 +275,37 @@ impl Tally for GraphTally {
             Self::Values(_) => None,
         }
     }
+
+    fn pictures(&self) -> Vec<Picture> {
+        match self {
+            Self::Nodes(tally) => tally.pictures(),
+            Self::Classes(_) | Self::Values(_) => Vec::new(),
+        }
+    }
+}
+
+/// What a task says of a graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GraphAnswer {
+    /// A probability of each class for each node.
+    Nodes,
+    /// A probability of each class.
+    Classes,
+    /// A probability of each label, independently.
+    Labels,
+    /// Numbers.
+    Numbers,
+}
+
+/// Probability of each class.
+fn softmax(scores: &[f64]) -> Vec<f64> {
+    let sum = log_sum_exp(scores);
+    scores.iter().map(|score| (score - sum).exp()).collect()
+}
+
+/// `1 / (1 + exp(−x))`
+fn sigmoid(x: f64) -> f64 {
+    (-softplus(-x)).exp()
 }
 
 /// `ln Σ exp(x)`

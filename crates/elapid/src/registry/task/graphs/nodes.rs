@@ -3,10 +3,11 @@
 use burn::tensor::{Int, Tensor, TensorData, activation};
 use elapid_config::ClassifyNodes;
 use elapid_data::graph::{GraphBatch, GraphTargets};
-use elapid_train::{Confusion, Inputs, Measured};
+use elapid_train::{Confusion, Inputs, Measured, Picture};
 
 use super::super::ranking::roc_area;
-use super::{TARGETS, binary_cross_entropy, log_sum_exp, softplus};
+use super::drawing::Drawing;
+use super::{TARGETS, binary_cross_entropy, log_sum_exp, sigmoid, softmax, softplus};
 use crate::registry::{Facts, PlanError};
 
 /// How scores of nodes are judged.
@@ -88,6 +89,10 @@ impl Nodes {
 
     pub(super) fn observe(&self, scores: &[f64], batch: &GraphBatch, tally: &mut NodeTally) {
         let rows = scores.chunks(self.outputs());
+        if tally.drawing.is_none() {
+            let predicted: Vec<usize> = rows.clone().map(|row| self.class(row)).collect();
+            tally.drawing = Drawing::of(batch, &predicted);
+        }
         for (row, label) in rows.zip(labels(batch)) {
             let Ok(label) = usize::try_from(*label) else {
                 continue;
@@ -95,14 +100,32 @@ impl Nodes {
             match self.single_score {
                 true => {
                     let loss = softplus(row[0]) - row[0] * label as f64;
-                    tally.add(usize::from(row[0] > 0.0), label, loss, row[0]);
+                    tally.add(self.class(row), label, loss, row[0]);
                 }
                 false => {
                     let loss = log_sum_exp(row) - row[label];
                     let second = row.get(1).map_or(0.0, |score| score - row[0]);
-                    tally.add(largest(row), label, loss, second);
+                    tally.add(self.class(row), label, loss, second);
                 }
             }
+        }
+    }
+}
+
+impl Nodes {
+    /// The class that the scores of a node speak for.
+    fn class(&self, scores: &[f64]) -> usize {
+        match self.single_score {
+            true => usize::from(scores[0] > 0.0),
+            false => largest(scores),
+        }
+    }
+
+    /// Probability of each class.
+    pub(super) fn probabilities(&self, scores: &[f64]) -> Vec<f64> {
+        match self.single_score {
+            true => [-scores[0], scores[0]].map(sigmoid).to_vec(),
+            false => softmax(scores),
         }
     }
 }
@@ -137,6 +160,8 @@ pub struct NodeTally {
     counts: Vec<Vec<u64>>,
     /// Of two classes: by how much the second is preferred, and whether it is right.
     ranked: Vec<(f32, bool)>,
+    /// The first graph.
+    drawing: Option<Drawing>,
 }
 
 impl NodeTally {
@@ -147,6 +172,7 @@ impl NodeTally {
             loss: 0.0,
             counts,
             ranked: Vec::new(),
+            drawing: None,
         }
     }
 
@@ -196,6 +222,12 @@ impl NodeTally {
             metrics.push(measured("auc", roc_area(&self.ranked), true));
         }
         metrics
+    }
+
+    pub(super) fn pictures(&self) -> Vec<Picture> {
+        let drawn = self.drawing.iter();
+        let drawn = drawn.map(|drawing| Picture::Graph(drawing.picture(&self.classes)));
+        drawn.collect()
     }
 
     pub(super) fn confusion(&self) -> Option<Confusion> {

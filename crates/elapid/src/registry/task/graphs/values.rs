@@ -42,6 +42,11 @@ impl Values {
         }
     }
 
+    /// Labels, not numbers.
+    pub(super) fn are_labels(&self) -> bool {
+        self.kind == Kind::Labels
+    }
+
     pub(super) fn outputs(&self) -> usize {
         self.width
     }
