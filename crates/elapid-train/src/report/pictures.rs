@@ -122,17 +122,30 @@ fn nodes(graph: &GraphPicture) -> String {
             )
         })
         .collect();
+    let mut signs = String::new();
+    if wrong > 0 {
+        signs += "<li>red rim: wrong</li>";
+    }
+    if evaluated < graph.truth.len() {
+        signs += "<li>small: not evaluated</li>";
+    }
+    // Many graphs are wider than high.
+    let heights = (0..graph.truth.len()).map(|node| place(node)[1]);
+    let [low, high] = heights.fold([SIDE, 0.0], |[low, high]: [f64; 2], y| {
+        [low.min(y), high.max(y)]
+    });
+    let (top, height) = (low - 2.0 * RADIUS, (high - low).max(0.0) + 4.0 * RADIUS);
     let title = Escaped(&graph.title);
     format!(
         "<figure class=\"chart\">\n<figcaption><h3>{title} <small>{wrong} of {evaluated} nodes wrong</small></h3>\
-         <ul class=\"legend dots\">{legend}</ul></figcaption>\n\
-         <svg viewBox=\"0 0 {SIDE} {SIDE}\" role=\"img\"><title>{title}: nodes in the colours of their predicted classes, wrong ones with a red rim, small ones were not evaluated</title>\n{drawing}</svg>\n</figure>\n"
+         <ul class=\"legend dots\">{legend}{signs}</ul></figcaption>\n\
+         <svg viewBox=\"0 {top:.1} {SIDE} {height:.1}\" role=\"img\"><title>{title}: nodes in the colours of their predicted classes, wrong ones with a red rim, small ones were not evaluated</title>\n{drawing}</svg>\n</figure>\n"
     )
 }
 
-/// Hues a golden angle apart.
+/// Hues a golden angle apart, turning away from the red of what is wrong.
 fn colour(class: usize) -> String {
-    let hue = (210.0 + 137.508 * class as f64) % 360.0;
+    let hue = (210.0 - 137.508 * class as f64).rem_euclid(360.0);
     format!("hsl({hue:.0} 65% 52%)")
 }
 
@@ -191,6 +204,7 @@ mod tests {
         assert!(page.contains("history") && page.contains("1 of 2 nodes wrong"));
         assert_eq!(page.matches("class=\"edge\"").count(), 2);
         assert_eq!(page.matches("node wrong").count(), 1);
+        assert!(page.contains("red rim: wrong") && !page.contains("small: not evaluated"));
         assert!(render(&[]).is_empty());
     }
 }
