@@ -116,20 +116,16 @@ fn spread(number: usize) -> f64 {
 /// Moves each node to where its distances want it; how far the one that moved farthest did.
 fn improve(places: &mut [[f64; 2]], distances: &[Vec<f64>]) -> f64 {
     let mut farthest: f64 = 0.0;
-    for node in 0..places.len() {
+    for (node, wanted) in distances.iter().enumerate() {
         let own = places[node];
         let (mut sum, mut weights) = ([0.0; 2], 0.0);
-        for (other, place) in places.iter().enumerate() {
-            let wanted = distances[node][other];
-            if wanted == 0.0 {
-                continue;
-            }
+        let others = wanted.iter().zip(places.iter());
+        for (wanted, place) in others.filter(|(wanted, _)| **wanted > 0.0) {
             let away = [own[0] - place[0], own[1] - place[1]];
-            let found = away[0].hypot(away[1]).max(1e-9);
+            let stretch = wanted / away[0].hypot(away[1]).max(1e-9);
             let weight = wanted.powi(-2);
-            for axis in 0..2 {
-                sum[axis] += weight * (place[axis] + away[axis] * wanted / found);
-            }
+            sum[0] += weight * (place[0] + away[0] * stretch);
+            sum[1] += weight * (place[1] + away[1] * stretch);
             weights += weight;
         }
         if weights > 0.0 {

@@ -329,9 +329,8 @@ impl File {
     /// Names of the nodes, by number.
     pub(super) fn names(&self) -> Vec<String> {
         let mut names = vec![String::new(); self.nodes.len()];
-        for (name, number) in &self.numbers {
-            names[*number as usize].clone_from(name);
-        }
+        let put = |(name, number): (&String, &u32)| names[*number as usize].clone_from(name);
+        self.numbers.iter().for_each(put);
         names
     }
 
