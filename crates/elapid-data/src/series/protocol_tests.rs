@@ -59,7 +59,9 @@ fn windows_of_every_table_and_horizon_are_as_many_as_published() {
     type Open = fn(&Path, Span) -> Result<WindowSplits, DataError>;
     let ett: Open = |path, span| forecast::ett(path, &options(), span);
     let csv: Open = |path, span| forecast::csv(path, &options(), SHARES, span);
-    let tables: [(&str, usize, i64, Open, [[usize; 3]; 4]); 6] = [
+    /// Name, rows, minutes of a step, how it is opened, windows of each split for each horizon.
+    type Published = (&'static str, usize, i64, Open, [[usize; 3]; 4]);
+    let tables: [Published; 6] = [
         (
             "ETTh",
             17_420,

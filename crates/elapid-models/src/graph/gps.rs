@@ -48,6 +48,7 @@ pub struct GpsConfig {
 }
 
 /// Message passing of any kind.
+#[allow(clippy::large_enum_variant)] // a few a model, and a module cannot be boxed
 #[derive(Module, Debug)]
 pub enum LocalModel {
     /// See [`GatedGcn`].
@@ -61,6 +62,7 @@ pub enum LocalModel {
 }
 
 /// A scan over nodes.
+#[allow(clippy::large_enum_variant)] // a few a model, and a module cannot be boxed
 #[derive(Module, Debug)]
 pub enum GlobalModel {
     /// In one direction.

@@ -32,6 +32,7 @@ pub struct GraphInput {
 
 /// One row a node or edge.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant)] // two a batch
 pub enum Rows {
     /// Numbers, `[rows, width]`.
     Floats(Tensor<2>),

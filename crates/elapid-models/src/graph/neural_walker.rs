@@ -218,7 +218,7 @@ fn visit(states: Tensor<2>, places: &Segments) -> Tensor<2> {
 /// The mean over the places of every segment but the last.
 fn gathered(places: Tensor<2>, segments: &Segments) -> Tensor<2> {
     let count = segments.segments() - 1;
-    segment_mean(places, segments).slice([0..count])
+    segment_mean(places, segments).slice(0..count)
 }
 
 impl NormedPair {

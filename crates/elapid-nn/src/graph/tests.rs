@@ -103,8 +103,8 @@ fn gated_convolution_does_not_care_how_nodes_are_numbered() {
         &other,
         None,
     );
-    for node in 0..4 {
-        let new = renamed[node] as usize;
+    for (node, new) in renamed.iter().enumerate().take(4) {
+        let new = *new as usize;
         let row = |t: &Tensor<2>, at: usize| t.clone().slice(at..at + 1).into_data();
         row(&y, new).assert_approx_eq::<f32>(&row(&x, node), Tolerance::rel_abs(1e-5, 1e-6));
     }

@@ -151,7 +151,7 @@ impl<T: Task> Session<'_, T> {
         let run = &self.trainer.run;
         let text = serde_json::to_vec(content).map_err(io::Error::from);
         let text = text.map_err(TrainError::write(run.path().join(name)))?;
-        Ok(run.write(name, &text)?)
+        run.write(name, &text)
     }
 
     /// The task with the weights that the test is to be made with.

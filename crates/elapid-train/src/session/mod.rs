@@ -228,7 +228,7 @@ impl<'a, T: Task> Session<'a, T> {
             "ends early after step {step}: {stale} validations without a better `{metric}` than that of step {since}"
         ));
         let steps = [("steps", (*step).into())];
-        Ok(self.trainer.run.record(&steps)?)
+        self.trainer.run.record(&steps)
     }
 
     /// Why the run should end here, if it should.

@@ -16,6 +16,7 @@ macro_rules! tasks {
         /// A batch for [`AnyTask`].
         #[derive(Clone, Debug)]
         #[allow(missing_docs)]
+        #[allow(clippy::large_enum_variant)] // a few at a time
         pub enum AnyBatch {
             $($kind(<$task as Task>::Batch),)*
         }
@@ -23,6 +24,7 @@ macro_rules! tasks {
         /// Sums over an evaluation of [`AnyTask`].
         #[derive(Clone, Debug)]
         #[allow(missing_docs)]
+        #[allow(clippy::large_enum_variant)] // one an evaluation
         pub enum AnyTally {
             $($kind(<$task as Task>::Tally),)*
         }
