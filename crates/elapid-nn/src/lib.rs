@@ -25,7 +25,6 @@ mod patch_embed;
 mod positions;
 mod probe;
 mod role;
-mod rows;
 mod series_norm;
 
 pub use block::{Block, drop_path_rates};

@@ -6,7 +6,6 @@ use burn::tensor::Tensor;
 use elapid_kernels::linear;
 
 use crate::Init;
-use crate::rows::folded;
 
 /// `y = x Wᵀ + b`.
 ///
@@ -47,15 +46,9 @@ impl Linear {
     }
 
     fn biased<const D: usize>(&self, y: Tensor<D>) -> Tensor<D> {
-        let Some(bias) = &self.bias else {
-            return y;
-        };
-        let bias = bias.val().cast(y.dtype());
-        let shape = y.dims();
-        match D {
-            // Rows without an axis of batches may be very many, such as edges.
-            2 => (folded(y) + bias.unsqueeze()).reshape(shape),
-            _ => y + bias.unsqueeze(),
+        match &self.bias {
+            Some(bias) => y.clone() + bias.val().cast(y.dtype()).unsqueeze(),
+            None => y,
         }
     }
 }

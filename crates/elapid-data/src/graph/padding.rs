@@ -27,8 +27,7 @@ impl Padding {
             let largest = of().fold(0.0, f64::max);
             let batch = batch as f64;
             let room = (mean * batch + ROOM * (variance * batch).sqrt()).min(largest * batch);
-            // One more node is needed for the graph of padding. Many rows are summed in parts, so their number should have
-            // divisors.
+            // One more node is needed for the graph of padding. Many rows are a multiple of many, which devices divide evenly.
             let unit = if room < 16_384.0 { 64 } else { 1024 };
             (room as usize + 1).next_multiple_of(unit)
         });

@@ -4,7 +4,6 @@ use burn::module::{Module, Param};
 use burn::tensor::{DType, Tensor};
 
 use super::RealRows;
-use crate::rows::folded;
 use crate::{Init, Noise};
 
 /// How much of a batch's statistics the running ones take over; PyTorch's default.
@@ -56,12 +55,11 @@ impl BatchNorm {
         real: Option<&RealRows>,
         noise: Option<&mut Noise>,
     ) -> Tensor<2> {
-        let (dtype, shape) = (x.dtype(), x.dims());
-        let x = folded(x.cast(DType::F32));
-        let real = real.map(Folded::new);
-        let row = |t: Tensor<1>| t.cast(DType::F32).unsqueeze::<3>();
+        let dtype = x.dtype();
+        let x = x.cast(DType::F32);
+        let row = |t: Tensor<1>| t.cast(DType::F32).unsqueeze_dim::<2>(0);
         let (centred, variance) = match noise {
-            Some(noise) => self.of_batch(x, real.as_ref(), noise),
+            Some(noise) => self.of_batch(x, real, noise),
             None => (
                 x - row(self.running_mean.val()),
                 row(self.running_var.val()),
@@ -70,57 +68,38 @@ impl BatchNorm {
         let scale = (variance + EPSILON).sqrt().recip() * row(self.weight.val());
         let y = centred * scale + row(self.bias.val());
         let y = match real {
-            Some(real) => y * real.weights,
+            Some(real) => y * real.weights.clone(),
             None => y,
         };
-        y.cast(dtype).reshape(shape)
+        y.cast(dtype)
     }
 
-    /// Rows less their mean, and the variance, `[1, 1, D]`.
+    /// Rows less their mean, and the variance, `[1, D]`.
     fn of_batch(
         &self,
-        x: Tensor<3>,
-        real: Option<&Folded>,
+        x: Tensor<2>,
+        real: Option<&RealRows>,
         noise: &mut Noise,
-    ) -> (Tensor<3>, Tensor<3>) {
+    ) -> (Tensor<2>, Tensor<2>) {
         let mean = mean(x.clone(), real);
         let centred = x - mean.clone();
         let variance = self::mean(centred.clone().square(), real);
-        noise.track(&self.running_mean, mean.flatten::<1>(0, 2));
+        noise.track(&self.running_mean, mean.squeeze_dim::<1>(0));
         noise.track(&self.running_var, unbiased(&centred, &variance, real));
         (centred, variance)
     }
 }
 
-/// Which rows are real, in the shape in which they are summed.
-struct Folded {
-    /// `[P, R/P, 1]`
-    weights: Tensor<3>,
-    /// `[1, 1, 1]`
-    count: Tensor<3>,
-}
-
-impl Folded {
-    fn new(real: &RealRows) -> Self {
-        Self {
-            weights: folded(real.weights.clone()),
-            count: real.count.clone().reshape([1, 1, 1]),
-        }
-    }
-}
-
-/// Mean over the rows, `[1, 1, D]`.
-fn mean(x: Tensor<3>, real: Option<&Folded>) -> Tensor<3> {
-    let [parts, rows, _] = x.dims();
-    let sum = |x: Tensor<3>| x.sum_dim(0).sum_dim(1);
+/// Mean over the rows, `[1, D]`.
+fn mean(x: Tensor<2>, real: Option<&RealRows>) -> Tensor<2> {
     match real {
-        Some(real) => sum(x * real.weights.clone()) / real.count.clone(),
-        None => sum(x) / (parts * rows) as f64,
+        Some(real) => (x * real.weights.clone()).sum_dim(0) / real.count.clone(),
+        None => x.mean_dim(0),
     }
 }
 
 /// The variance `v n / (n − 1)` of n rows, `[D]`.
-fn unbiased(x: &Tensor<3>, variance: &Tensor<3>, real: Option<&Folded>) -> Tensor<1> {
+fn unbiased(x: &Tensor<2>, variance: &Tensor<2>, real: Option<&RealRows>) -> Tensor<1> {
     let variance = variance.clone().detach();
     let corrected = match real {
         Some(real) => {
@@ -128,10 +107,9 @@ fn unbiased(x: &Tensor<3>, variance: &Tensor<3>, real: Option<&Folded>) -> Tenso
             variance * (count.clone() / count.sub_scalar(1.0).clamp_min(1.0))
         }
         None => {
-            let [parts, rows, _] = x.dims();
-            let rows = (parts * rows) as f64;
+            let rows = x.dims()[0] as f64;
             variance.mul_scalar(rows / (rows - 1.0).max(1.0))
         }
     };
-    corrected.flatten::<1>(0, 2)
+    corrected.squeeze_dim::<1>(0)
 }
