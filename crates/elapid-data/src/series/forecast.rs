@@ -146,7 +146,7 @@ pub fn csv(
 ///
 /// # Errors
 ///
-/// As [`csv`], and if rows are neither an hour nor a quarter of it apart.
+/// As [`csv()`], and if rows are neither an hour nor a quarter of it apart.
 pub fn ett(path: &Path, options: &Options, span: Span) -> Result<WindowSplits, DataError> {
     let table = Table::read(path, &options.roles)?;
     let hour = 3_600_000_000;
