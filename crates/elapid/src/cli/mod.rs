@@ -79,6 +79,7 @@ enum Command {
 pub(crate) fn main() -> ExitCode {
     failure::report_panics();
     logging::install();
+    work_in_the_pool();
     let cli = Cli::parse();
     let outcome = failure::without_panics(|| match cli.command {
         Command::Train(args) => train::train(args),
@@ -103,6 +104,13 @@ pub(crate) fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
+}
+
+/// Makes this thread one of the pool's workers. Otherwise every operator hands its work to other threads and sleeps until they are done,
+/// which takes longer than a small operator itself.
+fn work_in_the_pool() {
+    // It fails where a pool exists already, which then serves.
+    let _ = rayon::ThreadPoolBuilder::new().use_current_thread().build_global();
 }
 
 /// Prints a command's result. A reader that went away, as `head` does, is no error.
