@@ -37,6 +37,7 @@ pub mod linear;
 pub mod mamba_inner;
 pub mod memory;
 pub mod random;
+pub mod rows;
 pub mod segment;
 pub mod selective_scan;
 pub mod squares;

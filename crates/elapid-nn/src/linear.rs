@@ -4,6 +4,7 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
 use elapid_kernels::linear;
+use elapid_kernels::rows::repeat_row;
 
 use crate::Init;
 
@@ -47,7 +48,10 @@ impl Linear {
 
     fn biased<const D: usize>(&self, y: Tensor<D>) -> Tensor<D> {
         match &self.bias {
-            Some(bias) => y.clone() + bias.val().cast(y.dtype()).unsqueeze(),
+            Some(bias) => {
+                let bias = repeat_row(bias.val().cast(y.dtype()), y.dims());
+                y + bias
+            }
             None => y,
         }
     }

@@ -1,6 +1,7 @@
 //! Who is connected to whom.
 
 use burn::tensor::{DType, Int, Tensor};
+use elapid_kernels::rows::sum_rows;
 use elapid_kernels::segment::Segments;
 
 /// The edges of a batch of graphs, by source and by destination.
@@ -59,8 +60,8 @@ impl Adjacency {
 pub struct RealRows {
     /// 1 for a row that is real, 0 for padding, `[rows, 1]`, 32-bit.
     pub weights: Tensor<2>,
-    /// How many are real, at least 1, `[1, 1]`.
-    pub count: Tensor<2>,
+    /// How many are real, at least 1, `[1]`.
+    pub count: Tensor<1>,
 }
 
 impl RealRows {
@@ -68,7 +69,7 @@ impl RealRows {
     pub fn new(weights: Tensor<1>) -> Self {
         let weights = weights.cast(DType::F32).unsqueeze_dim::<2>(1);
         Self {
-            count: weights.clone().sum_dim(0).clamp_min(1.0),
+            count: sum_rows(weights.clone()).clamp_min(1.0),
             weights,
         }
     }

@@ -3,6 +3,8 @@
 use burn::module::{Module, Param};
 use burn::tensor::{DType, Tensor};
 
+use elapid_kernels::rows::{repeat_row, sum_rows};
+
 use super::RealRows;
 use crate::{Init, Noise};
 
@@ -56,17 +58,17 @@ impl BatchNorm {
         noise: Option<&mut Noise>,
     ) -> Tensor<2> {
         let dtype = x.dtype();
-        let x = x.cast(DType::F32);
-        let row = |t: Tensor<1>| t.cast(DType::F32).unsqueeze_dim::<2>(0);
+        let (shape, x) = (x.dims(), x.cast(DType::F32));
+        let wide = |row: Tensor<1>| row.cast(DType::F32);
         let (centred, variance) = match noise {
             Some(noise) => self.of_batch(x, real, noise),
             None => (
-                x - row(self.running_mean.val()),
-                row(self.running_var.val()),
+                x - repeat_row(wide(self.running_mean.val()), shape),
+                wide(self.running_var.val()),
             ),
         };
-        let scale = (variance + EPSILON).sqrt().recip() * row(self.weight.val());
-        let y = centred * scale + row(self.bias.val());
+        let scale = (variance + EPSILON).sqrt().recip() * wide(self.weight.val());
+        let y = centred * repeat_row(scale, shape) + repeat_row(wide(self.bias.val()), shape);
         let y = match real {
             Some(real) => y * real.weights.clone(),
             None => y,
@@ -74,34 +76,38 @@ impl BatchNorm {
         y.cast(dtype)
     }
 
-    /// Rows less their mean, and the variance, `[1, D]`.
+    /// Rows less their mean, and the variance, `[D]`.
     fn of_batch(
         &self,
         x: Tensor<2>,
         real: Option<&RealRows>,
         noise: &mut Noise,
-    ) -> (Tensor<2>, Tensor<2>) {
+    ) -> (Tensor<2>, Tensor<1>) {
         let mean = mean(x.clone(), real);
-        let centred = x - mean.clone();
+        let shape = x.dims();
+        let centred = x - repeat_row(mean.clone(), shape);
         let variance = self::mean(centred.clone().square(), real);
-        noise.track(&self.running_mean, mean.squeeze_dim::<1>(0));
+        noise.track(&self.running_mean, mean);
         noise.track(&self.running_var, unbiased(&centred, &variance, real));
         (centred, variance)
     }
 }
 
-/// Mean over the rows, `[1, D]`.
-fn mean(x: Tensor<2>, real: Option<&RealRows>) -> Tensor<2> {
+/// Mean over the rows, `[D]`.
+fn mean(x: Tensor<2>, real: Option<&RealRows>) -> Tensor<1> {
     match real {
-        Some(real) => (x * real.weights.clone()).sum_dim(0) / real.count.clone(),
-        None => x.mean_dim(0),
+        Some(real) => sum_rows(x * real.weights.clone()) / real.count.clone(),
+        None => {
+            let rows = x.dims()[0] as f64;
+            sum_rows(x) / rows
+        }
     }
 }
 
 /// The variance `v n / (n − 1)` of n rows, `[D]`.
-fn unbiased(x: &Tensor<2>, variance: &Tensor<2>, real: Option<&RealRows>) -> Tensor<1> {
+fn unbiased(x: &Tensor<2>, variance: &Tensor<1>, real: Option<&RealRows>) -> Tensor<1> {
     let variance = variance.clone().detach();
-    let corrected = match real {
+    match real {
         Some(real) => {
             let count = real.count.clone();
             variance * (count.clone() / count.sub_scalar(1.0).clamp_min(1.0))
@@ -110,6 +116,5 @@ fn unbiased(x: &Tensor<2>, variance: &Tensor<2>, real: Option<&RealRows>) -> Ten
             let rows = x.dims()[0] as f64;
             variance.mul_scalar(rows / (rows - 1.0).max(1.0))
         }
-    };
-    corrected.squeeze_dim::<1>(0)
+    }
 }
