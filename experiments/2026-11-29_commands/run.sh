@@ -20,11 +20,12 @@ train() { # name config settings…
 for seed in 0 1 2; do
     (
         train pretrain-$seed ssamba_tiny_commands_pretrain run.seed=$seed "eval.every=10 epochs"
-        for share in 0.1 1.0; do
-            [ $share = 0.1 ] && epochs=120 || epochs=20
+        for run in "0.1 40" "0.1 120" "1.0 20"; do
+            read -r share epochs <<<"$run"
+            name=$share-$epochs-$seed
             few=(run.seed=$seed data.train_fraction=$share train.epochs=$epochs "eval.every=$((epochs / 10)) epochs")
-            train scratch-$share-$seed ssamba_tiny_commands "${few[@]}" model.stride=[10,10] &
-            train finetune-$share-$seed ssamba_tiny_commands_finetune "${few[@]}" train.init_from="$out/pretrain-$seed" &
+            train scratch-$name ssamba_tiny_commands "${few[@]}" model.stride=[10,10] &
+            train finetune-$name ssamba_tiny_commands_finetune "${few[@]}" train.init_from="$out/pretrain-$seed" &
             wait
         done
     ) &
