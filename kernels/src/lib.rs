@@ -32,6 +32,7 @@ pub mod add_norm;
 pub mod blend;
 pub mod buffers;
 pub mod causal_conv1d;
+pub mod gelu;
 pub mod group;
 pub mod linear;
 pub mod mamba_inner;
@@ -44,6 +45,7 @@ pub mod squares;
 
 pub use add_norm::{AddNormInput, AddNormOptions, NormKind, add_norm};
 pub use causal_conv1d::{ConvInput, ConvOptions, causal_conv1d, final_columns};
+pub use gelu::gelu;
 pub use linear::linear;
 pub use mamba_inner::Branch;
 pub use selective_scan::{

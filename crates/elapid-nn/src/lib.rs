@@ -27,6 +27,8 @@ mod probe;
 mod role;
 mod series_norm;
 
+pub use elapid_kernels::gelu;
+
 pub use block::{Block, drop_path_rates};
 pub use conv::DepthwiseConv1d;
 pub use conv1d::{PointwiseConv1d, ReplicateConv1d};

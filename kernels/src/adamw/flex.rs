@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::AdamWOptions;
 use super::ops::{AdamWOps, AdamWPlan, AdamWTensors};
-use crate::flex::{dense, numbers};
+use crate::flex::{dense, numbers, plain};
 
 /// Elements of a task: few enough to stay in a core's cache.
 const BLOCK: usize = 1 << 14;
@@ -28,7 +28,8 @@ impl AdamWOps for Flex {
         if scale < 0.0 {
             return (input.parameter, input.first, input.second);
         }
-        let gradient = numbers(&input.gradient);
+        let gradient = plain(input.gradient);
+        let gradient = gradient.as_slice::<f32>().expect("made contiguous above");
         let mut parameter = dense(input.parameter);
         let mut first = dense(input.first);
         let mut second = dense(input.second);

@@ -1,4 +1,4 @@
-//! Vector mathematics on [`pulp`] lanes: exponential, sigmoid, softplus.
+//! Vector mathematics on [`pulp`] lanes: exponential, sigmoid, softplus, normal distribution.
 //!
 //! Polynomials are minimax fits whose own error is below 2e-8; rounding dominates. `exp2` is within one
 //! unit in the last place, the logarithm within three; `exp` adds the rounding of its argument's
@@ -90,6 +90,38 @@ fn ln_1p_unit<S: Simd>(s: S, y: S::f32s) -> S::f32s {
         p = s.mul_add_e_f32s(p, square, s.splat_f32s(c));
     }
     s.mul_f32s(ratio, p)
+}
+
+/// Distribution function and density of the normal distribution, `Φ(x)` and `φ(x)`, elementwise.
+///
+/// `Φ(−|x|) = φ(x) · u P(u)` with `u = 1 / (1 + |x| / √8)`, as in Abramowitz and Stegun 7.1.26, with a longer polynomial fitted to a
+/// relative error of 5e-8. Φ is within 1e-7.
+#[inline(always)]
+pub(crate) fn normal<S: Simd>(s: S, x: S::f32s) -> [S::f32s; 2] {
+    const ROOT: f32 = 0.353_553_39;
+    const DENSITY: f32 = 0.398_942_28;
+    let (one, half) = (s.splat_f32s(1.0), s.splat_f32s(0.5));
+    let far = s.mul_add_e_f32s(s.abs_f32s(x), s.splat_f32s(ROOT), one);
+    let u = s.div_f32s(one, far);
+    let mut p = s.splat_f32s(-0.060_108_706);
+    for c in [
+        0.289_446_12,
+        -0.496_829_57,
+        0.288_515_15,
+        -0.033_399_02,
+        0.205_360_43,
+        0.242_479_38,
+        0.282_453_84,
+        0.282_082_35,
+    ] {
+        p = s.mul_add_e_f32s(p, u, s.splat_f32s(c));
+    }
+    // exp(−x²/2)
+    let bell = exp2(s, s.mul_f32s(s.mul_f32s(x, x), s.splat_f32s(-0.5 * LOG2_E)));
+    let tail = s.mul_f32s(s.mul_f32s(half, bell), s.mul_f32s(u, p));
+    let sign = s.and_f32s(s.splat_f32s(-0.0), x);
+    let below = s.add_f32s(half, s.or_f32s(sign, s.sub_f32s(half, tail)));
+    [below, s.mul_f32s(bell, s.splat_f32s(DENSITY))]
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ pub(super) const ROTATIONS: [u32; 8] = [13, 15, 26, 6, 17, 29, 16, 24];
 pub(super) const PARITY: u32 = 0x1BD1_1BDA;
 
 /// The two random words of a key and a counter.
+#[inline(always)]
 pub(super) fn threefry2x32(key: [u32; 2], counter: [u32; 2]) -> [u32; 2] {
     let schedule = [key[0], key[1], key[0] ^ key[1] ^ PARITY];
     let mut x = counter[0].wrapping_add(schedule[0]);
@@ -25,6 +26,7 @@ pub(super) fn threefry2x32(key: [u32; 2], counter: [u32; 2]) -> [u32; 2] {
 }
 
 /// Whether a random word falls below `rate`.
+#[inline(always)]
 pub(super) fn falls_below(word: u32, rate: f32) -> bool {
     // 24 bits, all of which a 32-bit float holds.
     ((word >> 8) as f32) * (1.0 / 16_777_216.0) < rate

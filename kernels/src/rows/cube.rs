@@ -26,7 +26,9 @@ impl RowOps for CubeBackend {
             0 => 0,
             _ => shape.num_elements() / columns,
         };
-        let parts = rows.div_ceil(DEPTH * UNITS / lanes(columns)).clamp(1, PARTS);
+        let parts = rows
+            .div_ceil(DEPTH * UNITS / lanes(columns))
+            .clamp(1, PARTS);
         if parts == 1 {
             return sums(x, [rows, columns], 1, dtype);
         }

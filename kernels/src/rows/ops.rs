@@ -15,6 +15,9 @@ pub(crate) trait RowOps: Backend {
     fn row_repeated(row: FloatTensor<Self>, shape: Vec<usize>) -> FloatTensor<Self> {
         let mut one = vec![1; shape.len()];
         one[shape.len() - 1] = row.shape()[0];
-        Self::float_expand(Self::float_reshape(row, Shape::from(one)), Shape::from(shape))
+        Self::float_expand(
+            Self::float_reshape(row, Shape::from(one)),
+            Shape::from(shape),
+        )
     }
 }

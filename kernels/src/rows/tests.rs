@@ -32,8 +32,14 @@ fn results([rows, columns]: [usize; 2], dtype: DType, device: &Device, plain: bo
     let factors = tensor([rows, columns]);
     poison(&device);
     let (sums, repeated) = match plain {
-        true => (reference::sum_rows(x.clone()), reference::repeat_row(row.clone())),
-        false => (sum_rows(x.clone()), repeat_row(row.clone(), [rows, columns])),
+        true => (
+            reference::sum_rows(x.clone()),
+            reference::repeat_row(row.clone()),
+        ),
+        false => (
+            sum_rows(x.clone()),
+            repeat_row(row.clone(), [rows, columns]),
+        ),
     };
     assert_eq!(sums.dtype(), DType::F32);
     let y = x.clone() * repeated;
@@ -72,7 +78,13 @@ fn leading_axes_and_views() {
     for view in [x.clone(), x.clone().swap_dims(0, 1), x.narrow(2, 3, 4)] {
         let expected = reference::sum_rows(view.clone()).into_data();
         let got = sum_rows(view).into_data();
-        assert_all_close(&vec![("sums", got)], &vec![("sums", expected)], 1e-5, 1e-5, "view");
+        assert_all_close(
+            &vec![("sums", got)],
+            &vec![("sums", expected)],
+            1e-5,
+            1e-5,
+            "view",
+        );
     }
 }
 

@@ -64,7 +64,8 @@ impl Norm {
             parts => {
                 self.parts = parts;
                 // Half precision has too few digits for a sum over a large tensor.
-                self.sums.push(tensor.cast(DType::F32).square().sum());
+                let tensor = tensor.cast(DType::F32);
+                self.sums.push((tensor.clone() * tensor).sum());
             }
         }
     }

@@ -4,11 +4,11 @@
 //! layers build and never call. Checked against that code in `tests/golden/series`.
 
 use burn::module::{Module, list_param_ids};
-use burn::tensor::{Tensor, activation, s};
+use burn::tensor::{Tensor, s};
 use elapid_nn::mixer::{Mamba, MambaConfig};
 use elapid_nn::{
     Init, LayerNorm, Linear, Noise, PointwiseConv1d, Seen, SeriesNorm, SeriesNormMode, dropout,
-    show,
+    gelu, show,
 };
 
 /// Hyper-parameters; names and defaults are those of the official code.
@@ -169,7 +169,7 @@ impl EncoderLayer {
             + self.attention_r.forward_mirrored(tokens.clone());
         show(noise.as_deref_mut(), || self.seen(&tokens, &mixed));
         let tokens = self.norm1.forward(tokens + mixed).cast(dtype);
-        let inner = activation::gelu(self.conv1.forward(tokens.clone()));
+        let inner = gelu(self.conv1.forward(tokens.clone()));
         let inner = dropout(inner, self.dropout, noise.as_deref_mut());
         let outer = dropout(self.conv2.forward(inner), self.dropout, noise);
         self.norm2.forward(tokens + outer).cast(dtype)

@@ -1,7 +1,8 @@
 //! Two linear maps with a GELU in between, token by token.
 
 use burn::module::Module;
-use burn::tensor::{Tensor, activation};
+use burn::tensor::Tensor;
+use elapid_kernels::gelu;
 
 use super::attention::narrow;
 use crate::{Init, Linear};
@@ -28,6 +29,6 @@ impl FeedForward {
     ///
     /// - input, output `[B, L, D]`
     pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        self.fc2.forward(activation::gelu(self.fc1.forward(x)))
+        self.fc2.forward(gelu(self.fc1.forward(x)))
     }
 }

@@ -77,6 +77,7 @@ enum Command {
 
 /// Parses the command line, runs the command, and reports what went wrong.
 pub(crate) fn main() -> ExitCode {
+    elapid_kernels::memory::keep_freed();
     failure::report_panics();
     logging::install();
     work_in_the_pool();
@@ -110,7 +111,9 @@ pub(crate) fn main() -> ExitCode {
 /// which takes longer than a small operator itself.
 fn work_in_the_pool() {
     // It fails where a pool exists already, which then serves.
-    let _ = rayon::ThreadPoolBuilder::new().use_current_thread().build_global();
+    let _ = rayon::ThreadPoolBuilder::new()
+        .use_current_thread()
+        .build_global();
 }
 
 /// Prints a command's result. A reader that went away, as `head` does, is no error.
