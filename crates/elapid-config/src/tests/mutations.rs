@@ -9,6 +9,9 @@ use crate::ConfigError;
 /// Keys that any word is good for.
 const PATHS: [&str; 7] = [
     "path",
+    "nodes",
+    "graphs",
+    "pairs",
     "init_from",
     "train",
     "valid",
