@@ -31,14 +31,18 @@ const NODE: Rgb<u8> = Rgb([150, 150, 150]);
 pub fn graph_sheet(title: &str, graph: &DrawnGraph, classes: &[String]) -> RgbImage {
     let ends: Vec<[usize; 2]> = graph.edges.iter().map(|(ends, _)| *ends).collect();
     let places = layout(graph.nodes.len(), &ends);
+    let top = places.iter().map(|place| place[1]).fold(1.0, f64::min);
+    let bottom = places.iter().map(|place| place[1]).fold(top, f64::max);
     let at = |node: usize| -> (f64, f64) {
         let [x, y] = places[node];
         let inner = f64::from(SIDE * FINE);
-        (x * inner, y * inner)
+        (x * inner, (y - top) * inner)
     };
     let margin = f64::from(GAP * FINE);
-    let side = (SIDE + 2 * GAP) * FINE;
-    let mut drawing = RgbImage::from_pixel(side, side, WHITE);
+    let side = SIDE + 2 * GAP;
+    // No higher than the nodes lie.
+    let height = ((bottom - top) * f64::from(SIDE)).ceil() as u32 + 2 * GAP;
+    let mut drawing = RgbImage::from_pixel(side * FINE, height * FINE, WHITE);
     let moved = |(x, y): (f64, f64)| (x + margin, y + margin);
     for ([from, to], class) in &graph.edges {
         let colour = class.map_or(EDGE, colour_of);
@@ -52,11 +56,10 @@ pub fn graph_sheet(title: &str, graph: &DrawnGraph, classes: &[String]) -> RgbIm
         disc(&mut drawing, place, radius + 1.2 * f64::from(FINE), WHITE);
         disc(&mut drawing, place, radius, class.map_or(NODE, colour_of));
     }
-    let side = side / FINE;
-    let drawing = imageops::resize(&drawing, side, side, FilterType::Triangle);
+    let drawing = imageops::resize(&drawing, side, height, FilterType::Triangle);
     let shown = legend(graph, classes);
     let head = GAP + (2 + shown.len() as u32) * LINE;
-    let mut sheet = RgbImage::from_pixel(side, head + side, WHITE);
+    let mut sheet = RgbImage::from_pixel(side, head + height, WHITE);
     imageops::replace(&mut sheet, &drawing, 0, i64::from(head));
     let title = text::shortened(title, (side - 2 * GAP) / LETTER);
     text::write(&mut sheet, (GAP, GAP / 2), &title, INK);
