@@ -245,7 +245,7 @@ fn sum_kernel<F: Float, N: Size>(
         total = add_rows::<F, N>(total, x, order, start, end, pitch, column, ordered);
     } else {
         // As `Parts::of` has it.
-        let first_piece = (start + (piece - 1)) / piece;
+        let first_piece = (start + comptime!(piece - 1)) / piece;
         let last_piece = end / piece;
         let first = min(first_piece * piece, end);
         let last = max(last_piece * piece, first);
@@ -396,7 +396,7 @@ fn argmax_kernel<F: Float>(
         found = largest_row::<F>(found, x, order, start, end, pitch, column, ordered);
     } else {
         // As `Parts::of` has it.
-        let first_piece = (start + (piece - 1)) / piece;
+        let first_piece = (start + comptime!(piece - 1)) / piece;
         let last_piece = end / piece;
         let first = min(first_piece * piece, end);
         let last = max(last_piece * piece, first);
