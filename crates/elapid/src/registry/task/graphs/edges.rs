@@ -250,7 +250,8 @@ impl LinkTally {
 
 /// One more than the rivals with a higher score and half of those with the same. A score that is no number is the last.
 fn rank(own: f64, rivals: &[(f64, bool)]) -> f64 {
-    let above = rivals.iter().filter(|(score, _)| !(*score <= own)).count();
+    let is_no_higher = |score: f64| score <= own;
+    let above = rivals.iter().filter(|rival| !is_no_higher(rival.0)).count();
     let equal = rivals.iter().filter(|(score, _)| *score == own).count();
     1.0 + above as f64 + equal as f64 / 2.0
 }
