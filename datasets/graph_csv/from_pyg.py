@@ -2,16 +2,19 @@
 
     pip install torch torch_geometric
     python from_pyg.py lrgb:PascalVOC-SP downloads data/voc      # also Peptides-func, Peptides-struct
+    python from_pyg.py lrgb:PCQM-Contact downloads data/pcqm     # contacts as a table of pairs
     python from_pyg.py gnn:CIFAR10 downloads data/cifar10_graphs # also MNIST, PATTERN, CLUSTER
     python from_pyg.py malnet downloads data/malnet_tiny
     python from_pyg.py tu:MUTAG downloads data/mutag             # without splits
 
 In the config: `name = "graph_csv"`, `path` the folder, `nodes = "nodes.csv"`, `graphs = "graphs.csv"`, `directed = true`, and
-for the peptides `node_categories = true` and `edge_categories = true`. COCO-SP becomes tables of several GiB.
+for the molecules `node_categories = true` and `edge_categories = true`; for PCQM-Contact `pairs = "pairs.csv"`. COCO-SP and PCQM-Contact
+become tables of several GiB.
 """
 
 import csv
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 
@@ -52,6 +55,7 @@ def write(sets, out):
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     first = next(iter(sets.values()))[0]
+    asks_pairs = first.get("edge_label_index") is not None
     of_nodes = first.y is not None and first.y.dim() == 1 and first.y.shape[0] == first.num_nodes and first.num_nodes > 1
     values = 0 if of_nodes or first.y is None else first.y.numel()
     is_class = values == 1 and not first.y.is_floating_point()
@@ -61,8 +65,12 @@ def write(sets, out):
         open(out / "nodes.csv", "w", newline="") as nodes,
         open(out / "edges.csv", "w", newline="") as edges,
         open(out / "graphs.csv", "w", newline="") as graphs,
+        open(out / "pairs.csv", "w", newline="") if asks_pairs else nullcontext() as pairs,
     ):
         nodes, edges, graphs = csv.writer(nodes), csv.writer(edges), csv.writer(graphs)
+        if asks_pairs:
+            pairs = csv.writer(pairs)
+            pairs.writerow(["graph", "src", "dst"])
         nodes.writerow(["graph", "node", *(["label"] if of_nodes else []), *names[0]])
         edges.writerow(["graph", "src", "dst", *names[1]])
         told = ["label"] if is_class else [f"y{at}" for at in range(values)]
@@ -81,6 +89,9 @@ def write(sets, out):
                 features = rows(graph.edge_attr)
                 for edge, (src, dst) in enumerate(graph.edge_index.T.tolist()):
                     edges.writerow([number, src, dst, *(features[edge] if features else [])])
+                if asks_pairs:
+                    contacts = graph.edge_label_index[:, graph.edge_label == 1]
+                    pairs.writerows([number, src, dst] for src, dst in contacts.T.tolist())
                 number += 1
     print(f"{out}: {number} graphs")
 

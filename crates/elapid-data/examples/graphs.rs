@@ -1,5 +1,5 @@
 //! What encodings of small graphs and sampling of a large one cost:
-//! `cargo run --release -p elapid-data --example graphs [encodings | sampling] [NODES]`.
+//! `cargo run --release -p elapid-data --example graphs [encodings | sampling | epochs] [NODES]`.
 
 #![expect(clippy::print_stdout, reason = "the result is what it prints")]
 
@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use elapid_data::graph::synth::{communities, sbm};
 use elapid_data::graph::{
-    EncodingSettings, GraphSettings, NodeBatcher, OrderSettings, PreparedGraphs, Ranking,
-    TokenSettings, Tokens, WalkSettings, Walks,
+    EncodingSettings, GraphSettings, GraphSplits, NodeBatcher, OrderSettings, PreparedGraphs,
+    Ranking, TokenSettings, Tokens, WalkSettings, Walks,
 };
 use elapid_data::{Batcher, Order, TrainLoader};
 
@@ -25,9 +25,11 @@ fn main() -> Outcome {
     match arguments.first().map(String::as_str) {
         Some("encodings") => encodings(),
         Some("sampling") => sampling(nodes),
+        Some("epochs") => epochs(nodes),
         _ => {
             encodings()?;
-            sampling(nodes)
+            sampling(nodes)?;
+            epochs(nodes)
         }
     }
 }
@@ -69,8 +71,8 @@ fn encodings() -> Outcome {
     Ok(())
 }
 
-/// Walks from every node of a graph with ten edges a node, and batches of its nodes.
-fn sampling(nodes: usize) -> Outcome {
+/// A graph with ten edges a node, each of which is there both ways.
+fn made(nodes: usize) -> Result<GraphSplits, Box<dyn std::error::Error>> {
     let start = Instant::now();
     let splits = communities::splits(&communities::Settings {
         nodes,
@@ -88,6 +90,12 @@ fn sampling(nodes: usize) -> Outcome {
         start.elapsed().as_secs_f64(),
         peak()
     );
+    Ok(splits)
+}
+
+/// Walks and tokens from every node, on one thread.
+fn sampling(nodes: usize) -> Outcome {
+    let graph = made(nodes)?.train.get(0)?.graph;
     let walks = WalkSettings {
         length: 50,
         window: 8,
@@ -112,6 +120,27 @@ fn sampling(nodes: usize) -> Outcome {
         std::hint::black_box(Tokens::sample_of(&graph, block, &tokens, 1));
     }
     report("tokens with m = 4, M = 2, s = 2", start, nodes, nodes);
+    Ok(())
+}
+
+/// All batches of the training nodes.
+fn epochs(nodes: usize) -> Outcome {
+    let splits = made(nodes)?;
+    epoch(
+        &splits,
+        None,
+        "an epoch of training nodes with 10 and 5 neighbours",
+    )?;
+    let walks = WalkSettings {
+        length: 20,
+        window: 8,
+        rate: 0.5,
+    };
+    epoch(&splits, Some(walks), "the same with walks of 20 nodes")
+}
+
+/// Batches of all training nodes, by two workers.
+fn epoch(splits: &GraphSplits, walks: Option<WalkSettings>, what: &str) -> Outcome {
     let settings = GraphSettings {
         order: OrderSettings {
             by: Ranking::DegreeNoise,
@@ -121,7 +150,8 @@ fn sampling(nodes: usize) -> Outcome {
         },
         padding: None,
         tokens: None,
-        walks: None,
+        walks,
+        links: None,
     };
     let prepared = PreparedGraphs::new(EncodingSettings::default(), Ranking::DegreeNoise, 0);
     let batcher = NodeBatcher::new(&*splits.train, vec![10, 5], prepared, settings)?;
@@ -131,12 +161,7 @@ fn sampling(nodes: usize) -> Outcome {
     for batch in loader.iter_from(0).take(loader.batches_per_epoch()) {
         std::hint::black_box(batch?);
     }
-    report(
-        "an epoch of training nodes with 10 and 5 neighbours",
-        start,
-        samples,
-        nodes,
-    );
+    report(what, start, samples, splits.train.get(0)?.graph.nodes());
     Ok(())
 }
 

@@ -38,6 +38,7 @@ pub(crate) mod purpose {
     pub(crate) const PATTERNS: u64 = 24;
     pub(crate) const NODES: u64 = 25;
     pub(crate) const ORDERS: u64 = 26;
+    pub(crate) const LINKS: u64 = 27;
 }
 
 /// A seed for [`permuted`](crate::order::permuted) that belongs to `seed` and `labels`.

@@ -121,10 +121,11 @@ impl<B: SegmentOps, C: CheckpointStrategy> SegmentOps for Autodiff<B, C> {
 
     fn segment_argmax(
         x: FloatTensor<Self>,
+        of_row: IntTensor<Self>,
         pointers: IntTensor<Self>,
         order: IntTensor<Self>,
         plan: SegmentPlan,
     ) -> IntTensor<Self> {
-        B::segment_argmax(Self::inner(x), pointers, order, plan)
+        B::segment_argmax(Self::inner(x), of_row, pointers, order, plan)
     }
 }

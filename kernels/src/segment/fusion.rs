@@ -30,6 +30,7 @@ pub(crate) fn spread(
 /// Numbers of rows.
 pub(crate) fn argmax(
     x: &TensorSpec,
+    _of_row: &TensorSpec,
     pointers: &TensorSpec,
     _order: &TensorSpec,
     _plan: &SegmentPlan,

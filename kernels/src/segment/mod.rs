@@ -9,7 +9,8 @@
 //! segments its nodes (by destination or by source), rows its nodes and segments the graphs of a batch, or rows the places of an
 //! order and segments what stands there.
 //!
-//! Every sum is taken by one unit, in the order of its rows: results are the same in every run, on any number of threads.
+//! Every sum is taken in an order that follows from the numbers of rows alone, long ones in pieces (`pieces.rs`): results are the
+//! same in every run, on any number of threads, and a node with very many edges does not hold up the others.
 //! Burn's own means are not of use here: its `scatter` on GPUs adds atomically, in whatever order, and the gradient
 //! of its `select` walks all rows one after the other. Sums are 32-bit whatever the operand's type.
 
@@ -20,6 +21,7 @@ mod flex;
 #[cfg(feature = "gpu")]
 mod fusion;
 mod ops;
+mod pieces;
 pub mod reference;
 #[cfg(test)]
 mod tests;
@@ -225,9 +227,10 @@ pub fn segment_max(x: Tensor<2>, segments: &Segments) -> Tensor<2> {
         return reference::segment_max(x, segments);
     }
     let plan = segments.plan();
-    let (_, pointers, order) = segments.operands();
+    let (of_row, pointers, order) = segments.operands();
     let largest = Dispatch::segment_argmax(
         x.clone().detach().into_dispatch(),
+        of_row.into_dispatch(),
         pointers.into_dispatch(),
         order.into_dispatch(),
         plan,

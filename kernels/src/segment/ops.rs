@@ -46,6 +46,7 @@ pub(crate) trait SegmentOps: Backend {
     #[fusion(meta = super::fusion::argmax)]
     fn segment_argmax(
         x: FloatTensor<Self>,
+        of_row: IntTensor<Self>,
         pointers: IntTensor<Self>,
         order: IntTensor<Self>,
         plan: SegmentPlan,

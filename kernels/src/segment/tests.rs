@@ -80,10 +80,151 @@ fn native_equals_reference() {
     }
 }
 
+/// As many rows in each segment as `sizes` says, in an order that mixes them if `scattered`.
+fn of_sizes(sizes: &[usize], scattered: bool) -> (Vec<i32>, usize) {
+    let sorted = (0..).zip(sizes).flat_map(|(s, len)| vec![s; *len]);
+    let sorted: Vec<i32> = sorted.collect();
+    let rows = sorted.len();
+    let place = |row: usize| if scattered { row * 7919 % rows } else { row };
+    let of_row = (0..rows).map(|row| sorted[place(row)]).collect();
+    (of_row, sizes.len())
+}
+
+/// Segments that are summed in pieces: a hub among nodes with one edge, nothing but a hub, empty segments around hubs, a hub that
+/// starts and ends within a piece or on its edge, hubs side by side.
+fn long_layouts() -> Vec<(Vec<i32>, usize)> {
+    let hub = |at: usize, len: usize| {
+        let mut sizes = vec![1; 300];
+        sizes[at] = len;
+        sizes
+    };
+    vec![
+        of_sizes(&hub(150, 10_000), false),
+        of_sizes(&hub(0, 10_000), true),
+        of_sizes(&hub(299, 9_999), true),
+        of_sizes(&[10_007], false),
+        of_sizes(&[10_007], true),
+        of_sizes(&[0, 0, 4_096, 0, 512, 0, 1], false),
+        of_sizes(&[64, 128, 63, 65, 1, 0, 320], false),
+        of_sizes(&[1, 64, 500, 3, 2_000, 2_000, 127], true),
+    ]
+}
+
+/// Sum and largest number of every segment and column, one number after the other in 64 bits.
+fn by_hand((of_row, count): &(Vec<i32>, usize), x: &[f32], width: usize) -> [Vec<f64>; 2] {
+    let mut sums = vec![0.0; count * width];
+    let mut largest = vec![f64::NEG_INFINITY; count * width];
+    for (segment, row) in of_row.iter().zip(x.chunks(width)) {
+        let first = *segment as usize * width;
+        for (column, value) in row.iter().enumerate() {
+            sums[first + column] += f64::from(*value);
+            largest[first + column] = largest[first + column].max(f64::from(*value));
+        }
+    }
+    largest.iter_mut().for_each(|x| *x = x.max(-1e30));
+    [sums, largest]
+}
+
+#[test]
+fn long_segments_equal_sums_by_hand() {
+    let device = device();
+    for layout in &long_layouts() {
+        let (rows, segments) = (layout.0.len(), segments(&layout.0, layout.1, &device));
+        for width in [1, 5, 8] {
+            let what = format!("{rows} rows in {} segments, width {width}", layout.1);
+            let data = Numbers::new(5).normal([rows, width]).convert::<f32>();
+            let numbers: Vec<f32> = data.iter::<f32>().collect();
+            let [sums, largest] = by_hand(layout, &numbers, width);
+            poison(&device);
+            let x = Tensor::<2>::from_data(data, (&device, DType::F32));
+            let found = segment_sum(x.clone(), &segments).into_data();
+            let expected = TensorData::new(sums, [layout.1, width]).convert::<f32>();
+            assert_close(&found, &expected, 1e-5, 1e-6, &what);
+            let found = segment_max(x, &segments).into_data();
+            for (found, expected) in found.iter::<f32>().zip(largest) {
+                let is_empty = expected == -1e30;
+                assert_eq!(
+                    f64::from(found),
+                    if is_empty { 0.0 } else { expected },
+                    "{what}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn gradients_over_long_segments_equal_the_reference() {
+    for layout in &long_layouts() {
+        for (native, reference, of_rows) in [
+            (
+                segment_sum as Operator,
+                reference::segment_sum as Operator,
+                true,
+            ),
+            (spread, reference::spread, false),
+        ] {
+            let expected = results(reference, layout, of_rows, 4, DType::F64, &Device::flex());
+            let narrow = |(name, data): (&'static str, TensorData)| (name, data.convert::<f32>());
+            let expected: Named = expected.into_iter().map(narrow).collect();
+            let got = results(native, layout, of_rows, 4, DType::F32, &device());
+            assert_all_close(&got, &expected, 1e-5, 1e-6, "long segments");
+        }
+    }
+}
+
+#[test]
+fn means_and_softmax_of_a_hub() {
+    let device = device();
+    let layout = of_sizes(&[1, 10_000, 1], true);
+    let segments = segments(&layout.0, 3, &device);
+    let ones = Tensor::<2>::ones([10_002, 3], (&device, DType::F32));
+    let mean = segment_mean(ones.clone(), &segments).into_data();
+    assert_close(
+        &mean,
+        &TensorData::from([[1.0_f32; 3]; 3]),
+        1e-6,
+        1e-6,
+        "mean",
+    );
+    let softmax = segment_softmax(ones, &segments).into_data();
+    let of: Vec<f32> = softmax.iter::<f32>().step_by(3).collect();
+    for (value, segment) in of.iter().zip(&layout.0) {
+        let expected = if *segment == 1 { 1e-4 } else { 1.0 };
+        assert!((value - expected).abs() < 1e-5 * expected, "{value}");
+    }
+}
+
+#[test]
+fn long_sums_do_not_depend_on_the_number_of_threads() {
+    let layout = of_sizes(&[3, 20_000, 1, 700], true);
+    let run = || results(segment_sum, &layout, true, 67, DType::F32, &Device::flex());
+    let of = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        pool.unwrap().install(run)
+    };
+    assert_eq!(of(1), of(3));
+}
+
+#[test]
+fn the_first_not_a_number_of_a_long_segment_stays() {
+    let device = device();
+    let layout = of_sizes(&[2, 5_000], false);
+    let segments = segments(&layout.0, 2, &device);
+    let mut numbers: Vec<f32> = (0..5_002).map(|row| (row % 97) as f32).collect();
+    (numbers[2_100], numbers[4_000]) = (f32::NAN, f32::NAN);
+    let x = Tensor::<2>::from_data(TensorData::new(numbers, [5_002, 1]), &device);
+    let largest: Vec<f32> = segment_max(x, &segments)
+        .into_data()
+        .iter::<f32>()
+        .collect();
+    assert!(largest[0] == 1.0 && largest[1].is_nan(), "{largest:?}");
+}
+
 #[test]
 fn half_precision_is_the_rounded_32_bit_result() {
     for (dtype, error) in half_types() {
-        for layout in &layouts() {
+        for layout in layouts().iter().chain(&long_layouts()[..1]) {
             let flex = Device::flex();
             let expected = results(segment_sum, layout, true, 36, DType::F32, &flex);
             let got = results(segment_sum, layout, true, 36, dtype, &device());
@@ -101,10 +242,11 @@ fn half_precision_is_the_rounded_32_bit_result() {
 
 #[test]
 fn results_are_the_same_in_every_run() {
-    let layout = &layouts()[0];
-    for operator in [segment_sum, segment_softmax, segment_mean] {
-        let run = || results(operator, layout, true, 67, DType::F32, &device());
-        assert_eq!(run(), run());
+    for layout in [&layouts()[0], &long_layouts()[1]] {
+        for operator in [segment_sum, segment_softmax, segment_mean] {
+            let run = || results(operator, layout, true, 67, DType::F32, &device());
+            assert_eq!(run(), run());
+        }
     }
 }
 

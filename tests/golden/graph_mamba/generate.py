@@ -7,7 +7,6 @@ official and both plain PyTorch.
 """
 
 import argparse
-import importlib.util
 import sys
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from torch_geometric.data import Batch
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from support import fill, graphs, record
+from support import fill, graphs, official_mamba, record
 from support.modules import module
 
 SEED = 4
@@ -64,11 +63,7 @@ absolute = 1e-4
 
 def official_layers(paths):
     """`gps_layer.py` with the official mixer; attention of other kinds is left out."""
-    generator = HERE.parent / "mamba1_mixer" / "generate.py"
-    spec = importlib.util.spec_from_file_location("mamba1_mixer", generator)
-    mixer = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(mixer)
-    mamba = mixer.import_mamba(paths.mamba)
+    mamba = official_mamba.mixer(paths.mamba)
     sys.modules["mamba_ssm"].Mamba = mamba
     module("performer_pytorch", SelfAttention=None)
     module("graphgps")

@@ -7,7 +7,6 @@ Needs torch, numpy, einops and safetensors. The mixer takes its unfused path wit
 """
 
 import argparse
-import importlib
 import sys
 from pathlib import Path
 
@@ -17,8 +16,8 @@ from safetensors.torch import load_file
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from support import fill, record
-from support.modules import module, no_rounding_to_f32
+from support import fill, official_mamba, record
+from support.modules import no_rounding_to_f32
 
 SEED = 2
 BATCH, LENGTH = 2, 11
@@ -31,7 +30,7 @@ def main():
         "--mamba", type=Path, required=True, help="checkout of state-spaces/mamba"
     )
     checkout = arguments.parse_args().mamba
-    mamba = import_mamba(checkout)
+    mamba = official_mamba.mixer(checkout)
     mixer = mamba(**SIZES)
     fill.fill(mixer, SEED)
     shape = (BATCH, LENGTH, SIZES["d_model"])
@@ -44,27 +43,6 @@ def main():
     record.save(HERE / "gradients.safetensors", gradients)
     check_files(mamba)
     write_case(checkout, mixer, inputs, expected, gradients)
-
-
-def import_mamba(checkout):
-    """The official mixer class; its compiled and Triton operators are left out."""
-    # A bare package: the official `__init__` would import Mamba-2, Mamba-3 and transformers.
-    module("mamba_ssm", __path__=[str(checkout / "mamba_ssm")])
-    module(
-        "mamba_ssm.ops.triton.layer_norm",
-        RMSNorm=None,
-        layer_norm_fn=None,
-        rms_norm_fn=None,
-        _layer_norm_fwd=None,
-    )
-    # `None` makes the import fail; the official code then takes its plain path.
-    for kernel in ("causal_conv1d", "selective_scan_cuda"):
-        sys.modules[kernel] = None
-    sys.modules["mamba_ssm.ops.triton.selective_state_update"] = None
-    mixer = importlib.import_module("mamba_ssm.modules.mamba_simple")
-    scan = importlib.import_module("mamba_ssm.ops.selective_scan_interface")
-    mixer.selective_scan_fn = scan.selective_scan_ref
-    return mixer.Mamba
 
 
 def evaluate(mixer, input, loss_weight):

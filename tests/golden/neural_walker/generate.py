@@ -8,7 +8,6 @@ official and both plain PyTorch. Tensors are saved under our names; maps of feat
 
 import argparse
 import importlib
-import importlib.util
 import re
 import sys
 from pathlib import Path
@@ -20,7 +19,7 @@ from torch_geometric.utils import scatter
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from support import fill, graphs, record
+from support import fill, graphs, official_mamba, record
 from support.modules import module
 
 SEED = 5
@@ -91,11 +90,7 @@ absolute = 1e-4
 
 def official_model(paths):
     """`neuralwalker.py` with the official mixer, without what its packages import besides."""
-    generator = HERE.parent / "mamba1_mixer" / "generate.py"
-    spec = importlib.util.spec_from_file_location("mamba1_mixer", generator)
-    mixer = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(mixer)
-    mamba = mixer.import_mamba(paths.mamba)
+    mamba = official_mamba.mixer(paths.mamba)
     sys.modules["mamba_ssm"].Mamba = mamba
 
     def by(reduce):

@@ -20,8 +20,7 @@ from safetensors.torch import load_file
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from mamba1_mixer.generate import import_mamba
-from support import fill, record
+from support import fill, official_mamba, record
 from support.modules import module, no_rounding_to_f32
 
 SEED = 3
@@ -46,7 +45,7 @@ def main():
     for name in ("--smamba", "--time-machine", "--library", "--mamba"):
         arguments.add_argument(name, type=Path, required=True)
     paths = arguments.parse_args()
-    mixer = import_mamba(paths.mamba)
+    mixer = official_mamba.mixer(paths.mamba)
     sys.modules["mamba_ssm"].Mamba = mixer
     module("reformer_pytorch", LSHSelfAttention=None)
     measured = smamba(paths.smamba) | time_machine(paths.time_machine) | library(paths.library)

@@ -12,7 +12,7 @@ options! {
         /// Examples in one evaluation batch.
         batch_size: usize = ("`train.batch_size`"), at_least(1.0);
         /// Which validation metric chooses the best checkpoint.
-        best: Best = ("the task's: `accuracy` for `classify` and `classify_graphs`, `mean_iou` for `segment`, `map` for `multi_label` and `label_graphs`, `mask_accuracy` for `pretrain_patches`, `mse` for `forecast` and `impute`, `loss` for `detect`, `balanced_accuracy` for `classify_nodes`, `mae` for `regress_graphs`");
+        best: Best = ("the task's: `accuracy` for `classify` and `classify_graphs`, `mean_iou` for `segment`, `map` for `multi_label` and `label_graphs`, `mask_accuracy` for `pretrain_patches`, `mse` for `forecast` and `impute`, `loss` for `detect`, `balanced_accuracy` for `classify_nodes`, `mae` for `regress_graphs`, `macro_f1` for `classify_edges`, `mrr` for `predict_links`");
         /// Which checkpoint the test at the end uses.
         weights: Weights = "best";
     }
@@ -35,6 +35,8 @@ choice! {
         MacroF1 = "macro_f1",
         /// Area under the receiver operating characteristic; higher is better.
         RocArea = "auc",
+        /// Mean reciprocal rank of links among pairs without; higher is better.
+        Mrr = "mrr",
         /// Mean squared error of standardised values; lower is better.
         Mse = "mse",
         /// Mean absolute error, of series of standardised values; lower is better.
@@ -54,7 +56,8 @@ impl Best {
             | Self::MaskAccuracy
             | Self::BalancedAccuracy
             | Self::MacroF1
-            | Self::RocArea => true,
+            | Self::RocArea
+            | Self::Mrr => true,
             Self::Mse | Self::Mae | Self::Loss => false,
         }
     }

@@ -98,6 +98,9 @@ options! {
         d_conv: usize = 4, within(1.0, 64.0);
         /// Inner channels per channel of a state.
         expand: usize = 1, within(1.0, 64.0);
+        /// Both directions of a scan have projections, gate and an output map of their own, as the paper's algorithm has it; otherwise
+        /// they share them, as its figure has it.
+        separate_branches: bool = false;
         /// Dropout behind every block.
         dropout: f64 = 0.0, FRACTION;
         /// Numbers of a node's features; left out, the data set's.

@@ -22,6 +22,10 @@ options! {
         node_sizes: Option<Vec<f64>> = unset, above(0.0);
         /// The same of an edge; OGB's bonds have [5, 6, 2].
         edge_sizes: Option<Vec<f64>> = unset, above(0.0);
+        /// Share of the links of a graph that are held out for the test with `kind = "predict_links"`, where no table says which.
+        test_links: f64 = 0.1, FRACTION;
+        /// The same for validation; 0 for none.
+        valid_links: f64 = 0.1, FRACTION;
     }
 }
 
@@ -147,6 +151,9 @@ options! {
         /// Table of the graphs, with the column `graph`, and `split`, and `label` or values; left out, there is one graph, or
         /// `nodes` says all.
         graphs: Option<String> = unset;
+        /// Table of pairs of nodes that `classify_edges` and `predict_links` ask for and that are no edges, with the columns `src` and
+        /// `dst`, and `graph`, `label` and `split` where these are known; left out, edges are asked for, and their table has these columns.
+        pairs: Option<String> = unset;
         /// Edges lead one way; otherwise each is taken both ways.
         directed: bool = false;
         /// Edges from a node to itself.

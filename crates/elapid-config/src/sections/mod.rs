@@ -51,9 +51,9 @@ pub use sounds::{
 };
 pub use ssamba::Ssamba;
 pub use task::{
-    ClassLoss, Classify, ClassifyGraphs, ClassifyNodes, DenseHead, Detect, Forecast, ForecastLoss,
-    Impute, LabelGraphs, MaskKeep, MaskShape, MultiLabel, PretrainPatches, RegressGraphs, Segment,
-    TapValue, TaskSpec, TokenPool,
+    ClassLoss, Classify, ClassifyEdges, ClassifyGraphs, ClassifyNodes, DenseHead, Detect,
+    EdgeDecoder, Forecast, ForecastLoss, Impute, LabelGraphs, MaskKeep, MaskShape, MultiLabel,
+    PredictLinks, PretrainPatches, RegressGraphs, Rivals, Segment, TapValue, TaskSpec, TokenPool,
 };
 pub use train::{Frozen, Graph, InitPositions, MicroBatch, Precision, Train};
 pub use vim::{ClassToken, DtInit, DtRank, Pool, Scan, Vim, VimMixer, VimSize};

@@ -1,7 +1,7 @@
 //! `[task]`: what the network is trained to do.
 
 use crate::options::{choice, options, tagged};
-use crate::range::{FRACTION, at_least, within};
+use crate::range::{FRACTION, SHARE, at_least, within};
 use crate::sections::Best;
 
 tagged! {
@@ -31,6 +31,10 @@ tagged! {
         "label_graphs" => LabelGraphs(LabelGraphs),
         /// Numbers of a graph, by absolute error.
         "regress_graphs" => RegressGraphs(RegressGraphs),
+        /// One class an edge, or a pair of nodes, by cross-entropy.
+        "classify_edges" => ClassifyEdges(ClassifyEdges),
+        /// Which nodes of a graph have a link, by binary cross-entropy against pairs without.
+        "predict_links" => PredictLinks(PredictLinks),
     }
 }
 
@@ -49,6 +53,8 @@ impl TaskSpec {
             Self::ClassifyGraphs(_) => Best::Accuracy,
             Self::LabelGraphs(_) => Best::MeanAveragePrecision,
             Self::RegressGraphs(_) => Best::Mae,
+            Self::ClassifyEdges(_) => Best::MacroF1,
+            Self::PredictLinks(_) => Best::Mrr,
         }
     }
 }
@@ -239,5 +245,60 @@ options! {
 options! {
     /// Numbers of a graph. Those that are unknown do not count.
     pub struct RegressGraphs {
+    }
+}
+
+options! {
+    /// One class an edge, or a pair of nodes. Which pairs count is in the data.
+    pub struct ClassifyEdges {
+        /// How the states of both nodes become scores.
+        decoder: EdgeDecoder = "concat";
+        /// Linear maps of the decoder; `dot` has none.
+        decoder_layers: usize = 2, within(1.0, 64.0);
+        /// Weigh a pair by how rare its class is in the batch, as `classify_nodes` does.
+        balance: bool = false;
+    }
+}
+
+options! {
+    /// Which nodes of a graph have a link. Some links are held out, and messages travel along those of training alone.
+    pub struct PredictLinks {
+        /// How the states of both nodes become a score.
+        decoder: EdgeDecoder = "concat";
+        /// Linear maps of the decoder; `dot` has none.
+        decoder_layers: usize = 2, within(1.0, 64.0);
+        /// Pairs without a link that are drawn in training for each pair with one.
+        negatives: usize = 1, at_least(1.0);
+        /// Share of the training links that a step asks for. Messages do not travel along these meanwhile, as they do not along
+        /// those of the test.
+        hidden: f64 = 0.25, SHARE;
+        /// Nodes that the second one of a link is ranked among in evaluation; 0 for all others of its graph.
+        ranked_among: usize = 100, at_least(0.0);
+        /// Which nodes these are.
+        rivals: Rivals = "strangers";
+    }
+}
+
+choice! {
+    /// Nodes that the second one of a link is ranked among.
+    pub enum Rivals {
+        /// All others, the first one included, as in the published evaluation of PCQM-Contact.
+        Raw = "raw",
+        /// Those that have no link with the first one in whatever split, the first one included.
+        Filtered = "filtered",
+        /// Those that have no link with the first one, without the first one.
+        Strangers = "strangers",
+    }
+}
+
+choice! {
+    /// How the states of two nodes become scores.
+    pub enum EdgeDecoder {
+        /// Both and their product behind one another, through linear maps; the order of the two matters.
+        Concat = "concat",
+        /// Their sum, the size of their difference and their product, through linear maps; the order does not matter.
+        Symmetric = "symmetric",
+        /// Their dot product, one score.
+        Dot = "dot",
     }
 }

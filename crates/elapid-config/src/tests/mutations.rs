@@ -7,8 +7,11 @@ use std::path::{Path, PathBuf};
 use crate::ConfigError;
 
 /// Keys that any word is good for.
-const PATHS: [&str; 7] = [
+const PATHS: [&str; 10] = [
     "path",
+    "nodes",
+    "graphs",
+    "pairs",
     "init_from",
     "train",
     "valid",

@@ -168,7 +168,8 @@ impl GraphBatch {
         if let (Some(own), Some(more)) = (&mut self.walks, walks) {
             own.append(more, node, edge);
         }
-        self.targets.append(targets, graph.nodes(), number == 0);
+        let first = node as usize;
+        self.targets.append(targets, [first, first + graph.nodes()]);
         Ok(())
     }
 
@@ -206,7 +207,7 @@ impl GraphBatch {
         if let Some(walks) = &mut self.walks {
             walks.pad(nodes);
         }
-        self.targets.pad(1, more_nodes);
+        self.targets.pad(1, [self.nodes, nodes]);
         (self.nodes, self.edges, self.graphs) = (nodes, edges, self.graphs + 1);
         self.padding = Some(padding);
         self.index();
@@ -331,6 +332,7 @@ mod tests {
                 window: 3,
                 rate: 1.0,
             }),
+            links: None,
         };
         GraphBatcher::new(set, prepared, settings).unwrap()
     }

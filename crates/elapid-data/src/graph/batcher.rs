@@ -9,9 +9,11 @@ use rand_chacha::rand_core::Rng;
 use super::batch::{GraphBatch, Item};
 use super::dataset::{GraphDataset, GraphSample};
 use super::encoding::Prepared;
+use super::links::LinkSettings;
 use super::order::{GraphOrder, OrderSettings};
 use super::padding::Padding;
 use super::prepare::PreparedGraphs;
+use super::targets::Targets;
 use super::tokens::{TokenSettings, Tokens};
 use super::walks::{WalkSettings, Walks};
 use crate::error::DataError;
@@ -30,6 +32,8 @@ pub struct GraphSettings {
     pub tokens: Option<TokenSettings>,
     /// Random walks. In evaluation one starts from every node, as in the official code.
     pub walks: Option<WalkSettings>,
+    /// How links are asked for, where they are.
+    pub links: Option<LinkSettings>,
 }
 
 impl GraphSettings {
@@ -42,6 +46,9 @@ impl GraphSettings {
         require((1..=255).contains(&buckets), "buckets", buckets, "1 to 255")?;
         if let Some(tokens) = self.tokens {
             require(tokens.per_node() > 0, "tokens", 0, "at least 1")?;
+        }
+        if let Some(links) = self.links {
+            links.check()?;
         }
         if let Some(walks) = self.walks {
             require(walks.length > 0, "length", walks.length, "at least 1")?;
@@ -88,23 +95,99 @@ impl GraphBatcher {
         Ok((sample, prepared))
     }
 
-    fn batch(
-        &self,
-        samples: impl Iterator<Item = (usize, ChaCha8Rng)>,
-        settings: &GraphSettings,
-        draws: usize,
-    ) -> Result<GraphBatch, DataError> {
-        let mut read = Vec::new();
-        for (index, rng) in samples {
-            let (sample, prepared) = self.read(index)?;
-            read.push((sample, prepared, rng));
+    /// The sample, with pairs of nodes in place of links.
+    fn asked(&self, sample: GraphSample, rng: &ChaCha8Rng, use_of: Use) -> GraphSample {
+        let (Targets::Links(links), Some(settings)) = (&sample.targets, &self.settings.links)
+        else {
+            return sample;
+        };
+        let mut rng = rng.clone();
+        rng.set_stream(purpose::LINKS);
+        let (graph, pairs) = match use_of {
+            Use::Training => {
+                let (graph, pairs) = links.for_training(&sample.graph, settings, &mut rng);
+                (Arc::new(graph), pairs)
+            }
+            Use::Evaluation => {
+                let pairs = links.for_evaluation(&sample.graph, settings, &mut rng);
+                (Arc::clone(&sample.graph), pairs)
+            }
+        };
+        GraphSample {
+            graph,
+            targets: pairs.targets(),
         }
-        assemble(&read, settings, draws)
+    }
+}
+
+/// What a batch is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    /// Draws are fresh, and there is one order a layer.
+    Training,
+    /// Draws follow from the number of the sample alone.
+    Evaluation,
+}
+
+/// What makes a sample ready to be put into a batch; the rest is the same for whole graphs and for what is around nodes.
+pub(super) trait Samples {
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// What batches have besides their graphs.
+    fn settings(&self) -> &GraphSettings;
+
+    /// Sample `index` with the generator that is its own.
+    fn ready(&self, index: usize, rng: ChaCha8Rng, use_of: Use) -> Result<Ready, DataError>;
+}
+
+impl<S: Samples + Send + Sync + 'static> Batcher for S {
+    type Batch = GraphBatch;
+
+    fn samples(&self) -> usize {
+        self.count()
+    }
+
+    fn train(&self, draws: &[Draw], rng: ChaCha8Rng) -> Result<GraphBatch, DataError> {
+        let samples = draws.iter();
+        let ready: Result<Vec<Ready>, DataError> = samples
+            .map(|draw| self.ready(draw.index, draw.rng.clone(), Use::Training))
+            .collect();
+        let mut batch = assemble(&ready?, self.settings(), 1)?;
+        flip_signs(&mut batch, rng);
+        Ok(batch)
+    }
+
+    fn eval(&self, samples: Range<usize>) -> Result<Option<GraphBatch>, DataError> {
+        let ready: Result<Vec<Ready>, DataError> = samples
+            .map(|index| self.ready(index, eval_stream(index), Use::Evaluation))
+            .collect();
+        let settings = for_eval(*self.settings());
+        assemble(&ready?, &settings, settings.order.draws).map(Some)
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+impl Samples for GraphBatcher {
+    fn count(&self) -> usize {
+        self.set.len()
+    }
+
+    fn settings(&self) -> &GraphSettings {
+        &self.settings
+    }
+
+    fn ready(&self, index: usize, rng: ChaCha8Rng, use_of: Use) -> Result<Ready, DataError> {
+        let (sample, prepared) = self.read(index)?;
+        Ok((self.asked(sample, &rng, use_of), prepared, rng))
     }
 }
 
 /// Settings in evaluation.
-pub(super) fn for_eval(mut settings: GraphSettings) -> GraphSettings {
+fn for_eval(mut settings: GraphSettings) -> GraphSettings {
     if let Some(walks) = &mut settings.walks {
         walks.rate = 1.0;
     }
@@ -115,7 +198,7 @@ pub(super) fn for_eval(mut settings: GraphSettings) -> GraphSettings {
 pub(super) type Ready = (GraphSample, Arc<Prepared>, ChaCha8Rng);
 
 /// A batch of graphs.
-pub(super) fn assemble(
+fn assemble(
     read: &[Ready],
     settings: &GraphSettings,
     draws: usize,
@@ -176,32 +259,6 @@ pub(super) fn flip_signs(batch: &mut GraphBatch, mut rng: ChaCha8Rng) {
 }
 
 /// The generator of a graph in evaluation.
-pub(super) fn eval_stream(index: usize) -> ChaCha8Rng {
+fn eval_stream(index: usize) -> ChaCha8Rng {
     stream(0, &[purpose::ORDERS, index as u64])
-}
-
-impl Batcher for GraphBatcher {
-    type Batch = GraphBatch;
-
-    fn samples(&self) -> usize {
-        self.set.len()
-    }
-
-    fn train(&self, draws: &[Draw], rng: ChaCha8Rng) -> Result<GraphBatch, DataError> {
-        let samples = draws.iter().map(|draw| (draw.index, draw.rng.clone()));
-        let mut batch = self.batch(samples, &self.settings, 1)?;
-        flip_signs(&mut batch, rng);
-        Ok(batch)
-    }
-
-    fn eval(&self, samples: Range<usize>) -> Result<Option<GraphBatch>, DataError> {
-        let samples = samples.map(|index| (index, eval_stream(index)));
-        let settings = for_eval(self.settings);
-        self.batch(samples, &settings, settings.order.draws)
-            .map(Some)
-    }
-
-    fn warnings(&self) -> Vec<String> {
-        Vec::new()
-    }
 }

@@ -161,6 +161,13 @@ impl InMemory {
                     ),
                     None => continue,
                 },
+                Targets::Pairs(pairs) => match pairs.labels.iter().position(|&l| is_odd(l)) {
+                    Some(at) => (
+                        pairs.labels[at],
+                        format!("pair {at} of {}", self.describe(index)),
+                    ),
+                    None => continue,
+                },
                 _ => continue,
             };
             let reason = format!(
@@ -222,6 +229,13 @@ fn print_sample(print: Fingerprint, sample: &GraphSample) -> Fingerprint {
         Targets::Nodes(labels) => print_ids(print, labels),
         Targets::Class(class) => print.number(*class as u64),
         Targets::Values(values) => print_numbers(print, values),
+        Targets::Pairs(pairs) => {
+            print_ids(print_ids(print, pairs.ends.as_flattened()), &pairs.labels)
+        }
+        Targets::Links(links) => {
+            let print = print_ids(print, links.asked().as_flattened());
+            print_ids(print, links.known().as_flattened())
+        }
     }
 }
 

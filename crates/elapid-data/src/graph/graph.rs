@@ -1,6 +1,6 @@
 //! One graph.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::csr::{Csr, pointers};
 use super::features::Features;
@@ -10,8 +10,8 @@ use super::features::Features;
 /// Edges are sorted by destination, then source. Node and edge numbers are below 2³¹.
 #[derive(Clone, Debug)]
 pub struct Graph {
-    src: Vec<i32>,
-    dst_ptr: Vec<i32>,
+    src: Arc<Vec<i32>>,
+    dst_ptr: Arc<Vec<i32>>,
     node_features: Features,
     edge_features: Option<Features>,
     /// Made when somebody asks for them.
@@ -19,38 +19,74 @@ pub struct Graph {
 }
 
 /// Edges by source.
+///
+/// Where every edge is there both ways, the nodes that edges lead to are, node by node, those that edges come from: one list serves
+/// for both, so that who follows edges and then asks for their numbers or for those that come back waits for memory once.
 #[derive(Clone, Debug)]
 pub struct Out {
-    edges: Csr,
-    /// Destination of each edge of `edges.order`.
-    dst: Vec<i32>,
+    /// Edges of node `n` are at `ptr[n]..ptr[n + 1]` of what follows, `[N + 1]`.
+    ptr: Arc<Vec<i32>>,
+    /// Numbers of the edges; absent where they are found among the edges into their destinations.
+    order: Option<Vec<i32>>,
+    /// Destinations of the edges.
+    dst: Arc<Vec<i32>>,
 }
 
 impl Out {
-    /// Numbers of the edges out of a node.
-    #[must_use]
-    pub fn edges(&self, node: usize) -> &[i32] {
-        self.edges.of(node)
+    fn of(graph: &Graph) -> Self {
+        let Csr { ptr, order } = Csr::by(&graph.src, graph.nodes());
+        let of_edge = graph.dst();
+        let dst: Vec<i32> = order.iter().map(|&edge| of_edge[edge as usize]).collect();
+        let is_symmetric = ptr == *graph.dst_ptr && dst == *graph.src;
+        match is_symmetric {
+            true => Self {
+                ptr: Arc::clone(&graph.dst_ptr),
+                order: None,
+                dst: Arc::clone(&graph.src),
+            },
+            false => Self {
+                ptr: Arc::new(ptr),
+                order: Some(order),
+                dst: Arc::new(dst),
+            },
+        }
     }
 
-    /// Reads where the edges out of some nodes start. Who is about to follow them waits for memory once and not once a node:
-    /// in a large graph that is nearly all of the time.
+    /// Places of the edges out of a node.
+    pub(super) fn places(&self, node: usize) -> std::ops::Range<usize> {
+        self.ptr[node] as usize..self.ptr[node + 1] as usize
+    }
+
+    /// The node that the edge at a place leads to.
+    pub(super) fn to(&self, place: usize) -> usize {
+        self.dst[place] as usize
+    }
+
+    /// Reads the neighbours of some nodes. Who is about to follow edges out of them waits for memory once and not once a node: in a
+    /// large graph that is nearly all of the time.
     pub(super) fn touch(&self, nodes: impl Iterator<Item = usize>) {
-        let read = nodes.fold(0, |sum: i32, node| {
-            let first = self.edges.ptr[node] as usize;
-            let of = |values: &[i32]| values.get(first).copied().unwrap_or(0);
-            sum.wrapping_add(of(&self.dst))
-                .wrapping_add(of(&self.edges.order))
-        });
-        std::hint::black_box(read);
+        touch(&self.ptr, &self.dst, nodes);
     }
 
     /// Where they lead to, ascending.
     #[must_use]
     pub fn neighbours(&self, node: usize) -> &[i32] {
-        let ptr = &self.edges.ptr;
-        &self.dst[ptr[node] as usize..ptr[node + 1] as usize]
+        &self.dst[self.places(node)]
     }
+}
+
+/// Reads the rows of some nodes, of a long one the first lines of the cache.
+fn touch(ptr: &[i32], values: &[i32], nodes: impl Iterator<Item = usize>) {
+    /// Numbers in a line.
+    const LINE: usize = 16;
+    /// Lines of a row; the processor fetches further ones of a longer row by itself.
+    const MOST: usize = 4;
+    let read = nodes.fold(0, |sum: i32, node| {
+        let row = &values[ptr[node] as usize..ptr[node + 1] as usize];
+        let lines = row.iter().step_by(LINE).take(MOST).chain(row.last());
+        lines.fold(sum, |sum, value| sum.wrapping_add(*value))
+    });
+    std::hint::black_box(read);
 }
 
 /// What a graph is made of.
@@ -171,8 +207,8 @@ impl Graph {
         let edge_features = edge_features
             .map(|features| features.select(order.iter().map(|&row| rows.line(row as usize))));
         Ok(Self {
-            dst_ptr: pointers(&by, nodes),
-            src: sorted,
+            dst_ptr: Arc::new(pointers(&by, nodes)),
+            src: Arc::new(sorted),
             node_features: node_features.unwrap_or_else(|| Features::ones(nodes)),
             edge_features,
             out: OnceLock::new(),
@@ -220,11 +256,7 @@ impl Graph {
 
     /// As [`Out::touch`], of the edges into nodes.
     pub(super) fn touch(&self, nodes: impl Iterator<Item = usize>) {
-        let read = nodes.fold(0, |sum: i32, node| {
-            let first = self.dst_ptr[node] as usize;
-            sum.wrapping_add(self.src.get(first).copied().unwrap_or(0))
-        });
-        std::hint::black_box(read);
+        touch(&self.dst_ptr, &self.src, nodes);
     }
 
     /// One row a node.
@@ -241,22 +273,30 @@ impl Graph {
 
     /// Edges by source.
     pub fn out(&self) -> &Out {
-        self.out.get_or_init(|| {
-            let edges = Csr::by(&self.src, self.nodes());
-            let dst = self.dst();
-            let dst = edges.order.iter().map(|&edge| dst[edge as usize]);
-            Out {
-                dst: dst.collect(),
-                edges,
-            }
-        })
+        self.out.get_or_init(|| Out::of(self))
+    }
+
+    /// Number of the edge out of `node` that is at `place` of [`Out`].
+    pub(super) fn edge_out(&self, node: i32, place: usize) -> i32 {
+        let out = self.out();
+        if let Some(order) = &out.order {
+            return order[place];
+        }
+        let to = out.dst[place];
+        let start = out.ptr[node as usize] as usize;
+        // Repeated edges are in the same order on both sides.
+        let before = out.dst[start..place].iter().rev();
+        let repeats = before.take_while(|&&other| other == to).count();
+        let into = self.into_node(to as usize);
+        let first = into.partition_point(|&other| other < node);
+        self.dst_ptr[to as usize] + (first + repeats) as i32
     }
 
     /// Number of edges out of each node, `[N]`.
     #[must_use]
     pub fn degrees(&self) -> Vec<i32> {
         let mut degrees = vec![0; self.nodes()];
-        for &node in &self.src {
+        for &node in &*self.src {
             degrees[node as usize] += 1;
         }
         degrees
@@ -268,6 +308,42 @@ impl Graph {
         let row = self.into_node(dst);
         let place = row.partition_point(|&other| other < src);
         (row.get(place) == Some(&src)).then(|| self.dst_ptr[dst] as usize + place)
+    }
+
+    /// The edges from `src` to `dst`, of which there are several where repeats were kept.
+    pub(super) fn edges_between(&self, src: i32, dst: usize) -> std::ops::Range<usize> {
+        let (row, first) = (self.into_node(dst), self.dst_ptr[dst] as usize);
+        let start = row.partition_point(|&other| other < src);
+        let end = row.partition_point(|&other| other <= src);
+        first + start..first + end
+    }
+
+    /// Whether every edge is there both ways.
+    #[must_use]
+    pub fn is_symmetric(&self) -> bool {
+        let mut ends = self.src.iter().copied().zip(self.dst());
+        ends.all(|(src, dst)| self.edge(dst, src as usize).is_some())
+    }
+
+    /// The graph without some of its edges, `[E]`.
+    pub(super) fn without(&self, is_gone: &[bool]) -> Self {
+        let kept = |edges: std::ops::Range<usize>| edges.filter(|&edge| !is_gone[edge]);
+        let mut dst_ptr = vec![0; self.nodes() + 1];
+        for node in 0..self.nodes() {
+            let edges = self.dst_ptr[node] as usize..self.dst_ptr[node + 1] as usize;
+            dst_ptr[node + 1] = dst_ptr[node] + kept(edges).count() as i32;
+        }
+        let all = || kept(0..self.edges());
+        Self {
+            src: Arc::new(all().map(|edge| self.src[edge]).collect()),
+            dst_ptr: Arc::new(dst_ptr),
+            node_features: self.node_features.clone(),
+            edge_features: self
+                .edge_features
+                .as_ref()
+                .map(|features| features.select(all())),
+            out: OnceLock::new(),
+        }
     }
 
     /// Nodes without edges.
@@ -308,8 +384,8 @@ impl Graph {
             dst_ptr.push(src.len() as i32);
         }
         Self {
-            src,
-            dst_ptr,
+            src: Arc::new(src),
+            dst_ptr: Arc::new(dst_ptr),
             node_features: self.node_features.select(nodes.iter().map(|&n| n as usize)),
             edge_features: self
                 .edge_features
@@ -453,12 +529,37 @@ mod tests {
         assert_eq!(numbers(graph.edge_features()), [2.0, 1.0, 3.0, 0.0]);
         assert_eq!(graph.degrees(), [1, 1, 1, 1, 0]);
         assert_eq!(graph.isolated(), 1);
-        assert_eq!(
-            (graph.out().edges(0), graph.out().neighbours(3)),
-            (&[1][..], &[1][..])
-        );
+        assert_eq!(graph.out().neighbours(3), [1]);
         assert_eq!((graph.edge(3, 1), graph.edge(2, 1)), (Some(3), None));
         assert_eq!(graph.node_features(), &Features::ones(5));
+    }
+
+    /// With and without a list of their own, repeated edges and loops included.
+    #[test]
+    fn edges_out_of_a_node_have_their_numbers() {
+        let one_way = vec![[0, 1], [1, 0], [2, 2], [0, 1], [3, 1], [0, 2], [2, 2]];
+        let turned = one_way.iter().map(|[a, b]| [*b, *a]);
+        let both_ways = [one_way.clone(), turned.collect()].concat();
+        for (edges, has_list) in [(one_way, true), (both_ways, false)] {
+            let policy = EdgePolicy {
+                repeats: Special::Keep,
+                ..EdgePolicy::PLAIN
+            };
+            let graph = Graph::new(parts(4, &edges), policy).unwrap();
+            assert_eq!(graph.out().order.is_some(), has_list);
+            let dst = graph.dst();
+            let mut seen = Vec::new();
+            for node in 0..4 {
+                for place in graph.out().places(node) {
+                    let edge = graph.edge_out(node as i32, place) as usize;
+                    assert_eq!(graph.src()[edge], node as i32);
+                    assert_eq!(dst[edge] as usize, graph.out().to(place));
+                    seen.push(edge);
+                }
+            }
+            let by_source = Csr::by(graph.src(), 4).order;
+            assert!(seen.iter().zip(&by_source).all(|(a, b)| *a == *b as usize));
+        }
     }
 
     #[test]

@@ -1,14 +1,12 @@
 //! Batches of the nodes of one large graph, each with a part of what is around it.
 
 use std::collections::HashSet;
-use std::ops::Range;
 use std::sync::Arc;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 
-use super::batch::GraphBatch;
-use super::batcher::{GraphSettings, Ready, assemble, eval_stream, flip_signs, for_eval};
+use super::batcher::{GraphSettings, Ready, Samples, Use};
 use super::dataset::{GraphDataset, GraphSample};
 use super::graph::Graph;
 use super::padding::Padding;
@@ -16,7 +14,6 @@ use super::prepare::PreparedGraphs;
 use super::quick_random::QuickRandom;
 use super::targets::Targets;
 use crate::error::DataError;
-use crate::loader::{Batcher, Draw};
 use crate::random::purpose;
 use crate::transform::require;
 
@@ -102,7 +99,7 @@ impl NodeBatcher {
         self
     }
 
-    fn ready(&self, index: usize, mut rng: ChaCha8Rng) -> Result<Ready, DataError> {
+    fn around(&self, index: usize, mut rng: ChaCha8Rng) -> Result<Ready, DataError> {
         let node = self.nodes[index];
         rng.set_stream(purpose::NODES);
         let mut random = QuickRandom::of(rng.next_u64(), 0);
@@ -116,17 +113,6 @@ impl NodeBatcher {
             targets: Targets::Nodes(labels.into()),
         };
         Ok((sample, Arc::new(prepared), rng))
-    }
-
-    fn batch(
-        &self,
-        samples: impl Iterator<Item = (usize, ChaCha8Rng)>,
-        settings: &GraphSettings,
-        draws: usize,
-    ) -> Result<GraphBatch, DataError> {
-        let ready: Result<Vec<Ready>, DataError> =
-            samples.map(|(index, rng)| self.ready(index, rng)).collect();
-        assemble(&ready?, settings, draws)
     }
 }
 
@@ -149,29 +135,17 @@ fn around(graph: &Graph, node: i32, neighbours: &[usize], random: &mut QuickRand
     all
 }
 
-impl Batcher for NodeBatcher {
-    type Batch = GraphBatch;
-
-    fn samples(&self) -> usize {
+impl Samples for NodeBatcher {
+    fn count(&self) -> usize {
         self.nodes.len()
     }
 
-    fn train(&self, draws: &[Draw], rng: ChaCha8Rng) -> Result<GraphBatch, DataError> {
-        let samples = draws.iter().map(|draw| (draw.index, draw.rng.clone()));
-        let mut batch = self.batch(samples, &self.settings, 1)?;
-        flip_signs(&mut batch, rng);
-        Ok(batch)
+    fn settings(&self) -> &GraphSettings {
+        &self.settings
     }
 
-    fn eval(&self, samples: Range<usize>) -> Result<Option<GraphBatch>, DataError> {
-        let samples = samples.map(|index| (index, eval_stream(index)));
-        let settings = for_eval(self.settings);
-        self.batch(samples, &settings, settings.order.draws)
-            .map(Some)
-    }
-
-    fn warnings(&self) -> Vec<String> {
-        Vec::new()
+    fn ready(&self, index: usize, rng: ChaCha8Rng, _: Use) -> Result<Ready, DataError> {
+        self.around(index, rng)
     }
 }
 
@@ -182,7 +156,7 @@ mod tests {
     use crate::graph::order::{OrderSettings, Ranking};
     use crate::graph::synth::communities;
     use crate::graph::targets::GraphTargets;
-    use crate::{Order, TrainLoader};
+    use crate::{Batcher, Order, TrainLoader};
 
     fn batcher(nodes: usize) -> NodeBatcher {
         let settings = communities::Settings {
@@ -208,6 +182,7 @@ mod tests {
             padding: None,
             tokens: None,
             walks: None,
+            links: None,
         };
         let prepared = PreparedGraphs::new(encodings, Ranking::DegreeNoise, 0);
         NodeBatcher::new(&*splits.train, vec![5, 3], prepared, settings).unwrap()

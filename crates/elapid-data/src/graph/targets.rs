@@ -3,6 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::links::Links;
+use super::pairs::{PairBatch, Pairs};
+
 /// What is to be told of one graph.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Targets {
@@ -14,6 +17,10 @@ pub enum Targets {
     Class(i32),
     /// Values of the graph, which are numbers or 0 and 1 for labels; NaN where unknown.
     Values(Arc<[f32]>),
+    /// Classes of pairs of nodes.
+    Pairs(Arc<Pairs>),
+    /// Which pairs of nodes have a link; a batch has [`Pairs`] that are drawn for them.
+    Links(Arc<Links>),
 }
 
 /// What is to be told of the graphs of a batch.
@@ -32,14 +39,17 @@ pub enum GraphTargets {
         /// Values of a graph.
         width: usize,
     },
+    /// Classes of pairs of nodes.
+    Pairs(PairBatch),
 }
 
 impl GraphTargets {
-    /// Puts those of a graph with `nodes` nodes behind these; the first graph decides the kind.
-    pub(super) fn append(&mut self, targets: &Targets, nodes: usize, is_first: bool) {
-        if is_first {
+    /// Puts those of a graph behind these, whose nodes are `first` to `end`; the first graph decides the kind.
+    pub(super) fn append(&mut self, targets: &Targets, [first, end]: [usize; 2]) {
+        if first == 0 {
             *self = match targets {
-                Targets::Unknown => Self::Unknown,
+                Targets::Unknown | Targets::Links(_) => Self::Unknown,
+                Targets::Pairs(_) => Self::Pairs(PairBatch::default()),
                 Targets::Nodes(_) => Self::NodeClasses(Vec::new()),
                 Targets::Class(_) => Self::GraphClasses(Vec::new()),
                 Targets::Values(values) => Self::GraphValues {
@@ -56,14 +66,18 @@ impl GraphTargets {
             {
                 values.extend(more.iter());
             }
-            (own, _) => own.pad(1, nodes),
+            (Self::Pairs(pairs), Targets::Pairs(more)) => pairs.append(more, first as i32),
+            (Self::Pairs(_), _) => {}
+            (own, _) => own.pad(1, [first, end]),
         }
     }
 
-    /// Puts `graphs` graphs with `nodes` nodes together behind these, of which nothing counts.
-    pub(super) fn pad(&mut self, graphs: usize, nodes: usize) {
+    /// Puts `graphs` graphs behind these, whose nodes are `first` to `end` and of which nothing counts.
+    pub(super) fn pad(&mut self, graphs: usize, [first, end]: [usize; 2]) {
+        let nodes = end - first;
         match self {
             Self::Unknown => {}
+            Self::Pairs(pairs) => pairs.pad(first as i32),
             Self::NodeClasses(classes) => classes.resize(classes.len() + nodes, -1),
             Self::GraphClasses(classes) => classes.resize(classes.len() + graphs, -1),
             Self::GraphValues { values, width } => {
@@ -76,6 +90,7 @@ impl GraphTargets {
     pub(super) fn slice(&self, graphs: Range<usize>, nodes: Range<usize>) -> Self {
         match self {
             Self::Unknown => Self::Unknown,
+            Self::Pairs(pairs) => Self::Pairs(pairs.slice(&nodes)),
             Self::NodeClasses(classes) => Self::NodeClasses(classes[nodes].to_vec()),
             Self::GraphClasses(classes) => Self::GraphClasses(classes[graphs].to_vec()),
             Self::GraphValues { values, width } => Self::GraphValues {

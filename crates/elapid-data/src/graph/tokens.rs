@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::graph::Graph;
+use super::graph::{Graph, Out};
+use super::pairs::coarse;
 use super::quick_random::QuickRandom;
 
 /// How sub-graphs are sampled (Behrouz and Hashemi, arXiv:2402.08678, algorithm 1).
@@ -67,11 +68,12 @@ impl Tokens {
         let lengths = (1..=settings.hops).rev();
         let lengths = lengths.flat_map(|length| std::iter::repeat_n(length, settings.repeats));
         let lengths: Vec<usize> = lengths.chain(settings.append_self.then_some(0)).collect();
-        let mut visited = vec![Vec::new(); lengths.len()];
-        for node in nodes {
-            let mut random = QuickRandom::of(seed, node as u64);
-            visit(graph, node, settings, &lengths, &mut random, &mut visited);
-            for members in &visited {
+        let mut block = Block::default();
+        let mut nodes = nodes.peekable();
+        while nodes.peek().is_some() {
+            block.start(nodes.by_ref().take(BLOCK), seed, lengths.len());
+            block.walk(graph, settings, &lengths);
+            for members in &block.visited {
                 tokens.add(graph, members, settings.edges);
             }
         }
@@ -196,39 +198,82 @@ impl Tokens {
     }
 }
 
-/// What walks of each of `lengths` steps from a node visit. All walks go side by side.
-fn visit(
-    graph: &Graph,
-    node: usize,
-    settings: &TokenSettings,
-    lengths: &[usize],
-    random: &mut QuickRandom,
-    visited: &mut [Vec<i32>],
-) {
-    let out = graph.out();
-    for members in visited.iter_mut() {
-        members.clear();
-        members.push(node as i32);
+/// Nodes whose walks go side by side.
+const BLOCK: usize = 16;
+
+/// Walks from some nodes.
+#[derive(Default)]
+struct Block {
+    nodes: Vec<usize>,
+    /// Of each node.
+    random: Vec<QuickRandom>,
+    /// What the walks of each token of each node visited.
+    visited: Vec<Vec<i32>>,
+    /// Where each walk is: walks of a token, tokens of a node, nodes.
+    at: Vec<usize>,
+    /// The edge that each takes next, in the same order.
+    places: Vec<Option<usize>>,
+}
+
+impl Block {
+    fn start(&mut self, nodes: impl Iterator<Item = usize>, seed: u64, tokens: usize) {
+        self.nodes.clear();
+        self.nodes.extend(nodes);
+        let of = |node: &usize| QuickRandom::of(seed, *node as u64);
+        self.random.clear();
+        self.random.extend(self.nodes.iter().map(of));
+        self.visited.resize(self.nodes.len() * tokens, Vec::new());
+        for (members, at) in self.visited.iter_mut().zip(0..) {
+            members.clear();
+            members.push(self.nodes[at / tokens] as i32);
+        }
     }
-    let mut at = vec![node; lengths.len() * settings.walks];
-    for step in 0..settings.hops {
-        // The longest walks are the first.
-        let walking = lengths.partition_point(|&length| length > step) * settings.walks;
-        out.touch(at[..walking].iter().copied());
-        for (walk, at) in at[..walking].iter_mut().enumerate() {
-            let neighbours = out.neighbours(*at);
-            // Where no edge leads on, a walk stays.
-            if !neighbours.is_empty() {
-                *at = neighbours[random.below(neighbours.len())] as usize;
-                visited[walk / settings.walks].push(*at as i32);
+
+    /// Walks of each of `lengths` steps from each node.
+    fn walk(&mut self, graph: &Graph, settings: &TokenSettings, lengths: &[usize]) {
+        let out = graph.out();
+        let (tokens, walks) = (lengths.len(), settings.walks);
+        let per_node = (tokens * walks).max(1);
+        self.at.clear();
+        for &node in &self.nodes {
+            self.at.resize(self.at.len() + per_node, node);
+        }
+        for step in 0..settings.hops {
+            // The longest walks are the first.
+            let walking = lengths.partition_point(|&length| length > step) * walks;
+            self.draw(out, per_node, walking);
+            // Nothing but these reads: a large graph is waited for once and not once a walk.
+            for (at, place) in self.at.iter_mut().zip(&self.places) {
+                if let Some(next) = place {
+                    *at = out.to(*next);
+                }
+            }
+            let moved = self.at.chunks(per_node).zip(self.places.chunks(per_node));
+            for ((at, places), visited) in moved.zip(self.visited.chunks_mut(tokens)) {
+                for (walk, (at, place)) in at[..walking].iter().zip(places).enumerate() {
+                    if place.is_some() {
+                        visited[walk / walks].push(*at as i32);
+                    }
+                }
             }
         }
     }
-}
 
-/// The next size that differs from others by at least a sixteenth.
-fn coarse(len: usize) -> usize {
-    len.next_multiple_of((len.next_power_of_two() / 16).max(64))
+    /// The places of the edges that the walks take next; none where no edge leads on, and a walk stays.
+    fn draw(&mut self, out: &Out, per_node: usize, walking: usize) {
+        self.places.clear();
+        let nodes = self.at.chunks(per_node).zip(&mut self.random);
+        for (own, random) in nodes {
+            let next = own[..walking].iter().map(|&at| {
+                let places = out.places(at);
+                let count = places.len();
+                (count > 0).then(|| places.start + random.below(count))
+            });
+            self.places.extend(next);
+            self.places
+                .resize(self.places.len() + per_node - walking, None);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -110,6 +110,11 @@ impl Walks {
             let start = first + row * length;
             let walk = &self.nodes[start..start + length];
             graph.touch(walk.iter().filter_map(|&node| usize::try_from(node).ok()));
+            for (edge, &node) in self.edges[start..start + length].iter_mut().zip(walk) {
+                if let Ok(place) = usize::try_from(*edge) {
+                    *edge = graph.edge_out(node, place);
+                }
+            }
             self.relate(adjacency, start);
         }
         block.clear();
@@ -202,15 +207,15 @@ struct Walker {
 }
 
 impl Walker {
-    /// Goes on, if an edge leads on, and tells which was taken.
+    /// Goes on, if an edge leads on, and tells at which place that is.
     fn step(&mut self, out: &Out) -> Option<i32> {
         let neighbours = out.neighbours(self.at);
         let taken = next(neighbours, self.before, &mut self.random);
         self.has_ended = taken.is_none();
-        let edge = out.edges(self.at)[taken?];
+        let place = out.places(self.at).start + taken?;
         self.before = Some(self.at as i32);
         self.at = neighbours[taken?] as usize;
-        Some(edge)
+        Some(place as i32)
     }
 }
 

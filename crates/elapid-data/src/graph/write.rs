@@ -279,6 +279,8 @@ mod tests {
             edges: "edges.csv",
             nodes: Some("nodes.csv"),
             graphs: root.join("graphs.csv").is_file().then_some("graphs.csv"),
+            pairs: None,
+            asks: graph_csv::Asks::Told,
             policy: EdgePolicy::PLAIN,
             node_categories: are_categories,
             edge_categories: false,

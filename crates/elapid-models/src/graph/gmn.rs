@@ -6,7 +6,7 @@
 //! |---|---|
 //! | local encoder φ and how a sub-graph is pooled | [`TokenEncoder::Mean`]: mean of the members' states, then two linear maps; or [`TokenEncoder::GatedGcn`]: a layer on the sub-graph's edges, the mean, then the same maps |
 //! | residual connections and norms around the bidirectional block | `t ← t + block(LN(t))` |
-//! | the block: one projection and gate (figure 3) or one a direction (algorithm 2), one decay or two | projections and gate shared, all between them one a direction, as in Vision Mamba, whose two outputs are added up |
+//! | the block: one projection and gate (figure 3) or one a direction (algorithm 2), one decay or two | projections and gate shared, all between them one a direction, as in Vision Mamba, whose two outputs are added up; with [`GmnConfig::separate_branches`] as the algorithm has it, and two decays |
 //! | which layers are over tokens and which over nodes | the last `node_layers` are over nodes, 1 by default |
 //! | Ψ, and what it reads | as many layers of message passing as there are layers, on the encoded features and encodings |
 //! | heads | those of GPS |
@@ -17,13 +17,12 @@
 use burn::module::Module;
 use burn::tensor::{DType, Tensor, activation};
 use elapid_nn::graph::{GatedGcn, segment_mean, spread};
-use elapid_nn::mixer::{BidirectionalMamba, MambaConfig};
+use elapid_nn::mixer::MambaConfig;
 use elapid_nn::{Init, LayerNorm, Linear, Noise, dropout};
 
-use super::gps::bidirectional;
 use super::{
-    Encoder, EncoderConfig, GlobalModel, GraphHead, GraphInput, HeadConfig, LocalKind, LocalModel,
-    TokenInput,
+    Encoder, EncoderConfig, GlobalKind, GlobalModel, GraphHead, GraphInput, HeadConfig, LocalKind,
+    LocalModel, TokenInput,
 };
 
 /// How a sub-graph becomes a token.
@@ -52,6 +51,8 @@ pub struct GmnConfig {
     pub local_layers: usize,
     /// Of the scans; its `d_model` is the encoder's width.
     pub mamba: MambaConfig,
+    /// Directions share nothing but the last map, as algorithm 2 of the paper has it.
+    pub separate_branches: bool,
     /// Dropout behind every block.
     pub dropout: f64,
     /// Scores.
@@ -75,7 +76,7 @@ pub struct ScanBlock {
     /// In front of the block.
     pub norm: LayerNorm,
     /// In both directions.
-    pub mixer: BidirectionalMamba,
+    pub mixer: GlobalModel,
 }
 
 /// Encoder, sub-graphs to tokens, scans over tokens and nodes, message passing, head.
@@ -111,11 +112,13 @@ impl Gmn {
     /// PyTorch's initialisation, and Mamba's.
     pub fn new(init: &mut Init, config: &GmnConfig) -> Self {
         let width = config.encoder.width;
-        let mamba = &config.mamba;
         let local = super::GpsConfig {
             local: config.local,
-            global: super::GlobalKind::Bidirectional,
-            mamba: mamba.clone(),
+            global: match config.separate_branches {
+                true => GlobalKind::Separate,
+                false => GlobalKind::Bidirectional,
+            },
+            mamba: config.mamba.clone(),
             dropout: config.dropout,
         };
         let encoder = Encoder::new(init, &config.encoder);
@@ -126,20 +129,20 @@ impl Gmn {
             linear1: Linear::new(init, width, width, true),
             linear2: Linear::new(init, width, width, true),
         };
+        let scan = |init: &mut Init| {
+            let norm = LayerNorm::new(init, width, 1e-5);
+            Some((norm, GlobalModel::new(init, &local)?))
+        };
         Self {
             encoder,
             phi,
             token_layers: (0..config.token_layers)
-                .map(|_| ScanBlock {
-                    norm: LayerNorm::new(init, width, 1e-5),
-                    mixer: bidirectional(init, mamba),
-                })
+                .filter_map(|_| scan(init))
+                .map(|(norm, mixer)| ScanBlock { norm, mixer })
                 .collect(),
             layers: (0..config.node_layers)
-                .map(|_| NodeBlock {
-                    norm: LayerNorm::new(init, width, 1e-5),
-                    mixer: GlobalModel::Bidirectional(bidirectional(init, mamba)),
-                })
+                .filter_map(|_| scan(init))
+                .map(|(norm, mixer)| NodeBlock { norm, mixer })
                 .collect(),
             psi: (0..config.local_layers)
                 .filter_map(|_| LocalModel::new(init, &local))

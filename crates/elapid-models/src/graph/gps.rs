@@ -6,7 +6,7 @@ use elapid_nn::graph::{BatchNorm, GatedGcn, Gcn, Gin, Gine, segment_sum, spread}
 use elapid_nn::mixer::{BackwardBranch, BidirectionalMamba, DtBias, Mamba, MambaConfig};
 use elapid_nn::{Init, Linear, Noise, dropout};
 
-use super::{GraphInput, NodeOrder};
+use super::{GraphInput, NodeOrder, SeparateBranches};
 
 /// How messages are passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub enum GlobalKind {
     Mamba,
     /// By a scan in both directions.
     Bidirectional,
+    /// By two scans, one in each direction, with projections and gates of their own.
+    Separate,
 }
 
 /// Hyper-parameters of a layer.
@@ -69,6 +71,8 @@ pub enum GlobalModel {
     Mamba(Mamba),
     /// In both.
     Bidirectional(BidirectionalMamba),
+    /// In both, which share nothing.
+    Separate(SeparateBranches),
 }
 
 /// One layer:
@@ -197,6 +201,7 @@ impl GlobalModel {
             GlobalKind::None => return None,
             GlobalKind::Mamba => Self::Mamba(Mamba::new(init, &config.mamba)),
             GlobalKind::Bidirectional => Self::Bidirectional(bidirectional(init, &config.mamba)),
+            GlobalKind::Separate => Self::Separate(SeparateBranches::new(init, &config.mamba)),
         })
     }
 
@@ -208,6 +213,7 @@ impl GlobalModel {
         match self {
             Self::Mamba(mamba) => mamba.forward(h, reset),
             Self::Bidirectional(mamba) => mamba.forward(h, reset),
+            Self::Separate(branches) => branches.forward(h, reset),
         }
     }
 
@@ -239,7 +245,7 @@ impl GlobalModel {
 }
 
 /// Directions with parameters of their own between common projections, whose sum is not halved.
-pub(super) fn bidirectional(init: &mut Init, config: &MambaConfig) -> BidirectionalMamba {
+fn bidirectional(init: &mut Init, config: &MambaConfig) -> BidirectionalMamba {
     let branch = BackwardBranch::OwnParameters {
         dt_bias: DtBias::InverseSoftplus,
     };

@@ -8,7 +8,9 @@
 //! | `network.rs` | Graph-Mamba and its baselines: encoder, layers, head |
 //! | `gmn.rs` | Graph Mamba Networks: a scan over the sub-graphs around each node, then one over the nodes |
 //! | `neural_walker.rs` | NeuralWalker: scans over random walks, and message passing |
+//! | `separate_branches.rs` | a scan in two directions that share nothing |
 //! | `head.rs` | states of nodes to scores of nodes or graphs |
+//! | `pair_decoder.rs` | states of two nodes to scores of the pair |
 
 mod encoder;
 mod gmn;
@@ -17,6 +19,8 @@ mod head;
 mod input;
 mod network;
 mod neural_walker;
+mod pair_decoder;
+mod separate_branches;
 
 pub use encoder::{
     EdgeEncoder, EdgeFeatures, EigenEncoder, Encoder, EncoderConfig, NodeFeatures, WalkEncoder,
@@ -27,6 +31,8 @@ pub use head::{GraphHead, HeadConfig, HeadLevel, NodePool};
 pub use input::{Eigenvectors, GraphInput, NodeOrder, Rows, TokenInput, WalkInput};
 pub use network::{GraphNetwork, GraphNetworkConfig};
 pub use neural_walker::{NeuralWalker, NeuralWalkerConfig};
+pub use pair_decoder::{PairDecoder, PairInput, PairKind};
+pub use separate_branches::SeparateBranches;
 
 #[cfg(test)]
 mod tests;

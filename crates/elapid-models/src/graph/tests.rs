@@ -241,20 +241,23 @@ fn networks(device: &Device, level: HeadLevel) -> Vec<GraphModel> {
             ..GraphNetworkConfig::graph_mamba(encoder(), 2, head)
         })
     };
-    let gmn = GraphModelConfig::Gmn(GmnConfig {
-        encoder: encoder(),
-        token_encoder: TokenEncoder::Mean,
-        token_layers: 2,
-        node_layers: 1,
-        local: LocalKind::Gine,
-        local_layers: 1,
-        mamba: MambaConfig {
-            expand: 1,
-            ..MambaConfig::new(12)
-        },
-        dropout: 0.0,
-        head,
-    });
+    let gmn = |separate_branches| {
+        GraphModelConfig::Gmn(GmnConfig {
+            separate_branches,
+            encoder: encoder(),
+            token_encoder: TokenEncoder::Mean,
+            token_layers: 2,
+            node_layers: 1,
+            local: LocalKind::Gine,
+            local_layers: 1,
+            mamba: MambaConfig {
+                expand: 1,
+                ..MambaConfig::new(12)
+            },
+            dropout: 0.0,
+            head,
+        })
+    };
     let walker = GraphModelConfig::NeuralWalker(NeuralWalkerConfig {
         encoder: encoder(),
         layers: 2,
@@ -269,7 +272,8 @@ fn networks(device: &Device, level: HeadLevel) -> Vec<GraphModel> {
         plain(LocalKind::Gin, GlobalKind::Bidirectional),
         plain(LocalKind::Gcn, GlobalKind::None),
         plain(LocalKind::None, GlobalKind::Mamba),
-        gmn,
+        gmn(false),
+        gmn(true),
         walker,
     ];
     let build = |config| GraphModel::new(&mut Init::new(1, device), config);

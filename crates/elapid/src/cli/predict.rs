@@ -19,7 +19,7 @@ use super::{follow_series, predict_graphs, predict_series, predict_sounds, print
 /// nodes of a graph are, or the graph.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Example:\n  elapid predict runs/vim_digits photo.png scans/\n  elapid predict runs/vim_digits test/ --sheet sheet.png\n  elapid predict runs/smamba_csv mine.csv > forecast.csv\n  elapid predict runs/smamba_csv --follow growing.csv\n  elapid predict runs/karate edges.csv nodes.csv --json"
+    after_help = "Example:\n  elapid predict runs/vim_digits photo.png scans/\n  elapid predict runs/vim_digits test/ --sheet sheet.png\n  elapid predict runs/smamba_csv mine.csv > forecast.csv\n  elapid predict runs/smamba_csv --follow growing.csv\n  elapid predict runs/karate edges.csv nodes.csv --json\n  elapid predict runs/links edges.csv --pairs pairs.csv"
 )]
 pub(crate) struct PredictArgs {
     /// Directory of the run.
@@ -36,9 +36,14 @@ pub(crate) struct PredictArgs {
     #[arg(long)]
     pub(super) checkpoint: Option<Checkpoint>,
     /// Draw a contact sheet: the images with their classes, and whether they are right where an image's folder is
-    /// called like a class; or with the classes of their pixels as colours.
+    /// called like a class; or with the classes of their pixels as colours. Of a graph, its nodes or edges in the colours of their
+    /// classes.
     #[arg(long, value_name = "PNG")]
     pub(super) sheet: Option<PathBuf>,
+    /// For a run on edges or links: a table with the columns `src` and `dst` of the pairs of nodes that are asked for [default: the
+    /// edges].
+    #[arg(long, value_name = "CSV")]
+    pub(super) pairs: Option<PathBuf>,
     /// Print one JSON object a line.
     #[arg(long)]
     pub(super) json: bool,
@@ -67,9 +72,14 @@ pub(crate) fn predict(args: PredictArgs) -> Result<(), Failure> {
                 "`--follow` is for runs on series; leave it out",
             ));
         }
+        Samples::Graphs(_) => return predict_graphs::predict(&args, &open),
+        _ if args.pairs.is_some() => {
+            return Err(Failure::wrong(
+                "`--pairs` is for runs on edges of graphs; leave it out",
+            ));
+        }
         Samples::Sounds(_) => return predict_sounds::predict(&args, &open),
         Samples::Series(_) => return predict_series::predict(&args, &open),
-        Samples::Graphs(_) => return predict_graphs::predict(&args, &open),
         Samples::Images(_) | Samples::Masks(_) => {}
     }
     let device =

@@ -1,5 +1,6 @@
 //! Pictures for people: contact sheets, heat maps, panels, with text in a bitmap font.
 
+mod graph;
 mod heat;
 mod layout;
 mod overlay;
@@ -11,6 +12,7 @@ mod text;
 use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
 
+pub use graph::{DrawnGraph, graph_sheet};
 pub use heat::heat_map;
 pub use layout::layout;
 pub use overlay::{Masked, overlay_sheet};

@@ -48,11 +48,7 @@ pub fn graph_demands(spec: &ModelSpec) -> Result<GraphDemands, PlanError> {
     };
     match spec {
         ModelSpec::GraphMamba(spec) => Ok(GraphDemands {
-            encodings: EncodingSettings {
-                eigenvectors: spec.eigenvectors,
-                walk_steps: spec.walk_steps,
-                profile: spec.degree_profile,
-            },
+            encodings: encodings(spec.eigenvectors, spec.walk_steps, spec.degree_profile),
             order: match spec.global {
                 config::GlobalScan::None => order(spec.order, 0, 1, 1),
                 _ => order(spec.order, spec.depth, spec.draws, spec.buckets),
@@ -61,11 +57,7 @@ pub fn graph_demands(spec: &ModelSpec) -> Result<GraphDemands, PlanError> {
             walks: None,
         }),
         ModelSpec::NeuralWalker(spec) => Ok(GraphDemands {
-            encodings: EncodingSettings {
-                eigenvectors: spec.eigenvectors,
-                walk_steps: spec.walk_steps,
-                profile: spec.degree_profile,
-            },
+            encodings: encodings(spec.eigenvectors, spec.walk_steps, spec.degree_profile),
             order: order(config::ScanOrder::Stored, 0, 1, 1),
             tokens: None,
             walks: Some(WalkSettings {
@@ -75,11 +67,7 @@ pub fn graph_demands(spec: &ModelSpec) -> Result<GraphDemands, PlanError> {
             }),
         }),
         ModelSpec::Gmn(spec) => Ok(GraphDemands {
-            encodings: EncodingSettings {
-                eigenvectors: spec.eigenvectors,
-                walk_steps: spec.walk_steps,
-                profile: spec.degree_profile,
-            },
+            encodings: encodings(spec.eigenvectors, spec.walk_steps, spec.degree_profile),
             order: match spec.hops {
                 0 => order(
                     spec.order,
@@ -105,7 +93,36 @@ pub fn graph_demands(spec: &ModelSpec) -> Result<GraphDemands, PlanError> {
     }
 }
 
-/// The network of a plan for graphs of this shape, with so many scores, and what it reads.
+fn encodings(eigenvectors: usize, walk_steps: usize, profile: bool) -> EncodingSettings {
+    EncodingSettings {
+        eigenvectors,
+        walk_steps,
+        profile,
+    }
+}
+
+/// What rows of a network's output are of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowsOf {
+    /// Scores of nodes, so many of each.
+    Nodes(usize),
+    /// Scores of graphs, so many of each.
+    Graphs(usize),
+    /// States of nodes, as wide as inside the network.
+    States,
+}
+
+/// Width of the states of a backbone for graphs; `None` of another.
+pub(super) fn graph_width(spec: &ModelSpec) -> Option<usize> {
+    match spec {
+        ModelSpec::GraphMamba(spec) => Some(spec.embed_dim),
+        ModelSpec::Gmn(spec) => Some(spec.embed_dim),
+        ModelSpec::NeuralWalker(spec) => Some(spec.embed_dim),
+        _ => None,
+    }
+}
+
+/// The network of a plan for graphs of this shape, with such rows, and what it reads.
 ///
 /// # Errors
 ///
@@ -113,9 +130,13 @@ pub fn graph_demands(spec: &ModelSpec) -> Result<GraphDemands, PlanError> {
 pub fn graph_model(
     spec: &ModelSpec,
     shape: &GraphFacts,
-    is_of_nodes: bool,
-    outputs: usize,
+    rows: RowsOf,
 ) -> Result<(GraphModelConfig, GraphReading), PlanError> {
+    let (is_of_nodes, outputs) = match rows {
+        RowsOf::Nodes(outputs) => (true, outputs),
+        RowsOf::Graphs(outputs) => (false, outputs),
+        RowsOf::States => (true, graph_width(spec).unwrap_or(0)),
+    };
     let demands = graph_demands(spec)?;
     let own = match spec {
         ModelSpec::GraphMamba(spec) => Widths::new(spec.node_width, spec.edge_width),
@@ -191,6 +212,28 @@ fn agreed(name: &str, wanted: Option<usize>, found: usize) -> Result<(), PlanErr
     }
 }
 
+/// What states of so many channels are made of; encodings that the network asks for have these widths.
+fn encoder(
+    reading: &GraphReading,
+    width: usize,
+    [eigen_width, walk_width]: [usize; 2],
+) -> EncoderConfig {
+    let EncodingSettings {
+        eigenvectors,
+        walk_steps,
+        ..
+    } = reading.demands.encodings;
+    EncoderConfig {
+        width,
+        nodes: reading.nodes.clone(),
+        edges: reading.edges.clone(),
+        eigen_width: if eigenvectors > 0 { eigen_width } else { 0 },
+        walk_steps,
+        walk_width,
+        node_norm: false,
+    }
+}
+
 fn graph_mamba(
     spec: &config::GraphMamba,
     reading: &GraphReading,
@@ -199,17 +242,8 @@ fn graph_mamba(
 ) -> GraphNetworkConfig {
     GraphNetworkConfig {
         encoder: EncoderConfig {
-            width: spec.embed_dim,
-            nodes: reading.nodes.clone(),
-            edges: reading.edges.clone(),
-            eigen_width: if spec.eigenvectors > 0 {
-                spec.eigen_width
-            } else {
-                0
-            },
-            walk_steps: spec.walk_steps,
-            walk_width: spec.walk_width,
             node_norm: spec.node_norm,
+            ..encoder(reading, spec.embed_dim, [spec.eigen_width, spec.walk_width])
         },
         pre_layers: spec.pre_layers,
         layers: spec.depth,
@@ -219,12 +253,7 @@ fn graph_mamba(
             config::GlobalScan::Mamba => GlobalKind::Mamba,
             config::GlobalScan::Bidirectional => GlobalKind::Bidirectional,
         },
-        mamba: MambaConfig {
-            d_state: spec.d_state,
-            d_conv: spec.d_conv,
-            expand: spec.expand,
-            ..MambaConfig::new(spec.embed_dim)
-        },
+        mamba: mamba(spec.embed_dim, [spec.d_state, spec.d_conv, spec.expand]),
         dropout: spec.dropout,
         head: HeadConfig {
             level: level(is_of_nodes, spec.pool),
@@ -248,6 +277,7 @@ fn gmn(spec: &config::Gmn, reading: &GraphReading, is_of_nodes: bool, outputs: u
         local: plain.local,
         local_layers: spec.local_layers,
         mamba: plain.mamba,
+        separate_branches: spec.separate_branches,
         dropout: plain.dropout,
         head: plain.head,
     }
@@ -260,27 +290,10 @@ fn neural_walker(
     outputs: usize,
 ) -> NeuralWalkerConfig {
     NeuralWalkerConfig {
-        encoder: EncoderConfig {
-            width: spec.embed_dim,
-            nodes: reading.nodes.clone(),
-            edges: reading.edges.clone(),
-            eigen_width: if spec.eigenvectors > 0 {
-                spec.eigen_width
-            } else {
-                0
-            },
-            walk_steps: spec.walk_steps,
-            walk_width: spec.walk_width,
-            node_norm: false,
-        },
+        encoder: encoder(reading, spec.embed_dim, [spec.eigen_width, spec.walk_width]),
         layers: spec.depth,
         window: spec.window,
-        mamba: MambaConfig {
-            d_state: spec.d_state,
-            d_conv: spec.d_conv,
-            expand: spec.expand,
-            ..MambaConfig::new(spec.embed_dim)
-        },
+        mamba: mamba(spec.embed_dim, [spec.d_state, spec.d_conv, spec.expand]),
         virtual_node: spec.virtual_node,
         dropout: spec.dropout,
         head: HeadConfig {
@@ -300,29 +313,15 @@ fn without_tokens(
     outputs: usize,
 ) -> GraphNetworkConfig {
     GraphNetworkConfig {
-        encoder: EncoderConfig {
-            width: spec.embed_dim,
-            nodes: reading.nodes.clone(),
-            edges: reading.edges.clone(),
-            eigen_width: if spec.eigenvectors > 0 {
-                spec.eigen_width
-            } else {
-                0
-            },
-            walk_steps: spec.walk_steps,
-            walk_width: spec.walk_width,
-            node_norm: false,
-        },
+        encoder: encoder(reading, spec.embed_dim, [spec.eigen_width, spec.walk_width]),
         pre_layers: 0,
         layers: spec.token_layers + spec.node_layers,
         local: local(spec.local),
-        global: GlobalKind::Bidirectional,
-        mamba: MambaConfig {
-            d_state: spec.d_state,
-            d_conv: spec.d_conv,
-            expand: spec.expand,
-            ..MambaConfig::new(spec.embed_dim)
+        global: match spec.separate_branches {
+            true => GlobalKind::Separate,
+            false => GlobalKind::Bidirectional,
         },
+        mamba: mamba(spec.embed_dim, [spec.d_state, spec.d_conv, spec.expand]),
         dropout: spec.dropout,
         head: HeadConfig {
             level: level(is_of_nodes, spec.pool),
@@ -330,6 +329,15 @@ fn without_tokens(
             unit_rows: spec.head_unit_rows,
             outputs,
         },
+    }
+}
+
+fn mamba(width: usize, [d_state, d_conv, expand]: [usize; 3]) -> MambaConfig {
+    MambaConfig {
+        d_state,
+        d_conv,
+        expand,
+        ..MambaConfig::new(width)
     }
 }
 

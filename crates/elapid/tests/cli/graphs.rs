@@ -282,3 +282,130 @@ fn splits_that_overlap_and_labels_out_of_range_are_refused() {
     said("-2", "2", &["class -2, expected 0 to 1"]);
     said("0", "7", &["number 7 is in a split, expected 0 to 2"]);
 }
+
+/// Friends of two kinds: those of one club, and those across.
+fn friends() -> String {
+    let mut text = "src,dst,label,split\n".to_owned();
+    for one in 0..16_usize {
+        for step in [1, 2, 5] {
+            let other = (one + step) % 16;
+            let kind = if (one < 8) == (other < 8) {
+                "same"
+            } else {
+                "across"
+            };
+            let split = ["train", "train", "train", "valid", "test"][(one * 3 + step) % 5];
+            text += &format!("p{one},p{other},{kind},{split}\n");
+        }
+    }
+    text
+}
+
+#[test]
+fn edges_are_told_from_their_table() {
+    let data = written(&[("edges.csv", &friends())]);
+    let set = format!("name = \"graph_csv\"\npath = \"{}\"", data.path().display());
+    let folder = tempdir().unwrap();
+    succeed(&mut train(folder.path(), &set, "classify_edges"));
+    let run = folder.path().join("run");
+    let edges = data.path().join("edges.csv");
+    let found = lines(&mut predict(&run, &[&edges]));
+    assert_eq!(found.len(), 48);
+    assert_eq!(
+        (&found[0]["src"], &found[0]["dst"]),
+        (&"p0".into(), &"p1".into())
+    );
+    let classes = found[0]["classes"].as_array().unwrap();
+    let sum: f64 = classes
+        .iter()
+        .map(|class| class["probability"].as_f64().unwrap())
+        .sum();
+    assert!((sum - 1.0).abs() < 1e-6, "{sum}");
+    let own = written(&[
+        ("pairs.csv", "src,dst\np0,p9\np3,p3\n"),
+        ("odd.csv", "src,dst\np0,p99\n"),
+    ]);
+    let pairs = own.path().join("pairs.csv");
+    let sheet = folder.path().join("sheet.png");
+    let mut command = predict(&run, &[&edges]);
+    command
+        .arg("--pairs")
+        .arg(&pairs)
+        .arg("--sheet")
+        .arg(&sheet);
+    assert_eq!(lines(&mut command).len(), 2);
+    let picture = image::open(&sheet).unwrap();
+    assert!(picture.width() > 700 && picture.height() > 100);
+    let odd = own.path().join("odd.csv");
+    refused(
+        predict(&run, &[&edges]).arg("--pairs").arg(odd),
+        &["line 2", "node `p99` is not in the graph"],
+    );
+    let unlabelled = written(&[("edges.csv", "src,dst\na,b\nb,c\n")]);
+    let set = format!(
+        "name = \"graph_csv\"\npath = \"{}\"",
+        unlabelled.path().display()
+    );
+    refused(
+        &mut train(folder.path(), &set, "classify_edges"),
+        &["no column `label`"],
+    );
+}
+
+#[test]
+fn links_are_predicted_for_pairs() {
+    let folder = tempdir().unwrap();
+    succeed(&mut train(
+        folder.path(),
+        "name = \"communities\"\nnodes = 40\nedges = 120\nfeatures = 2",
+        "predict_links",
+    ));
+    let run = folder.path().join("run");
+    let own = written(&[
+        ("edges.csv", "src,dst\na,b\nb,c\n"),
+        ("nodes.csv", "node,x,y\na,1,0\nb,0,1\nc,2,2\n"),
+        ("pairs.csv", "src,dst\na,c\n"),
+    ]);
+    let [edges, nodes, pairs] =
+        ["edges.csv", "nodes.csv", "pairs.csv"].map(|name| own.path().join(name));
+    let found = lines(predict(&run, &[&edges, &nodes]).arg("--pairs").arg(&pairs));
+    let probability = found[0]["probability"].as_f64().unwrap();
+    assert!(
+        found.len() == 1 && (0.0..=1.0).contains(&probability),
+        "{found:?}"
+    );
+    refused(
+        &mut predict(&run, &[&edges, &nodes]),
+        &["--pairs pairs.csv"],
+    );
+    let mut drawn = predict(&run, &[&edges, &nodes]);
+    drawn
+        .arg("--pairs")
+        .arg(&pairs)
+        .arg("--sheet")
+        .arg(own.path().join("x.png"));
+    refused(&mut drawn, &["`--sheet` draws classes"]);
+}
+
+#[test]
+fn nodes_are_drawn() {
+    let folder = tempdir().unwrap();
+    succeed(&mut train(
+        folder.path(),
+        "name = \"karate\"",
+        "classify_nodes",
+    ));
+    let run = folder.path().join("run");
+    let data = folder.path().join("karate");
+    succeed(elapid(["data", "synth", "graphs", "karate"]).arg(&data));
+    let sheet = folder.path().join("club.png");
+    let said = succeed(predict(&run, &[&data]).arg("--sheet").arg(&sheet));
+    assert!(said.contains("club.png"), "{said}");
+    assert!(image::open(&sheet).unwrap().width() > 700);
+    refused(
+        predict(&run, &[&data])
+            .arg("--pairs")
+            .arg(data.join("edges.csv")),
+        &["`--pairs` is for runs on edges or links"],
+    );
+}

@@ -10,7 +10,8 @@ use super::{Shares, features, graph, sample, splits as split};
 use crate::card::card;
 use crate::error::DataError;
 use crate::graph::dataset::{GraphSplits, by_masks};
-use crate::graph::graph::{EdgePolicy, Parts};
+use crate::graph::graph::{EdgePolicy, Graph, Parts};
+use crate::graph::links::LinkShares;
 use crate::graph::targets::Targets;
 
 /// Where the tables are and how they are read.
@@ -25,6 +26,11 @@ pub struct Options<'a> {
     pub nodes: Option<&'a str>,
     /// Table of the graphs: column `graph`, `split`, `label` or else values that are to be told.
     pub graphs: Option<&'a str>,
+    /// Table of pairs of nodes that are asked for and are no edges: columns `src` and `dst`, `graph` where there are several, `label`,
+    /// `split`. Without it, edges are asked for.
+    pub pairs: Option<&'a str>,
+    /// What is asked.
+    pub asks: Asks,
     /// What is done with special edges.
     pub policy: EdgePolicy,
     /// Features of nodes are categories.
@@ -33,6 +39,17 @@ pub struct Options<'a> {
     pub edge_categories: bool,
     /// Which nodes or graphs are for what, where no `split` says so.
     pub shares: Shares,
+}
+
+/// What is asked of graphs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Asks {
+    /// What the tables tell: classes of nodes, or else classes or values of graphs.
+    Told,
+    /// Classes of edges or pairs, in their column `label`.
+    EdgeClasses,
+    /// Which nodes have a link.
+    Links(LinkShares),
 }
 
 /// The graphs of the tables. Columns that have no meaning of their own are features, in the order of the table; they are
@@ -51,7 +68,13 @@ pub fn splits(options: Options<'_>) -> Result<GraphSplits, DataError> {
     }
     let path = found(options.root, options.edges)?;
     set.read_edges(&path, options.nodes.is_none(), None)?;
-    set.finish(&path, options)
+    if let Some(name) = options.pairs {
+        set.read_pairs(&found(options.root, name)?)?;
+    }
+    match options.asks {
+        Asks::Told => set.finish(&path, options),
+        Asks::EdgeClasses | Asks::Links(_) => set.finish_pairs(&path, options),
+    }
 }
 
 /// Names of the columns that are features, of nodes and of edges.
@@ -71,7 +94,7 @@ pub fn columns(options: Options<'_>) -> Result<[Vec<String>; 2], DataError> {
 /// Columns of nodes that are no features.
 const NODE_COLUMNS: [&str; 4] = ["node", "graph", "label", "split"];
 /// Columns of edges that are no features.
-const EDGE_COLUMNS: [&str; 3] = ["src", "dst", "graph"];
+const EDGE_COLUMNS: [&str; 5] = ["src", "dst", "graph", "label", "split"];
 
 fn first_line(path: &Path, known: &[&str]) -> Result<Vec<String>, DataError> {
     let mut reader = csv::ReaderBuilder::new()
@@ -106,7 +129,12 @@ pub(super) struct Set {
     has_labels: bool,
     has_splits: bool,
     has_graph_labels: bool,
-    has_graph_splits: bool,
+    pub(super) has_graph_splits: bool,
+    pub(super) has_pair_labels: bool,
+    pub(super) has_pair_splits: bool,
+    /// Classes of edges or pairs, in the order in which they came up.
+    pub(super) pair_classes: Vec<String>,
+    pair_numbers: HashMap<String, i32>,
     nodes_path: Option<PathBuf>,
     graphs_path: Option<PathBuf>,
 }
@@ -124,7 +152,70 @@ pub(super) struct One {
     pub(super) lines: Vec<u32>,
     label: String,
     values: Vec<f32>,
-    part: Option<Part>,
+    pub(super) part: Option<Part>,
+    /// Class and split of each edge, where there are such.
+    pub(super) edge_labels: Vec<i32>,
+    pub(super) edge_parts: Vec<Option<Part>>,
+    /// Pairs that are no edges.
+    pub(super) pairs: Vec<[u32; 2]>,
+    pub(super) pair_labels: Vec<i32>,
+    pub(super) pair_parts: Vec<Option<Part>>,
+    pub(super) pair_lines: Vec<u32>,
+}
+
+impl One {
+    /// The graph of what was read, with so many features of nodes and edges. Edges and features are moved out.
+    pub(super) fn graph(
+        &mut self,
+        path: &Path,
+        options: &Options<'_>,
+        columns: &[usize; 2],
+    ) -> Result<Graph, DataError> {
+        let wrong = |problem: String| DataError::layout(options.root, problem);
+        let nodes = self.nodes.len();
+        if nodes == 0 {
+            let problem = format!("graph `{}` has no nodes; leave it out", self.name);
+            return Err(wrong(problem));
+        }
+        let take = std::mem::take::<Vec<f32>>;
+        let node_features = take(&mut self.node_features);
+        let node_features = features(node_features, columns[0], options.node_categories);
+        let edge_features = take(&mut self.edge_features);
+        let edge_features = features(edge_features, columns[1], options.edge_categories);
+        let parts = Parts {
+            nodes,
+            edges: std::mem::take(&mut self.edges),
+            node_features: node_features.map_err(&wrong)?,
+            edge_features: edge_features.map_err(&wrong)?,
+        };
+        let line = |edge: usize| format!("line {}", self.lines[edge]);
+        graph(path, parts, options.policy, line)
+    }
+
+    /// Numbers of the nodes of an edge.
+    fn ends(
+        &mut self,
+        names: [Option<&str>; 2],
+        adds_nodes: bool,
+        nodes_path: &Path,
+    ) -> Result<[u32; 2], String> {
+        let mut ends = [0; 2];
+        for (end, name) in ends.iter_mut().zip(names) {
+            let name = name.ok_or("the table has no columns `src` and `dst`")?;
+            let known = match self.nodes.get(name) {
+                None if adds_nodes => self.nodes.add(name),
+                known => known,
+            };
+            *end = known.ok_or_else(|| match nodes_path.as_os_str().is_empty() {
+                true => format!("a pair of node `{name}`, which no edge names"),
+                false => format!(
+                    "an edge of node `{name}`, which is not in `{}`; add the node there or remove the edge",
+                    nodes_path.display()
+                ),
+            })?;
+        }
+        Ok(ends)
+    }
 }
 
 impl Set {
@@ -215,31 +306,18 @@ impl Set {
     ) -> Result<(), DataError> {
         let nodes_path = self.nodes_path.clone().unwrap_or_default();
         let take = |line: u64,
-                    [src, dst, graph]: [Option<&str>; 3],
+                    [src, dst, graph, label, split]: [Option<&str>; 5],
                     rest: &mut Cells<'_>|
          -> Result<(), String> {
+            let label = label.map(|label| self.pair_class(label));
+            let has_split = split.is_some();
+            let part = part(split)?;
             let one = self.graph(graph.unwrap_or_default())?;
-            let mut ends = [0; 2];
-            for (end, name) in ends.iter_mut().zip([src, dst]) {
-                let name = name.ok_or("the table has no columns `src` and `dst`")?;
-                let known = one.nodes.get(name);
-                let known = if adds_nodes {
-                    known.or_else(|| one.nodes.add(name))
-                } else {
-                    known
-                };
-                *end = match known {
-                    Some(number) => number,
-                    None => {
-                        return Err(format!(
-                            "an edge of node `{name}`, which is not in `{}`; add the node there or remove the edge",
-                            nodes_path.display()
-                        ));
-                    }
-                };
-            }
+            let ends = one.ends([src, dst], adds_nodes, &nodes_path)?;
             one.edges.push(ends);
             one.lines.push(line as u32);
+            one.edge_labels.extend(label);
+            one.edge_parts.extend(has_split.then_some(part));
             for cell in rest {
                 one.edge_features.push(number(cell)?);
             }
@@ -247,8 +325,47 @@ impl Set {
         };
         let header = rows(path, EDGE_COLUMNS, wanted, take)?;
         header.needs(path, &[0, 1])?;
+        (self.has_pair_labels, self.has_pair_splits) = (header.has[3], header.has[4]);
         self.edge_columns = header.rest;
         Ok(())
+    }
+
+    /// Reads a table of pairs that are no edges.
+    pub(super) fn read_pairs(&mut self, path: &Path) -> Result<(), DataError> {
+        let nodes_path = self.nodes_path.clone().unwrap_or_default();
+        let none: [String; 0] = [];
+        let take = |line: u64,
+                    [src, dst, graph, label, split]: [Option<&str>; 5],
+                    _: &mut Cells<'_>|
+         -> Result<(), String> {
+            let label = label.map_or(-1, |label| self.pair_class(label));
+            let part = part(split)?;
+            let one = self.graph(graph.unwrap_or_default())?;
+            let ends = one.ends([src, dst], false, &nodes_path)?;
+            one.pairs.push(ends);
+            one.pair_labels.push(label);
+            one.pair_parts.push(part);
+            one.pair_lines.push(line as u32);
+            Ok(())
+        };
+        let header = rows(path, EDGE_COLUMNS, Some(&none), take)?;
+        header.needs(path, &[0, 1])?;
+        (self.has_pair_labels, self.has_pair_splits) = (header.has[3], header.has[4]);
+        Ok(())
+    }
+
+    /// Number of a class of edges; −1 where there is none.
+    fn pair_class(&mut self, label: &str) -> i32 {
+        if label.is_empty() {
+            return -1;
+        }
+        if let Some(&number) = self.pair_numbers.get(label) {
+            return number;
+        }
+        let number = self.pair_classes.len() as i32;
+        self.pair_classes.push(label.to_owned());
+        self.pair_numbers.insert(label.to_owned(), number);
+        number
     }
 
     fn finish(mut self, path: &Path, options: Options<'_>) -> Result<GraphSplits, DataError> {
@@ -275,25 +392,9 @@ impl Set {
         let graphs = std::mem::take(&mut self.graphs);
         let is_one = graphs.len() == 1 && of_nodes;
         let wrong = |problem: String| DataError::layout(options.root, problem);
-        for one in graphs {
-            let nodes = one.nodes.len();
-            if nodes == 0 {
-                let problem = format!("graph `{}` has no nodes; leave it out", one.name);
-                return Err(wrong(problem));
-            }
-            let widths = [self.node_columns.len(), self.edge_columns.len()];
-            let node_features = features(one.node_features, widths[0], options.node_categories);
-            let edge_features = features(one.edge_features, widths[1], options.edge_categories);
-            let parts = Parts {
-                nodes,
-                edges: one.edges,
-                node_features: node_features.map_err(&wrong)?,
-                edge_features: edge_features.map_err(&wrong)?,
-            };
-            let lines = one.lines;
-            let graph = graph(path, parts, options.policy, |edge| {
-                format!("line {}", lines[edge])
-            })?;
+        let columns = [self.node_columns.len(), self.edge_columns.len()];
+        for mut one in graphs {
+            let graph = one.graph(path, &options, &columns)?;
             let of_node: Vec<i32> = one.labels.iter().map(|label| class(label)).collect();
             if is_one {
                 let assigned = match self.has_splits {
@@ -345,7 +446,7 @@ fn labelled(labels: &[i32], shares: Shares, name: &str) -> Result<Assigned, Data
 }
 
 /// Different labels in order: by number if all are whole numbers, else by the alphabet. Empty cells are none.
-fn classes(mut labels: Vec<&str>) -> Vec<String> {
+pub(super) fn classes(mut labels: Vec<&str>) -> Vec<String> {
     labels.retain(|label| !label.is_empty());
     labels.sort_unstable();
     labels.dedup();
@@ -380,7 +481,7 @@ fn number(cell: &str) -> Result<f32, String> {
 }
 
 /// What the first line says.
-struct Header<const N: usize> {
+pub(super) struct Header<const N: usize> {
     names: [&'static str; N],
     has: [bool; N],
     /// The other columns that were taken.
@@ -388,10 +489,10 @@ struct Header<const N: usize> {
 }
 
 /// Cells of the columns that are taken besides those with a meaning of their own.
-type Cells<'a> = dyn Iterator<Item = &'a str> + 'a;
+pub(super) type Cells<'a> = dyn Iterator<Item = &'a str> + 'a;
 
 impl<const N: usize> Header<N> {
-    fn needs(&self, path: &Path, columns: &[usize]) -> Result<(), DataError> {
+    pub(super) fn needs(&self, path: &Path, columns: &[usize]) -> Result<(), DataError> {
         match columns.iter().find(|&&column| !self.has[column]) {
             None => Ok(()),
             Some(&column) => Err(DataError::layout(
@@ -403,7 +504,7 @@ impl<const N: usize> Header<N> {
 }
 
 /// Calls `take` with the line, the cells of the columns `names`, and the other cells: those that `wanted` names, or all.
-fn rows<const N: usize>(
+pub(super) fn rows<const N: usize>(
     path: &Path,
     names: [&'static str; N],
     wanted: Option<&[String]>,
@@ -488,6 +589,8 @@ mod tests {
             edges: "edges.csv",
             nodes: Some("nodes.csv"),
             graphs: None,
+            pairs: None,
+            asks: Asks::Told,
             policy: EdgePolicy::MIRRORED,
             node_categories: false,
             edge_categories: false,

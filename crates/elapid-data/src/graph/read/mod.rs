@@ -10,6 +10,7 @@ pub mod tu;
 mod assign;
 mod names;
 mod numbers;
+mod pairs;
 mod text;
 
 use std::path::Path;

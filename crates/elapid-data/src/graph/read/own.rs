@@ -1,12 +1,14 @@
 //! Graphs of one's own, for a model that was trained on others.
 
+use std::collections::HashMap;
 use std::path::Path;
 
-use super::graph_csv::{One, Set};
+use super::graph_csv::{Cells, One, Set, rows};
 use super::{features, graph, graphml};
 use crate::error::DataError;
 use crate::graph::features::Features;
 use crate::graph::graph::{EdgePolicy, Graph, Parts};
+use crate::graph::links::links_of;
 
 /// Features that a model reads, of nodes or of edges.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,6 +47,8 @@ pub struct OwnGraph {
     pub nodes: Vec<String>,
     /// The graph.
     pub graph: Graph,
+    /// Its edges as they are listed.
+    pub listed: Vec<[i32; 2]>,
 }
 
 /// The graphs of a table of edges and one of nodes, as [`graph_csv`](super::graph_csv) reads them: without the latter, nodes are those
@@ -88,6 +92,41 @@ pub fn tables(
         .collect()
 }
 
+/// The pairs of nodes of each of `graphs` that a table with the columns `src` and `dst`, and `graph` where there are several, asks
+/// for.
+///
+/// # Errors
+///
+/// A table that is missing, damaged or empty, or a graph or node that is not there.
+pub fn pairs(path: &Path, graphs: &[OwnGraph]) -> Result<Vec<Vec<[i32; 2]>>, DataError> {
+    let numbers: Vec<HashMap<&str, i32>> = graphs
+        .iter()
+        .map(|own| own.nodes.iter().map(String::as_str).zip(0..).collect())
+        .collect();
+    let mut pairs = vec![Vec::new(); graphs.len()];
+    let none: [String; 0] = [];
+    let take = |_, [src, dst, graph]: [Option<&str>; 3], _: &mut Cells<'_>| {
+        let name = graph.unwrap_or_default();
+        let at = graphs.iter().position(|own| own.name == name);
+        let at = at.ok_or_else(|| format!("graph `{name}` is not in the table of edges"))?;
+        let mut ends = [0; 2];
+        for (end, name) in ends.iter_mut().zip([src, dst]) {
+            let name = name.ok_or("the table has no columns `src` and `dst`")?;
+            *end = *numbers[at]
+                .get(name)
+                .ok_or_else(|| format!("node `{name}` is not in the graph"))?;
+        }
+        pairs[at].push(ends);
+        Ok(())
+    };
+    let header = rows(path, ["src", "dst", "graph"], Some(&none), take)?;
+    header.needs(path, &[0, 1])?;
+    match pairs.iter().all(Vec::is_empty) {
+        true => Err(DataError::layout(path, "no pair in it")),
+        false => Ok(pairs),
+    }
+}
+
 /// The columns of a table are as many as a model reads.
 fn counted(path: &Path, found: &[String], wanted: &Wanted, of: &str) -> Result<(), DataError> {
     if found.len() == wanted.width {
@@ -121,6 +160,8 @@ fn own(
         .map_err(|problem| wrong(nodes, problem))?;
     let lines = one.lines;
     let line = |row: usize| format!("line {}", lines[row]);
+    let listed = one.edges.iter().map(|ends| ends.map(|node| node as i32));
+    let listed = listed.collect();
     known(edge_features.as_ref(), &columns[1], &wanted[1], line)
         .map_err(|problem| wrong(edges, problem))?;
     let parts = Parts {
@@ -133,6 +174,7 @@ fn own(
         name: one.name,
         graph: graph(edges, parts, policy, line)?,
         nodes: names,
+        listed,
     })
 }
 
@@ -203,6 +245,7 @@ pub fn graphml(
     Ok(OwnGraph {
         name: String::new(),
         nodes,
+        listed: links_of(&graph, graph.is_symmetric()),
         graph,
     })
 }

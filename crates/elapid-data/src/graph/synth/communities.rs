@@ -1,10 +1,15 @@
 //! One large graph of communities, to measure what sampling costs.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use crate::card::card;
 use crate::error::DataError;
-use crate::graph::dataset::{GraphSplits, by_masks};
+use crate::graph::dataset::{GraphSample, GraphSplits, InMemory, by_masks};
 use crate::graph::features::Features;
 use crate::graph::graph::{EdgePolicy, Graph, Parts};
+use crate::graph::links::links_of;
+use crate::graph::pairs::Pairs;
 use crate::graph::quick_random::QuickRandom;
 use crate::random::{derived_seed, purpose};
 use crate::transform::require;
@@ -33,6 +38,72 @@ pub struct Settings {
 ///
 /// Numbers that are 0, or more communities than nodes.
 pub fn splits(settings: &Settings) -> Result<GraphSplits, DataError> {
+    let (graph, seed) = made(settings)?;
+    let (nodes, communities) = (settings.nodes, settings.communities);
+    let labels: Vec<i32> = (0..nodes).map(|node| (node % communities) as i32).collect();
+    let shares = shares(nodes, seed);
+    let mask =
+        |of: Range<usize>| -> Vec<bool> { shares.iter().map(|share| of.contains(share)).collect() };
+    let masks = PARTS.map(mask);
+    by_masks(
+        graph,
+        &labels,
+        masks.each_ref().map(Vec::as_slice),
+        super::numbered(communities),
+        card("communities")?,
+        "the communities",
+    )
+}
+
+/// The same graph, whose edges have the classes `across` and `within` communities; 60 % of them are trained on, 20 % are for validation
+/// and 20 % for the test.
+///
+/// # Errors
+///
+/// As for [`splits`], or too few edges.
+pub fn edge_splits(settings: &Settings) -> Result<GraphSplits, DataError> {
+    let (graph, seed) = made(settings)?;
+    let links = links_of(&graph, true);
+    require(links.len() >= 20, "edges", links.len(), "at least 20")?;
+    let shares = shares(links.len(), seed);
+    let graph = Arc::new(graph);
+    let community = |node: i32| node as usize % settings.communities;
+    let part = |of: Range<usize>| -> Result<Arc<InMemory>, DataError> {
+        let mut pairs = Pairs::default();
+        let own = links
+            .iter()
+            .zip(&shares)
+            .filter(|(_, share)| of.contains(share));
+        for (&[from, to], _) in own {
+            pairs.push([from, to], i32::from(community(from) == community(to)));
+        }
+        let sample = GraphSample {
+            graph: Arc::clone(&graph),
+            targets: pairs.targets(),
+        };
+        let classes = ["across", "within"].map(str::to_owned).to_vec();
+        InMemory::new(vec![sample], classes, "the communities")
+    };
+    let [train, valid, test] = PARTS;
+    Ok(GraphSplits {
+        train: part(train)?,
+        valid: Some(part(valid)?),
+        test: part(test)?,
+        card: card("communities")?,
+    })
+}
+
+/// Fifths that training, validation and test have.
+const PARTS: [Range<usize>; 3] = [0..3, 3..4, 4..5];
+
+/// The fifth that each of `len` nodes or edges is in.
+fn shares(len: usize, seed: u64) -> Vec<usize> {
+    let random = &mut QuickRandom::of(seed, 2);
+    (0..len).map(|_| random.below(5)).collect()
+}
+
+/// The graph, and what else is drawn from.
+fn made(settings: &Settings) -> Result<(Graph, u64), DataError> {
     let &Settings {
         nodes,
         edges,
@@ -75,21 +146,7 @@ pub fn splits(settings: &Settings) -> Result<GraphSplits, DataError> {
         sample: "the communities".to_owned(),
         reason: fault.to_string(),
     })?;
-    let labels: Vec<i32> = (0..nodes).map(|node| (node % communities) as i32).collect();
-    let random = &mut QuickRandom::of(seed, 2);
-    let shares: Vec<usize> = (0..nodes).map(|_| random.below(5)).collect();
-    let mask = |of: std::ops::Range<usize>| -> Vec<bool> {
-        shares.iter().map(|share| of.contains(share)).collect()
-    };
-    let masks = [mask(0..3), mask(3..4), mask(4..5)];
-    by_masks(
-        graph,
-        &labels,
-        masks.each_ref().map(Vec::as_slice),
-        super::numbered(communities),
-        card("communities")?,
-        "the communities",
-    )
+    Ok((graph, seed))
 }
 
 fn edge(nodes: usize, communities: usize, within: f64, random: &mut QuickRandom) -> [u32; 2] {
@@ -136,5 +193,30 @@ mod tests {
         };
         let counted = labels.iter().filter(|&&label| label >= 0).count();
         assert!(counted.abs_diff(3002) < 180, "{counted}");
+    }
+
+    #[test]
+    fn edges_have_the_class_of_their_ends() {
+        let settings = Settings {
+            nodes: 200,
+            edges: 1_000,
+            communities: 4,
+            within: 0.6,
+            features: 4,
+            seed: 2,
+        };
+        let set = edge_splits(&settings).unwrap();
+        let mut all = Vec::new();
+        for split in [Some(&set.train), set.valid.as_ref(), Some(&set.test)] {
+            let Targets::Pairs(pairs) = split.unwrap().get(0).unwrap().targets else {
+                panic!("pairs expected");
+            };
+            for (ends, label) in pairs.ends.iter().zip(&pairs.labels) {
+                assert_eq!(*label == 1, ends[0] % 4 == ends[1] % 4);
+            }
+            all.extend(pairs.ends.clone());
+        }
+        all.sort_unstable();
+        assert_eq!(all, links_of(&set.test.get(0).unwrap().graph, true));
     }
 }

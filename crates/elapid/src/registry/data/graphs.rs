@@ -4,15 +4,16 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use elapid_config::{
-    Batching, DataSpec, GraphCsv, GraphPadding, GraphSpec, ModelSpec, Plan, Source, SpecialEdges,
-    TaskSpec,
+    self as config, Batching, GraphCsv, GraphPadding, GraphSpec, ModelSpec, Plan, Source,
+    SpecialEdges, TaskSpec,
 };
+use elapid_data::graph::read::graph_csv::Asks;
 use elapid_data::graph::read::{Shares, graph_csv, graphml, heterophilous, ogb, tu};
 use elapid_data::graph::synth::{Counts, communities, karate, minesweeper, rings, sbm, trees};
 use elapid_data::graph::{
     EdgePolicy, EncodingSettings, GraphBatch, GraphBatcher, GraphDataset, GraphFacts, GraphSample,
-    GraphSettings, GraphSplits, NodeBatcher, OrderSettings, Padding, PreparedGraphs, Special,
-    TokenSettings, WalkSettings, sizes,
+    GraphSettings, GraphSplits, LinkSettings, LinkShares, NodeBatcher, OrderSettings, Padding,
+    PreparedGraphs, Rivals, Special, TokenSettings, WalkSettings, held_out_links, sizes,
 };
 use elapid_data::{DataError, EvalLoader, Order, TrainLoader};
 use elapid_train::{EvalSource, TrainSource};
@@ -45,6 +46,7 @@ pub(super) struct GraphData {
     facts: GraphFacts,
     spec: GraphSpec,
     demands: GraphDemands,
+    links: Option<LinkSettings>,
     wrap: fn(GraphBatch) -> AnyBatch,
     /// Of each split, once it is asked for.
     prepared: [OnceLock<Arc<PreparedGraphs>>; 3],
@@ -67,12 +69,14 @@ impl GraphData {
     pub(super) fn open(plan: &Plan, graphs: &GraphSpec) -> Result<Self, DataError> {
         let demands = demands(&plan.model)?;
         let wrap = wrap(&plan.task)?;
-        let splits = splits(&plan.data)?;
+        of_whole_graphs(&plan.task, graphs)?;
+        let splits = splits(plan, graphs)?;
         Ok(Self {
             facts: facts(&splits, graphs, columns(&plan.data.source)?)?,
             splits,
             spec: graphs.clone(),
             demands,
+            links: links(&plan.task),
             wrap,
             prepared: Default::default(),
             order: Order::plain(plan.train.batch_size, plan.run.seed),
@@ -119,6 +123,7 @@ impl GraphData {
             padding: None,
             tokens: self.demands.tokens,
             walks: self.demands.walks,
+            links: self.links,
         };
         match self.spec.batching {
             Batching::Graphs => {
@@ -205,7 +210,7 @@ fn facts(
 /// Names of the features of nodes and edges, where the source has such.
 fn columns(source: &Source) -> Result<[Vec<String>; 2], DataError> {
     match source {
-        Source::GraphCsv(s) => graph_csv::columns(csv_options(s, NO_SHARES)),
+        Source::GraphCsv(s) => graph_csv::columns(csv_options(s, Asks::Told, NO_SHARES)),
         Source::GraphMl(s) => graphml::columns(Path::new(&s.path), &s.label),
         _ => Ok(Default::default()),
     }
@@ -218,12 +223,14 @@ const NO_SHARES: Shares = Shares {
     seed: SPLIT_SEED,
 };
 
-fn csv_options(s: &GraphCsv, shares: Shares) -> graph_csv::Options<'_> {
+fn csv_options(s: &GraphCsv, asks: Asks, shares: Shares) -> graph_csv::Options<'_> {
     graph_csv::Options {
         root: Path::new(&s.path),
         edges: &s.edges,
         nodes: s.nodes.as_deref(),
         graphs: s.graphs.as_deref(),
+        pairs: s.pairs.as_deref(),
+        asks,
         policy: policy(!s.directed, s.self_loops, s.multi_edges),
         node_categories: s.node_categories,
         edge_categories: s.edge_categories,
@@ -328,24 +335,70 @@ pub(super) fn demands(model: &ModelSpec) -> Result<GraphDemands, DataError> {
     })
 }
 
+/// How links are asked for, if they are.
+pub(super) fn links(task: &TaskSpec) -> Option<LinkSettings> {
+    match task {
+        TaskSpec::PredictLinks(spec) => Some(LinkSettings {
+            negatives: spec.negatives,
+            hidden: spec.hidden,
+            ranked_among: spec.ranked_among,
+            rivals: match spec.rivals {
+                config::Rivals::Raw => Rivals::Raw,
+                config::Rivals::Filtered => Rivals::Filtered,
+                config::Rivals::Strangers => Rivals::Strangers,
+            },
+        }),
+        _ => None,
+    }
+}
+
+/// Pairs of nodes are asked of whole graphs.
+fn of_whole_graphs(task: &TaskSpec, graphs: &GraphSpec) -> Result<(), DataError> {
+    let of_pairs = matches!(task, TaskSpec::ClassifyEdges(_) | TaskSpec::PredictLinks(_));
+    match of_pairs && graphs.batching == Batching::Nodes {
+        true => Err(DataError::Setting {
+            setting: "data.batching",
+            value: "\"nodes\"".to_owned(),
+            expected: format!(
+                "\"graphs\" for the task `{}`, which is of pairs of nodes",
+                task.name()
+            ),
+        }),
+        false => Ok(()),
+    }
+}
+
 /// For which task batches are.
 fn wrap(task: &TaskSpec) -> Result<fn(GraphBatch) -> AnyBatch, DataError> {
     match task {
         TaskSpec::ClassifyNodes(_)
         | TaskSpec::ClassifyGraphs(_)
         | TaskSpec::LabelGraphs(_)
-        | TaskSpec::RegressGraphs(_) => Ok(AnyBatch::Graphs),
+        | TaskSpec::RegressGraphs(_)
+        | TaskSpec::ClassifyEdges(_)
+        | TaskSpec::PredictLinks(_) => Ok(AnyBatch::Graphs),
         _ => Err(DataError::Setting {
             setting: "task.kind",
             value: format!("`{}`", task.name()),
-            expected: "`classify_nodes`, `classify_graphs`, `label_graphs` or `regress_graphs`"
+            expected: "`classify_nodes`, `classify_edges`, `predict_links`, `classify_graphs`, `label_graphs` or `regress_graphs`"
                 .to_owned(),
         }),
     }
 }
 
 /// The splits of the data set that a specification names.
-fn splits(spec: &DataSpec) -> Result<GraphSplits, DataError> {
+fn splits(plan: &Plan, graphs: &GraphSpec) -> Result<GraphSplits, DataError> {
+    let spec = &plan.data;
+    let link_shares = LinkShares {
+        test: graphs.test_links,
+        valid: graphs.valid_links,
+        seed: SPLIT_SEED,
+    };
+    let asks = match &plan.task {
+        TaskSpec::ClassifyEdges(_) => Asks::EdgeClasses,
+        TaskSpec::PredictLinks(_) => Asks::Links(link_shares),
+        _ => Asks::Told,
+    };
     let valid = spec.common.valid_fraction;
     let shares = |test| Shares {
         test,
@@ -361,15 +414,21 @@ fn splits(spec: &DataSpec) -> Result<GraphSplits, DataError> {
         Source::RingTransfer(s) => rings::splits(s.nodes, counts(s.train, s.valid, s.test, 0)),
         Source::Minesweeper(s) => minesweeper::splits(s.side, s.split, s.draw_seed),
         Source::Karate(_) => karate::splits(),
-        Source::Communities(s) => communities::splits(&communities::Settings {
-            nodes: s.nodes,
-            edges: s.edges,
-            communities: s.communities,
-            within: s.homophily,
-            features: s.features,
-            seed: s.draw_seed,
-        }),
-        Source::GraphCsv(s) => graph_csv::splits(csv_options(s, shares(s.test_fraction))),
+        Source::Communities(s) => {
+            let settings = communities::Settings {
+                nodes: s.nodes,
+                edges: s.edges,
+                communities: s.communities,
+                within: s.homophily,
+                features: s.features,
+                seed: s.draw_seed,
+            };
+            match asks {
+                Asks::EdgeClasses => communities::edge_splits(&settings),
+                _ => communities::splits(&settings),
+            }
+        }
+        Source::GraphCsv(s) => graph_csv::splits(csv_options(s, asks, shares(s.test_fraction))),
         Source::GraphMl(s) => {
             let options = graphml::Options {
                 label: &s.label,
@@ -394,6 +453,21 @@ fn splits(spec: &DataSpec) -> Result<GraphSplits, DataError> {
             expected: "a set of graphs".to_owned(),
         }),
     }?;
+    let splits = match (asks, &spec.source) {
+        // Tables may say themselves which links are for what.
+        (Asks::Links(shares), source) if !matches!(source, Source::GraphCsv(_)) => {
+            held_out_links(splits, shares)?
+        }
+        (Asks::EdgeClasses, Source::GraphCsv(_) | Source::Communities(_)) => splits,
+        (Asks::EdgeClasses, other) => {
+            return Err(DataError::Setting {
+                setting: "data.name",
+                value: format!("`{}`", other.name()),
+                expected: "`graph_csv` or `communities`, whose edges have classes".to_owned(),
+            });
+        }
+        _ => splits,
+    };
     splits.reduced(spec.common.train_fraction, SPLIT_SEED)
 }
 

@@ -109,6 +109,7 @@ impl<'a> OwnGraphs<'a> {
             padding: None,
             tokens: self.demands.tokens,
             walks: self.demands.walks,
+            links: None,
         };
         let set = set_of(graph, targets, "the graph");
         let prepared = PreparedGraphs::new(encodings, order.by, usize::from(!by_node));

@@ -96,7 +96,9 @@ pub fn task(plan: &Plan, facts: &Facts, device: &Device) -> Result<AnyTask, Plan
             TaskSpec::ClassifyNodes(_)
             | TaskSpec::ClassifyGraphs(_)
             | TaskSpec::LabelGraphs(_)
-            | TaskSpec::RegressGraphs(_),
+            | TaskSpec::RegressGraphs(_)
+            | TaskSpec::ClassifyEdges(_)
+            | TaskSpec::PredictLinks(_),
             _,
         ) => graphs::build(plan, facts, init).map(AnyTask::Graphs),
         (task, Samples::Images(_)) => Err(PlanError(format!(

@@ -7,9 +7,11 @@
 //! | `drawing.rs` | the graph that a test leaves to look at |
 //! | `classes.rs` | `classify_graphs` |
 //! | `values.rs` | `label_graphs`, `regress_graphs` |
+//! | `edges.rs` | `classify_edges`, `predict_links` |
 
 mod classes;
 mod drawing;
+mod edges;
 mod nodes;
 mod reading;
 mod values;
@@ -20,21 +22,23 @@ mod padding_tests;
 mod tests;
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use elapid_config::{Plan, Samples, TaskSpec};
-use elapid_data::graph::{GraphBatch, GraphFacts, Targets};
+use elapid_data::graph::{GraphBatch, GraphFacts, Pairs, Targets};
 use elapid_models::GraphModel;
+use elapid_models::graph::PairDecoder;
 use elapid_nn::{Init, Probe};
 use elapid_train::{Confusion, Inputs, Measured, Noise, Picture, Tally, Task};
 
 use self::classes::Classes;
+use self::edges::{EdgeTally, Edges};
 use self::nodes::{NodeTally, Nodes};
-use self::reading::Reading;
+use self::reading::{PAIR_INPUTS, Reading, pair_data, pair_input};
 use self::values::{ValueTally, Values};
 use super::classify::ClassificationTally;
 use super::{Described, storage};
 use crate::diagnose::Watched;
-use crate::registry::graphs::graph_model;
+use crate::registry::graphs::{RowsOf, graph_model, graph_width};
 use crate::registry::{Facts, PlanError};
 
 /// The task that a plan describes.
@@ -53,18 +57,34 @@ pub(super) fn build(plan: &Plan, facts: &Facts, init: &mut Init) -> Result<Graph
         TaskSpec::ClassifyGraphs(spec) => Asked::Classes(Classes::new(spec, facts)?),
         TaskSpec::LabelGraphs(_) => Asked::Values(Values::labels(facts, shape)?),
         TaskSpec::RegressGraphs(_) => Asked::Values(Values::numbers(shape)?),
+        TaskSpec::ClassifyEdges(spec) => Asked::Edges(Edges::classes(spec, facts)?),
+        TaskSpec::PredictLinks(spec) => Asked::Edges(Edges::links(spec)),
         other => {
             return Err(PlanError(format!(
-                "the task `{}` is not for graphs, of which the data set `{}` is; use \"classify_nodes\", \"classify_graphs\", \"label_graphs\" or \"regress_graphs\" as `kind` in [task]",
+                "the task `{}` is not for graphs, of which the data set `{}` is; use \"classify_nodes\", \"classify_edges\", \"predict_links\", \"classify_graphs\", \"label_graphs\" or \"regress_graphs\" as `kind` in [task]",
                 other.name(),
                 plan.data.source.name()
             )));
         }
     };
-    let is_of_nodes = matches!(asked, Asked::Nodes(_));
-    let (config, reading) = graph_model(&plan.model, shape, is_of_nodes, asked.outputs())?;
+    let rows = match &asked {
+        Asked::Nodes(nodes) => RowsOf::Nodes(nodes.outputs()),
+        Asked::Edges(_) => RowsOf::States,
+        Asked::Classes(_) | Asked::Values(_) => RowsOf::Graphs(asked.outputs()),
+    };
+    let (config, reading) = graph_model(&plan.model, shape, rows)?;
+    let width = graph_width(&plan.model).unwrap_or(0);
+    let model = GraphModel::new(init, &config);
+    let decoder = match &asked {
+        Asked::Edges(edges) => {
+            let sizes = [width, edges.layers, edges.outputs()];
+            Some(PairDecoder::new(init, edges.decoder, sizes))
+        }
+        _ => None,
+    };
     Ok(GraphTask {
-        model: GraphModel::new(init, &config),
+        model,
+        decoder,
         asked,
         reading: Reading::new(reading, storage(plan)),
         classes: facts.classes.clone(),
@@ -74,8 +94,10 @@ pub(super) fn build(plan: &Plan, facts: &Facts, init: &mut Init) -> Result<Graph
 /// A network on graphs, and what is asked of it.
 #[derive(Module, Debug)]
 pub struct GraphTask {
-    /// Features to scores.
+    /// Features to scores, or to states of nodes where pairs of them are asked for.
     pub model: GraphModel,
+    /// States of nodes to scores of pairs.
+    pub decoder: Option<PairDecoder>,
     #[module(skip)]
     asked: Asked,
     #[module(skip)]
@@ -93,15 +115,18 @@ enum Asked {
     Classes(Classes),
     /// Labels or numbers of graphs.
     Values(Values),
+    /// Classes of pairs of nodes, or links.
+    Edges(Edges),
 }
 
 impl Asked {
-    /// Scores of a node or graph.
+    /// Scores of a node, a pair or a graph.
     fn outputs(&self) -> usize {
         match self {
             Self::Nodes(nodes) => nodes.outputs(),
             Self::Classes(classes) => classes.outputs(),
             Self::Values(values) => values.outputs(),
+            Self::Edges(edges) => edges.outputs(),
         }
     }
 
@@ -111,6 +136,7 @@ impl Asked {
             Self::Nodes(nodes) => nodes.targets(batch),
             Self::Classes(classes) => classes.targets(batch),
             Self::Values(values) => values.targets(batch),
+            Self::Edges(edges) => edges.targets(batch),
         }
     }
 
@@ -119,6 +145,7 @@ impl Asked {
             Self::Nodes(nodes) => nodes.loss(scores, inputs),
             Self::Classes(classes) => classes.loss(scores, inputs),
             Self::Values(values) => values.loss(scores, inputs),
+            Self::Edges(edges) => edges.loss(scores, inputs),
         }
     }
 }
@@ -127,11 +154,21 @@ impl Asked {
 const TARGETS: usize = 2;
 
 impl GraphTask {
-    /// Scores of the nodes or graphs of a batch, one row each with those of padding, on a plain device.
+    /// Scores of the nodes, pairs or graphs of a batch, one row each with those of padding, on a plain device.
     pub fn scores(&self, batch: &GraphBatch, device: &Device) -> Tensor<2> {
-        let inputs = Inputs::upload(self.inputs(batch.clone()), device);
-        self.model
-            .forward(&self.reading.input(&inputs, TARGETS), None)
+        let inputs = Inputs::upload(self.reading.data(batch.clone()), device);
+        let rows = self.model.forward(&self.reading.input(&inputs, 0), None);
+        match &self.decoder {
+            None => rows,
+            Some(decoder) => {
+                let pairs = edges::pairs(batch);
+                let upload = |nodes: &[i32]| {
+                    let nodes = TensorData::new(nodes.to_vec(), [nodes.len()]);
+                    Tensor::<1, Int>::from_data(nodes, device)
+                };
+                decoder.scores(&rows, upload(&pairs.from), upload(&pairs.to))
+            }
+        }
     }
 
     /// What rows of [`answers`](Self::answers) are.
@@ -142,20 +179,27 @@ impl GraphTask {
             Asked::Classes(_) => GraphAnswer::Classes,
             Asked::Values(values) if values.are_labels() => GraphAnswer::Labels,
             Asked::Values(_) => GraphAnswer::Numbers,
+            Asked::Edges(edges) if edges.are_links() => GraphAnswer::Links,
+            Asked::Edges(_) => GraphAnswer::Edges,
         }
     }
 
-    /// Targets of a graph with `nodes` nodes of which nothing is known, all of which count, so that batches can be made of it.
+    /// Targets of a graph with `nodes` nodes of which nothing is known, all of which count, so that batches can be made of it;
+    /// where pairs are asked for, those of `pairs`.
     #[must_use]
-    pub fn unknown(&self, nodes: usize) -> Targets {
+    pub fn unknown(&self, nodes: usize, pairs: &[[i32; 2]]) -> Targets {
         match &self.asked {
             Asked::Nodes(_) => Targets::Nodes(vec![0; nodes].into()),
             Asked::Classes(_) => Targets::Class(0),
             Asked::Values(values) => Targets::Values(vec![f32::NAN; values.outputs()].into()),
+            Asked::Edges(_) => {
+                let (ends, labels) = (pairs.to_vec(), vec![0; pairs.len()]);
+                Pairs { ends, labels }.targets()
+            }
         }
     }
 
-    /// What the model says of the nodes, or else the graphs, of a batch, one row each, without those of padding.
+    /// What the model says of the nodes, of the pairs, or else of the graphs, of a batch, one row each, without those of padding.
     pub fn answers(&self, batch: &GraphBatch, device: &Device) -> Vec<Vec<f64>> {
         let scores = self.scores(batch, device).into_data();
         let scores: Vec<f64> = scores.iter::<f64>().collect();
@@ -167,17 +211,29 @@ impl GraphTask {
                 row.iter().copied().map(sigmoid).collect()
             }
             Asked::Values(_) => row.to_vec(),
+            Asked::Edges(edges) if edges.are_links() => row.iter().copied().map(sigmoid).collect(),
+            Asked::Edges(_) => softmax(row),
         };
         let real = match &self.asked {
             Asked::Nodes(_) => batch.real_nodes,
+            Asked::Edges(_) => edges::pairs(batch).labels.len(),
             Asked::Classes(_) | Asked::Values(_) => batch.real_graphs,
         };
         rows.take(real).map(of).collect()
     }
 
     fn loss_with(&self, inputs: &Inputs, mut noise: elapid_nn::Noise) -> Tensor<1> {
-        let input = self.reading.input(inputs, TARGETS);
-        let scores = self.model.forward(&input, Some(&mut noise));
+        let scores = match &self.decoder {
+            None => {
+                let input = self.reading.input(inputs, TARGETS);
+                self.model.forward(&input, Some(&mut noise))
+            }
+            Some(decoder) => {
+                let input = self.reading.input(inputs, TARGETS + PAIR_INPUTS);
+                let states = self.model.forward(&input, Some(&mut noise));
+                decoder.forward(states, &pair_input(inputs, TARGETS))
+            }
+        };
         let loss = self.asked.loss(scores, inputs);
         match noise.statistics() {
             Some(statistics) => loss + statistics,
@@ -192,6 +248,9 @@ impl Task for GraphTask {
 
     fn inputs(&self, batch: GraphBatch) -> Vec<TensorData> {
         let mut inputs = self.asked.targets(&batch).to_vec();
+        if self.decoder.is_some() {
+            inputs.extend(pair_data(edges::pairs(&batch), batch.nodes));
+        }
         inputs.extend(self.reading.data(batch));
         inputs
     }
@@ -208,6 +267,7 @@ impl Task for GraphTask {
                 GraphTally::Classes(ClassificationTally::new(self.classes.clone()))
             }
             Asked::Values(values) => GraphTally::Values(values.tally()),
+            Asked::Edges(edges) => GraphTally::Edges(edges.tally(self.classes.clone())),
         }
     }
 
@@ -222,6 +282,7 @@ impl Task for GraphTask {
             (Asked::Values(values), GraphTally::Values(tally)) => {
                 values.observe(&scores, batch, tally);
             }
+            (Asked::Edges(edges), GraphTally::Edges(tally)) => edges.observe(&scores, batch, tally),
             _ => panic!("{}", super::ODD),
         }
     }
@@ -257,6 +318,8 @@ pub enum GraphTally {
     Classes(ClassificationTally),
     /// Labels or numbers of graphs.
     Values(ValueTally),
+    /// Classes of pairs, or links.
+    Edges(EdgeTally),
 }
 
 impl Tally for GraphTally {
@@ -265,6 +328,7 @@ impl Tally for GraphTally {
             Self::Nodes(tally) => tally.metrics(),
             Self::Classes(tally) => tally.metrics(),
             Self::Values(tally) => tally.metrics(),
+            Self::Edges(tally) => tally.metrics(),
         }
     }
 
@@ -272,6 +336,7 @@ impl Tally for GraphTally {
         match self {
             Self::Nodes(tally) => tally.confusion(),
             Self::Classes(tally) => tally.confusion(),
+            Self::Edges(tally) => tally.confusion(),
             Self::Values(_) => None,
         }
     }
@@ -279,7 +344,7 @@ impl Tally for GraphTally {
     fn pictures(&self) -> Vec<Picture> {
         match self {
             Self::Nodes(tally) => tally.pictures(),
-            Self::Classes(_) | Self::Values(_) => Vec::new(),
+            Self::Classes(_) | Self::Values(_) | Self::Edges(_) => Vec::new(),
         }
     }
 }
@@ -295,6 +360,10 @@ pub enum GraphAnswer {
     Labels,
     /// Numbers.
     Numbers,
+    /// A probability of each class for each pair.
+    Edges,
+    /// The probability of a link for each pair.
+    Links,
 }
 
 /// Probability of each class.

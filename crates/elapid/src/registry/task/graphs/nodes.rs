@@ -5,7 +5,7 @@ use elapid_config::ClassifyNodes;
 use elapid_data::graph::{GraphBatch, GraphTargets};
 use elapid_train::{Confusion, Inputs, Measured, Picture};
 
-use super::super::ranking::roc_area;
+use super::super::ranking::{average_precision, roc_area};
 use super::drawing::Drawing;
 use super::{TARGETS, binary_cross_entropy, log_sum_exp, sigmoid, softmax, softplus};
 use crate::registry::{Facts, PlanError};
@@ -49,30 +49,8 @@ impl Nodes {
         ]
     }
 
-    /// GraphGPS's `weighted_cross_entropy`: `(V − n) / V` for a class with n of V nodes; a mean over the nodes with two
-    /// classes, and over the weights with more.
     fn weights(&self, labels: &[i32]) -> Vec<f32> {
-        let mut counts = vec![0_u32; self.classes];
-        let counted = labels
-            .iter()
-            .filter_map(|label| usize::try_from(*label).ok());
-        counted.for_each(|label| counts[label] += 1);
-        let all = f64::from(counts.iter().sum::<u32>());
-        let of_class = |label: usize| match self.balance {
-            true => (all - f64::from(counts[label])) / all,
-            false => 1.0,
-        };
-        let weight = |label: &i32| usize::try_from(*label).map_or(0.0, of_class);
-        let sum = match self.single_score {
-            true => all,
-            false => labels.iter().map(weight).sum(),
-        };
-        // Where all nodes are of one class, none counts.
-        let scale = if sum > 0.0 { 1.0 / sum } else { 0.0 };
-        labels
-            .iter()
-            .map(|label| (weight(label) * scale) as f32)
-            .collect()
+        class_weights(labels, self.classes, self.balance, self.single_score)
     }
 
     pub(super) fn loss(&self, scores: Tensor<2>, inputs: &Inputs) -> Tensor<1> {
@@ -130,6 +108,37 @@ impl Nodes {
     }
 }
 
+/// What the loss of each row is multiplied by; 0 where its label is negative. With `balance` GraphGPS's `weighted_cross_entropy`:
+/// `(V − n) / V` for a class with n of V rows. The sum is a mean over the rows if `over_rows`, and over the weights otherwise.
+pub(super) fn class_weights(
+    labels: &[i32],
+    classes: usize,
+    balance: bool,
+    over_rows: bool,
+) -> Vec<f32> {
+    let mut counts = vec![0_u32; classes];
+    let counted = labels
+        .iter()
+        .filter_map(|label| usize::try_from(*label).ok());
+    counted.for_each(|label| counts[label] += 1);
+    let all = f64::from(counts.iter().sum::<u32>());
+    let of_class = |label: usize| match balance {
+        true => (all - f64::from(counts[label])) / all,
+        false => 1.0,
+    };
+    let weight = |label: &i32| usize::try_from(*label).map_or(0.0, of_class);
+    let sum = match over_rows {
+        true => all,
+        false => labels.iter().map(weight).sum(),
+    };
+    // Where all rows are of one class, none counts.
+    let scale = if sum > 0.0 { 1.0 / sum } else { 0.0 };
+    labels
+        .iter()
+        .map(|label| (weight(label) * scale) as f32)
+        .collect()
+}
+
 /// Of equal scores the lower class wins.
 pub(super) fn largest(row: &[f64]) -> usize {
     let ranked = row.iter().enumerate();
@@ -176,7 +185,7 @@ impl NodeTally {
         }
     }
 
-    fn add(&mut self, predicted: usize, label: usize, loss: f64, second: f64) {
+    pub(super) fn add(&mut self, predicted: usize, label: usize, loss: f64, second: f64) {
         self.loss += loss;
         self.counts[label][predicted] += 1;
         if self.classes.len() == 2 {
@@ -222,6 +231,11 @@ impl NodeTally {
             metrics.push(measured("auc", roc_area(&self.ranked), true));
         }
         metrics
+    }
+
+    /// Average precision of the second of two classes.
+    pub(super) fn precision(&self) -> Option<f64> {
+        (self.classes.len() == 2).then(|| average_precision(&self.ranked))
     }
 
     pub(super) fn pictures(&self) -> Vec<Picture> {

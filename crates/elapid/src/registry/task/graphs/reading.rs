@@ -3,10 +3,11 @@
 //! Orders come last, since evaluation has more of them than training.
 
 use burn::tensor::{DType, Int, Tensor, TensorData};
-use elapid_data::graph::{Csr, Features, GraphBatch, Tokens};
+use elapid_data::graph::{Csr, Features, GraphBatch, PairBatch, Tokens};
 use elapid_kernels::segment::Segments;
 use elapid_models::graph::{
-    EdgeFeatures, Eigenvectors, GraphInput, NodeFeatures, NodeOrder, Rows, TokenInput, WalkInput,
+    EdgeFeatures, Eigenvectors, GraphInput, NodeFeatures, NodeOrder, PairInput, Rows, TokenInput,
+    WalkInput,
 };
 use elapid_nn::graph::{Adjacency, RealRows};
 use elapid_train::Inputs;
@@ -32,7 +33,7 @@ impl Reading {
     ///
     /// Panics if the batch lacks what the network reads: its data were opened for another.
     pub(super) fn data(&self, batch: GraphBatch) -> Vec<TensorData> {
-        let mut data = Data(Vec::new());
+        let mut data = Data::default();
         let [real_nodes, real_edges] = [
             (batch.nodes, batch.real_nodes),
             (batch.edges, batch.real_edges),
@@ -160,7 +161,28 @@ impl Reading {
     }
 }
 
+/// The nodes of pairs as inputs, [`PAIR_INPUTS`] of them.
+pub(super) fn pair_data(pairs: &PairBatch, nodes: usize) -> Vec<TensorData> {
+    let mut data = Data::default();
+    data.segments(pairs.from.clone(), nodes);
+    data.segments(pairs.to.clone(), nodes);
+    data.0
+}
+
+/// Inputs of the nodes of pairs.
+pub(super) const PAIR_INPUTS: usize = 6;
+
+/// What [`pair_data`] made of pairs, from input number `first` on.
+pub(super) fn pair_input(inputs: &Inputs, first: usize) -> PairInput {
+    let mut next = Next { inputs, at: first };
+    PairInput {
+        from: next.segments(),
+        to: next.segments(),
+    }
+}
+
 /// Inputs as they are put together.
+#[derive(Default)]
 struct Data(Vec<TensorData>);
 
 impl Data {

@@ -7,6 +7,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::Device;
 use elapid_config::Plan;
 use elapid_data::Split;
+use elapid_data::graph::GraphTargets;
 use elapid_kernels::random::random_key;
 use elapid_models::named_params;
 use elapid_nn::{Role, role_of};
@@ -24,8 +25,12 @@ const BACKBONES: [&str; 5] = [
 ];
 
 fn plan(data: &str, model: &str, kind: &str) -> Plan {
+    plan_of(data, model, &format!("kind = \"{kind}\""))
+}
+
+fn plan_of(data: &str, model: &str, task: &str) -> Plan {
     let text = format!(
-        "[data]\n{data}\n[model]\n{model}\nembed_dim = 16\n[task]\nkind = \"{kind}\"\n[train]\nsteps = 2\nbatch_size = 4\n"
+        "[data]\n{data}\n[model]\n{model}\nembed_dim = 16\n[task]\n{task}\n[train]\nsteps = 2\nbatch_size = 4\n"
     );
     elapid_config::parse(&text, Path::new("plan.toml")).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -181,6 +186,90 @@ fn graphs_are_classified_labelled_and_measured() {
     }
 }
 
+const COMMUNITIES: &str = "name = \"communities\"\nnodes = 60\nedges = 240\ncommunities = 3\n";
+
+#[test]
+fn edges_are_classified_and_links_predicted_by_every_backbone() {
+    for backbone in BACKBONES {
+        for (kind, names) in [
+            (
+                "classify_edges",
+                &[
+                    "loss",
+                    "accuracy",
+                    "balanced_accuracy",
+                    "macro_f1",
+                    "auc",
+                    "ap",
+                ][..],
+            ),
+            (
+                "predict_links",
+                &["loss", "mrr", "hits_1", "hits_3", "hits_10", "auc", "ap"],
+            ),
+        ] {
+            let of = |padding: &str| {
+                let data = format!("{COMMUNITIES}padding = \"{padding}\"");
+                tried(&plan(&data, backbone, kind))
+            };
+            let (plain, padded) = (of("none"), of("fitted"));
+            let found: Vec<&str> = plain.2.iter().map(|metric| metric.name).collect();
+            assert_eq!(found, names);
+            assert!(
+                (plain.0 - padded.0).abs() < 1e-4,
+                "{backbone}, {kind}: {plain:?} {padded:?}"
+            );
+            assert_eq!(plain.1, padded.1, "{backbone}, {kind}");
+            for (one, other) in plain.2.iter().zip(&padded.2) {
+                let distance = (one.value - other.value).abs();
+                assert!(distance < 2e-3, "{backbone}, {kind}: {one:?} {other:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn decoders_of_links() {
+    for decoder in ["concat", "symmetric", "dot"] {
+        let task = format!("kind = \"predict_links\"\ndecoder = \"{decoder}\"\nranked_among = 0");
+        let (loss, moved, metrics) = tried(&plan_of("name = \"karate\"", BACKBONES[1], &task));
+        assert!(loss.is_finite() && moved > 10, "{decoder}");
+        assert!(value(&metrics, "mrr") > 0.0 && value(&metrics, "hits_10") <= 1.0);
+    }
+}
+
+/// Messages travel neither along the links of the test nor, in a step, along those that it asks for.
+#[test]
+fn no_batch_shows_what_it_asks() {
+    let plan = plan("name = \"karate\"", BACKBONES[1], "predict_links");
+    let data = open_data(&plan).unwrap();
+    let check = |batch: AnyBatch| {
+        let AnyBatch::Graphs(batch) = batch else {
+            panic!("a batch of graphs")
+        };
+        let GraphTargets::Pairs(pairs) = &batch.targets else {
+            panic!("pairs of nodes")
+        };
+        let mut asked = 0;
+        for ((from, to), label) in pairs.from.iter().zip(&pairs.to).zip(&pairs.labels) {
+            let mut edges = batch.src.iter().zip(&batch.dst);
+            let is_seen = edges.any(|ends| ends == (from, to) || ends == (to, from));
+            asked += usize::from(*label == 1);
+            assert!(*label < 0 || !is_seen, "{from} {to} {label}");
+        }
+        asked
+    };
+    for batch in data.train().unwrap().iter_from(0).take(3) {
+        assert!(check(batch.unwrap()) > 10);
+    }
+    for split in [Split::Valid, Split::Test] {
+        let batches = data.batches(split, 1).unwrap();
+        for batch in batches.iter() {
+            assert!(check(batch.unwrap()) > 4);
+        }
+    }
+}
+
 #[test]
 fn what_does_not_fit_together_is_said() {
     let of = |data: &str, model: &str, kind: &str| {
@@ -193,6 +282,14 @@ fn what_does_not_fit_together_is_said() {
             }
         }
     };
+    let message = of("name = \"karate\"", BACKBONES[1], "classify_edges");
+    assert!(
+        message.contains("`graph_csv` or `communities`"),
+        "{message}"
+    );
+    let nodes = "name = \"karate\"\nbatching = \"nodes\"";
+    let message = of(nodes, BACKBONES[1], "predict_links");
+    assert!(message.contains("data.batching"), "{message}");
     let message = of("name = \"karate\"", BACKBONES[1], "regress_graphs");
     assert!(message.contains("needs values of graphs"), "{message}");
     let message = of("name = \"karate\"", BACKBONES[1], "classify");
