@@ -28,6 +28,8 @@ from support.pictures import noise, scene
 
 warnings.filterwarnings("ignore")
 PICTURES = {"scene": scene(37, 29), "noise": noise(37, 29)}
+# OpenCV rounds hues in whole vectors otherwise than in the rest of a row; such rows have no rest.
+VECTORS = {"scene": scene(64, 24), "noise": noise(64, 24)}
 
 
 def write_json(name, values):
@@ -166,9 +168,11 @@ def main():
     write_json("distortion", DISTORTIONS)
     for name, picture in PICTURES.items():
         picture.save(HERE / f"{name}.png")
-        save(f"distortion_{name}", [distorted(picture, case) for case in DISTORTIONS])
         for width, height in SIZES:
             save(f"linear_{name}_{width}x{height}", [mmcv.imresize(bgr(picture), (width, height))])
+    for name, picture in VECTORS.items():
+        picture.save(HERE / f"vectors_{name}.png")
+        save(f"distortion_{name}", [distorted(picture, case) for case in DISTORTIONS])
     for width, height in SIZES:
         resized = mmcv.imresize(numbered(37, 29), (width, height), interpolation="nearest")
         save(f"nearest_{width}x{height}", [resized])

@@ -80,7 +80,9 @@ mod tests {
         ];
         for (at, rgb) in (0_u8..).zip(colours) {
             assert_eq!(from_rgb(rgb), [30 * at, 255, 255]);
-            assert_eq!(to_rgb([30 * at, 255, 255]), rgb);
+            // Rounded down.
+            let mut back = to_rgb([30 * at, 255, 255]).into_iter().zip(rgb);
+            assert!(back.all(|(a, b)| a <= b && b - a <= 1), "{at}");
         }
         assert_eq!(from_rgb([77; 3]), [0, 0, 77]);
         assert_eq!(to_rgb([123, 0, 77]), [77; 3]);

@@ -117,19 +117,19 @@ mod tests {
     fn changes_give_the_pixels_of_mmsegmentation() {
         let cases: Vec<Vec<(String, f32)>> = cases("segmentation_transforms/distortion.json");
         for name in ["scene", "noise"] {
-            let image = picture(&format!("segmentation_transforms/{name}.png"));
+            let image = picture(&format!("segmentation_transforms/vectors_{name}.png"));
             let recorded = format!("segmentation_transforms/distortion_{name}.png");
             for (case, expected) in cases.iter().zip(slices(&recorded, cases.len())) {
                 let changes: Vec<Change> = case.iter().map(change).collect();
                 let found = apply(Cow::Borrowed(&image), &changes);
                 let pairs = found.data().iter().zip(expected.data());
                 let apart: Vec<u8> = pairs.map(|(a, b)| a.abs_diff(*b)).collect();
-                // Where OpenCV rounds otherwise in the rest of a row; what follows may stretch that.
+                // A vector of OpenCV may multiply and add in one step, which moves levels at the edge of rounding: 3 of 4,608.
                 let in_colours = changes
                     .iter()
                     .any(|change| matches!(change, Change::Saturation(_) | Change::Hue(_)));
                 let (worst, most) = match in_colours {
-                    true => (2, apart.len() / 4),
+                    true => (1, apart.len() / 1000),
                     false => (0, 0),
                 };
                 assert!(
