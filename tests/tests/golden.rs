@@ -20,6 +20,8 @@ use elapid_tests::{files_below, root};
 
 #[path = "golden/series.rs"]
 mod series;
+#[path = "golden/upernet.rs"]
+mod upernet;
 
 fn case(name: &str) -> PathBuf {
     root().join("tests/golden").join(name)

@@ -38,7 +38,8 @@ pub use readable::check_readable;
 pub use sample_set::SampleSet;
 pub use splits::{Shared, Split, Splits};
 pub use transform::{
-    Augment, ImagePipeline, Interpolation, MaskAugment, MaskPipeline, RandAugment, RandomCrop,
+    Augment, Frame, ImagePipeline, Interpolation, MaskAugment, MaskPipeline, RandAugment,
+    RandomCrop, Windows,
 };
 pub use vision::{
     IGNORE, ImageBatch, ImageBatcher, ImageDataset, ImageSample, ImageSplits, Mask, MaskBatch,

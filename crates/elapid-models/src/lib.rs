@@ -18,7 +18,7 @@ pub mod vim;
 pub use cost::Cost;
 pub use graph::{GraphModel, GraphModelConfig};
 pub use image_classifier::{ImageBackbone, ImageClassifier};
-pub use image_segmenter::{DenseScores, ImageSegmenter, SegmenterConfig, SegmenterHead};
+pub use image_segmenter::{DenseScores, ImageSegmenter, SegmenterConfig, SegmenterHead, stitched};
 pub use params::{NamedParam, named_params};
 pub use patch_pretrainer::{PatchHead, PatchPretrainer, PatchScores};
 pub use series::{

@@ -58,9 +58,9 @@ pub fn role_of(path: &str) -> Role {
     }
 }
 
-/// By the names of GraphGPS and GraphGym.
+/// By the names of GraphGPS, GraphGym and mmcv.
 fn is_batch_norm(owner: &str) -> bool {
-    owner.starts_with("bn_") || owner.starts_with("norm1_") || owner == "norm2"
+    owner == "bn" || owner.starts_with("bn_") || owner.starts_with("norm1_") || owner == "norm2"
 }
 
 impl Role {
@@ -170,6 +170,7 @@ mod tests {
             ("revin_layer.affine_bias", Role::Norm),
             ("mamba.mixer.B", Role::SsmD),
             ("layers.2.norm1_attn.running_var", Role::Statistic),
+            ("head.decoder.UperNet.bottleneck.bn.bias", Role::Norm),
             ("layers.2.local.GatedGcn.bn_node_x.bias", Role::Norm),
         ] {
             assert_eq!(role_of(path), role, "{path}");

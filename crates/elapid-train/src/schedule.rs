@@ -37,6 +37,9 @@ pub enum Decay {
         min_lr: f64,
         /// The power.
         power: f64,
+        /// `done` is the share of the whole run, and the rates of the warm-up are multiplied by what is left of it as well, so that
+        /// the peak is never reached: mmcv's `poly` with a linear warm-up.
+        whole_run: bool,
     },
     /// The peak, then a straight line in the last steps (warm-up, stable, decay; arXiv 2404.06395).
     Wsd {
@@ -78,6 +81,20 @@ pub enum Decay {
 impl Schedule {
     /// The learning rate of step `step`, counted from 0, in a run of `total_steps`.
     pub fn at(&self, step: u64, total_steps: u64) -> f64 {
+        if let Decay::Polynomial {
+            min_lr,
+            power,
+            whole_run: true,
+        } = self.decay
+        {
+            let left = 1.0 - (step.min(total_steps)) as f64 / total_steps.max(1) as f64;
+            let rate = min_lr + (self.lr - min_lr) * left.powf(power);
+            let missing = 1.0 - step as f64 / self.warmup_steps.max(1) as f64;
+            return match step < self.warmup_steps {
+                true => rate * (1.0 - missing * (1.0 - self.warmup_lr / self.lr)),
+                false => rate,
+            };
+        }
         if step < self.warmup_steps {
             let done = step as f64 / self.warmup_steps as f64;
             return self.warmup_lr + (self.lr - self.warmup_lr) * done;
@@ -87,7 +104,7 @@ impl Schedule {
         match self.decay {
             Decay::Constant | Decay::Plateau(_) => self.lr,
             Decay::Cosine { min_lr } => half_cosine(self.lr, min_lr, done),
-            Decay::Polynomial { min_lr, power } => {
+            Decay::Polynomial { min_lr, power, .. } => {
                 min_lr + (self.lr - min_lr) * (1.0 - done).powf(power)
             }
             Decay::Wsd { steps, min_lr } => {
@@ -171,6 +188,30 @@ mod tests {
         assert_rates(schedule, &expected);
     }
 
+    /// What mmcv's hook gives, see `tests/golden/segmentation_transforms`.
+    #[test]
+    fn a_polynomial_over_the_whole_run_is_that_of_mmcv() {
+        let package = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs the tests");
+        let path = std::path::Path::new(&package)
+            .join("../../tests/golden/segmentation_transforms/rates.json");
+        let rates: Vec<(u64, f64)> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let schedule = Schedule {
+            lr: 2e-4,
+            warmup_steps: 1500,
+            warmup_lr: 2e-10,
+            decay: Decay::Polynomial {
+                min_lr: 0.0,
+                power: 1.0,
+                whole_run: true,
+            },
+        };
+        assert!(rates.len() > 5);
+        for (step, rate) in rates {
+            let found = schedule.at(step, 60_000);
+            assert!((found - rate).abs() < 1e-15, "step {step}: {found}, {rate}");
+        }
+    }
+
     #[test]
     fn straight_lines_and_powers() {
         let schedule = |decay| Schedule {
@@ -179,7 +220,13 @@ mod tests {
             warmup_lr: 0.0,
             decay,
         };
-        let power = |power| schedule(Decay::Polynomial { min_lr: 0.2, power });
+        let power = |power| {
+            schedule(Decay::Polynomial {
+                min_lr: 0.2,
+                power,
+                whole_run: false,
+            })
+        };
         assert_rates(power(1.0), &[(5, 0.5), (10, 1.0), (60, 0.6), (110, 0.2)]);
         assert_rates(power(2.0), &[(10, 1.0), (60, 0.4), (110, 0.2), (300, 0.2)]);
         let wsd = Decay::Wsd {

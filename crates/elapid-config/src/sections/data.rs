@@ -316,14 +316,32 @@ options! {
 }
 
 options! {
-    /// How images with masks are prepared. For evaluation an image is scaled until it fits into the network's input.
-    pub struct MaskOptions, checked by mask_channels_agree {
+    /// How images with masks are prepared.
+    pub struct MaskOptions, checked by mask_options_agree {
         /// How images are scaled; masks have the class of the nearest pixel.
         interpolation: Interpolation = "bilinear";
+        /// How the network sees images that it is not trained on.
+        view: MaskView = "whole";
+        /// Length of an image's shorter side under `view = "windows"`, in pixels; the longer one becomes at most four times as
+        /// long. Left out, the network's input.
+        window_side: Option<usize> = unset, within(1.0, 65536.0);
+        /// Distance between windows, in pixels; left out, two thirds of the network's input.
+        window_stride: Option<usize> = unset, within(1.0, 65536.0);
         /// Mean of each channel, subtracted from pixels in 0..1; left out, the data set's own.
         mean: Option<Vec<f64>> = unset;
         /// Standard deviation of each channel, divided by; left out, the data set's own.
         std: Option<Vec<f64>> = unset, above(0.0);
+    }
+}
+
+choice! {
+    /// How the network sees images that it is not trained on.
+    pub enum MaskView {
+        /// Scaled until they fit into its input. Pixels count at that size.
+        Whole = "whole",
+        /// Through windows of its input's size that overlap: the mean of their scores, interpolated to the size of the stored image,
+        /// whose pixels count. The `slide` mode of mmsegmentation.
+        Windows = "windows",
     }
 }
 
@@ -334,6 +352,8 @@ choice! {
         Bicubic = "bicubic",
         /// A triangle one pixel wide each way, as Pillow's.
         Bilinear = "bilinear",
+        /// Between the two nearest pixels each way whatever the scale, as OpenCV's; masks likewise by its rule of the nearest.
+        Linear = "linear",
     }
 }
 
@@ -385,12 +405,14 @@ options! {
         /// Smallest and largest length of an image's shorter side, in sides of the network's input. A square of the input's
         /// size is then cut out; what is missing of it counts nowhere.
         resize: [f64; 2] = [1.0, 1.0], above(0.0);
-        /// Largest share of one class in what is cut out; after ten attempts anything is taken.
+        /// Largest share of one class in what is cut out; the tenth part that is drawn anew is taken whatever it has.
         max_share: f64 = 1.0, SHARE;
         /// Mirror half of the images left to right.
         hflip: bool = false;
         /// Strength of random brightness, contrast and saturation: their factors lie in 1 ± color_jitter.
         color_jitter: f64 = 0.0, at_least(0.0);
+        /// The photometric distortion of mmsegmentation: brightness, contrast, saturation and hue, each for half of the images.
+        photometric: bool = false;
     }
 }
 
@@ -398,7 +420,19 @@ fn resize_ascends(augment: &MaskAugment, section: &SectionReader<'_>) -> Result<
     ascends("resize", augment.resize, section)
 }
 
-fn mask_channels_agree(data: &MaskOptions, section: &SectionReader<'_>) -> Result<(), ConfigError> {
+fn mask_options_agree(data: &MaskOptions, section: &SectionReader<'_>) -> Result<(), ConfigError> {
+    let of_windows = [
+        ("window_side", data.window_side),
+        ("window_stride", data.window_stride),
+    ];
+    for (key, given) in of_windows {
+        if given.is_some() && data.view != MaskView::Windows {
+            let message = format!("`{key}` in [data] is for `view = \"windows\"`");
+            return Err(section
+                .error(ErrorKind::Conflict, &[key, "view"], message)
+                .hint(format!("set `view`, or leave `{key}` out")));
+        }
+    }
     one_value_a_channel(data.mean.as_ref(), data.std.as_ref(), section)
 }
 

@@ -20,7 +20,8 @@ mod vim;
 
 pub use data::{
     Augment, Corrupt, DataCommon, DataSpec, Digits, Folder, ImageFolder, ImageOptions, ImageSpec,
-    Interpolation, MaskAugment, MaskFolder, MaskOptions, MaskSpec, Samples, Shapes, Source,
+    Interpolation, MaskAugment, MaskFolder, MaskOptions, MaskSpec, MaskView, Samples, Shapes,
+    Source,
 };
 pub use eval::{Best, Eval, Weights};
 pub use forecasters::{

@@ -73,6 +73,9 @@ options! {
         min_lr: f64 = 0.0, at_least(0.0);
         /// The power.
         power: f64 = 2.0, above(0.0);
+        /// Count what is left from the first step of the run, and multiply the rates of the warm-up by it as well, as mmcv's `poly`
+        /// does; otherwise it is counted from the end of the warm-up.
+        whole_run: bool = false;
     }
 }
 

@@ -40,6 +40,8 @@ options! {
         /// What the learning rate is multiplied by for each layer further from the head, as in fine-tuning; left out, all
         /// layers learn alike.
         layer_decay: Option<f64> = unset, FRACTION;
+        /// What the learning rate of embeddings, positions and class tokens is multiplied by, besides.
+        input_lr: f64 = 1.0, above(0.0);
         /// Decay of an exponential moving average of the weights, which is evaluated in their place; left out, there is
         /// none. Early steps decay faster.
         ema: Option<f64> = unset, FRACTION;

@@ -6,23 +6,25 @@ use rand_chacha::ChaCha8Rng;
 
 use super::pipeline::require;
 use super::{
-    ImagePipeline, Interpolation, Region, channels, colour_jitter, flip, normalise, resample,
+    ImagePipeline, Interpolation, Region, channels, colour_jitter, flip, normalise, photometric,
+    resample,
 };
 use crate::error::DataError;
 use crate::random::{below, unit64};
 use crate::vision::{Mask, MaskSample, PixelImage};
 
-/// Attempts to cut out a part that is not nearly all of one class.
+/// How often a part that is nearly all of one class is drawn anew, as in mmsegmentation.
 const ATTEMPTS: usize = 10;
 /// How much longer than its shorter side an image is at most when the shorter side is brought to the network's size, as
 /// in mmsegmentation's 2048 × 512; it is made smaller if it is longer.
-const LONGEST_ASPECT: f64 = 4.0;
+const LONGEST_ASPECT: usize = 4;
 
 /// Everything between a stored image with its mask and the network's input and target: channels, size, augmentation,
 /// normalisation, in this order.
 ///
 /// Without augmentation the whole image is scaled until it fits into the network's input, and what is left over at the
-/// right or at the bottom is filled: with the mean in the image, with [`IGNORE`](crate::IGNORE) in the mask.
+/// right or at the bottom is filled: with the mean in the image, with [`IGNORE`](crate::IGNORE) in the mask. Or, with
+/// [`Windows`], it is seen part by part ([`frame`](Self::frame)).
 #[derive(Clone, Debug, PartialEq)]
 pub struct MaskPipeline {
     /// Pixels along each side of the network's input.
@@ -37,6 +39,29 @@ pub struct MaskPipeline {
     pub interpolation: Interpolation,
     /// Random changes to training images.
     pub augment: Option<MaskAugment>,
+    /// How images are seen part by part that are not trained on.
+    pub windows: Option<Windows>,
+}
+
+/// Windows of the size of the network's input that are moved over an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Windows {
+    /// Length that the shorter side of an image is scaled to; the longer one becomes at most four times as long.
+    pub side: usize,
+    /// Distance between windows. The last one of a row or column ends with the image and may be closer.
+    pub stride: usize,
+}
+
+/// Where the windows over an image are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Height and width of the image as stored, which is what counts.
+    pub stored: [usize; 2],
+    /// Height and width of the scaled image.
+    pub scaled: [usize; 2],
+    /// First row and column of each window in the scaled image. A window that is larger than the image is filled at the right
+    /// or at the bottom.
+    pub windows: Vec<[usize; 2]>,
 }
 
 /// What is drawn for each training image, in the order in which it is done. Image and mask move together.
@@ -45,12 +70,15 @@ pub struct MaskAugment {
     /// Smallest and largest length of the shorter side, in sides of the network's input, drawn uniformly. A square of the
     /// network's size is then cut out at random; what is missing of it is filled.
     pub resize: [f64; 2],
-    /// Largest share of one class in what is cut out; after ten attempts anything is taken. 1 takes the first.
+    /// Largest share of one class in what is cut out; the tenth part that is drawn anew is taken whatever it has. 1 takes the
+    /// first.
     pub max_share: f64,
     /// Mirror half of the images left to right.
     pub hflip: bool,
     /// Strength of random brightness, contrast and saturation of the image; 0 for none.
     pub colour_jitter: f32,
+    /// The photometric distortion of mmsegmentation.
+    pub photometric: bool,
 }
 
 impl MaskPipeline {
@@ -73,10 +101,8 @@ impl MaskPipeline {
             (Some(augment), Some(rng)) => augment.apply(&image, &sample.mask, self, rng),
             _ => {
                 let sides = self.fitted(image.width(), image.height());
-                (
-                    self.scaled(&image, sides).into_owned(),
-                    sample.mask.resized(sides.0, sides.1),
-                )
+                let mask = self.scaled_mask(&sample.mask, sides);
+                (self.scaled(&image, sides).into_owned(), mask)
             }
         };
         (self.padded(&image), mask.padded(self.size))
@@ -88,6 +114,38 @@ impl MaskPipeline {
         let image = channels::convert(image, self.channels);
         let sides = self.fitted(image.width(), image.height());
         self.padded(&self.scaled(&image, sides))
+    }
+
+    /// The network's inputs for all windows over an image, `[windows, channels, size, size]`, and where these are.
+    #[must_use]
+    pub fn frame(&self, image: &PixelImage, windows: Windows) -> (Vec<f32>, Frame) {
+        let image = channels::convert(image, self.channels);
+        let (width, height) = sides(&image, 1.0, windows.side);
+        let scaled = self.scaled(&image, (width, height));
+        let along = |length| starts(length, self.size, windows.stride);
+        let (rows, columns) = (along(height), along(width));
+        let rows = rows.into_iter();
+        let places: Vec<[usize; 2]> = rows
+            .flat_map(|top| columns.iter().map(move |&left| [top, left]))
+            .collect();
+        let values: Vec<f32> = places
+            .iter()
+            .flat_map(|&[top, left]| {
+                let seen = Region {
+                    left,
+                    top,
+                    width: width.min(self.size),
+                    height: height.min(self.size),
+                };
+                self.padded(&seen.cut(&scaled))
+            })
+            .collect();
+        let frame = Frame {
+            stored: [image.height(), image.width()],
+            scaled: [height, width],
+            windows: places,
+        };
+        (values, frame)
     }
 
     /// Width and height, in the upper left corner of the network's input, of a whole image.
@@ -109,6 +167,13 @@ impl MaskPipeline {
                 let whole = Region::whole(image);
                 Cow::Owned(resample(image, whole, width, height, self.interpolation))
             }
+        }
+    }
+
+    fn scaled_mask(&self, mask: &Mask, (width, height): (usize, usize)) -> Mask {
+        match self.interpolation {
+            Interpolation::Linear => mask.resized_from_corners(width, height),
+            Interpolation::Bilinear | Interpolation::Bicubic => mask.resized(width, height),
         }
     }
 
@@ -151,6 +216,13 @@ impl MaskPipeline {
             augment: None,
         };
         image.check()?;
+        if let Some(Windows { side, stride }) = self.windows {
+            let expected = format!("from 1 to {}, the side of the network's input", self.size);
+            let is_near = (1..=self.size).contains(&stride);
+            require(is_near, "window_stride", stride, &expected)?;
+            let expected = format!("at least {}, the side of the network's input", self.size);
+            require(side >= self.size, "window_side", side, &expected)?;
+        }
         self.augment.as_ref().map_or(Ok(()), MaskAugment::check)
     }
 }
@@ -173,9 +245,9 @@ impl MaskAugment {
         let mut geometry = numbered(0);
         let length = self.resize[0] + unit64(&mut geometry) * (self.resize[1] - self.resize[0]);
         let is_mirrored = unit64(&mut geometry) < 0.5 && self.hflip;
-        let sides = sides(image, length * pipeline.size as f64);
+        let sides = sides(image, length, pipeline.size);
         let image = pipeline.scaled(image, sides);
-        let mask = mask.resized(sides.0, sides.1);
+        let mask = pipeline.scaled_mask(mask, sides);
         let (region, mut mask) = self.cut(&mask, pipeline.size, &mut numbered(1));
         let mut image = Cow::Owned(region.cut(&image));
         if is_mirrored {
@@ -186,29 +258,37 @@ impl MaskAugment {
             let changes = colour_jitter::draw(self.colour_jitter, &mut numbered(3));
             image = colour_jitter::apply(image, &changes);
         }
+        if self.photometric {
+            let changes = photometric::draw(&mut numbered(4));
+            image = photometric::apply(image, &changes);
+        }
         (image.into_owned(), mask)
     }
 
     /// A part at random, if possible without one class nearly everywhere.
     fn cut(&self, mask: &Mask, size: usize, rng: &mut ChaCha8Rng) -> (Region, Mask) {
         let (width, height) = (mask.width().min(size), mask.height().min(size));
-        let mut draw = || {
-            let region = Region {
-                left: below(rng, mask.width() - width + 1),
-                top: below(rng, mask.height() - height + 1),
-                width,
-                height,
-            };
-            (region, mask.cut(region))
+        let draw = || Region {
+            left: below(rng, mask.width() - width + 1),
+            top: below(rng, mask.height() - height + 1),
+            width,
+            height,
         };
-        let mut found = draw();
-        for _ in 1..ATTEMPTS {
-            if self.max_share >= 1.0 || found.1.largest_share() < self.max_share {
+        self.chosen(mask, draw)
+    }
+
+    /// The first part that is drawn without one class nearly everywhere, or the last one that may be drawn.
+    fn chosen(&self, mask: &Mask, mut draw: impl FnMut() -> Region) -> (Region, Mask) {
+        let mut region = draw();
+        let mut part = mask.cut(region);
+        for _ in 0..ATTEMPTS {
+            if self.max_share >= 1.0 || part.largest_share() < self.max_share {
                 break;
             }
-            found = draw();
+            region = draw();
+            part = mask.cut(region);
         }
-        found
+        (region, part)
     }
 
     fn check(&self) -> Result<(), DataError> {
@@ -230,12 +310,25 @@ impl MaskAugment {
     }
 }
 
-/// Width and height of an image whose shorter side is `shorter`, if its longer one is not too long then.
-fn sides(image: &PixelImage, shorter: f64) -> (usize, usize) {
+/// Width and height of an image whose shorter side is `share` of `side`, if its longer one is not too long then: those of
+/// mmsegmentation's `Resize(img_scale=(4 * side, side), ratio_range=(share, share))`, which rounds lengths down and sides to the
+/// nearest.
+fn sides(image: &PixelImage, share: f64, side: usize) -> (usize, usize) {
     let (width, height) = (image.width() as f64, image.height() as f64);
-    let factor = (shorter / width.min(height)).min(LONGEST_ASPECT * shorter / width.max(height));
-    let side = |side: f64| ((side * factor).round() as usize).max(1);
+    let whole = |length: usize| (length as f64 * share).floor();
+    let (longer, shorter) = (whole(LONGEST_ASPECT * side), whole(side));
+    let factor = (longer / width.max(height)).min(shorter / width.min(height));
+    let side = |side: f64| ((side * factor + 0.5) as usize).max(1);
     (side(width), side(height))
+}
+
+/// Where windows begin that are moved over a length, as in mmsegmentation's `slide_inference`: every `stride`, but none ends
+/// behind the length.
+fn starts(length: usize, window: usize, stride: usize) -> Vec<usize> {
+    let last = length.saturating_sub(window);
+    (0..=last.div_ceil(stride))
+        .map(|at| (at * stride).min(last))
+        .collect()
 }
 
 #[cfg(test)]
@@ -243,6 +336,7 @@ mod tests {
     use super::*;
     use crate::IGNORE;
     use crate::random::stream;
+    use crate::transform::golden::cases;
 
     fn pipeline(size: usize, augment: Option<MaskAugment>) -> MaskPipeline {
         MaskPipeline {
@@ -252,6 +346,7 @@ mod tests {
             std: vec![1.0 / 255.0],
             interpolation: Interpolation::Bilinear,
             augment,
+            windows: None,
         }
     }
 
@@ -274,6 +369,7 @@ mod tests {
             max_share: 1.0,
             hflip: true,
             colour_jitter: 0.0,
+            photometric: false,
         }
     }
 
@@ -319,7 +415,46 @@ mod tests {
         assert_eq!(with([0.5, 0.5]), 64 - 16);
         assert_eq!(with([2.0, 2.0]), 0);
         let long = PixelImage::new(800, 8, 1, vec![0; 6400]);
-        assert_eq!(sides(&long, 8.0), (32, 1));
+        assert_eq!(sides(&long, 1.0, 8), (32, 1));
+    }
+
+    #[test]
+    fn windows_cover_an_image_and_none_leaves_it() {
+        assert_eq!(starts(683, 512, 341), [0, 171]);
+        assert_eq!(starts(2048, 512, 341), [0, 341, 682, 1023, 1364, 1536]);
+        assert_eq!(starts(512, 512, 341), [0]);
+        assert_eq!(starts(100, 512, 341), [0]);
+        // 853 − 512 is one stride exactly.
+        assert_eq!(starts(853, 512, 341), [0, 341]);
+        assert_eq!(starts(854, 512, 341), [0, 341, 342]);
+    }
+
+    #[test]
+    fn a_frame_shows_every_part_of_an_image_at_its_place() {
+        let windows = Windows { side: 6, stride: 4 };
+        let sample = sample(11, 6);
+        let pipeline = pipeline(6, None);
+        let (values, frame) = pipeline.frame(&sample.image, windows);
+        let expected = Frame {
+            stored: [6, 11],
+            scaled: [6, 11],
+            windows: vec![[0, 0], [0, 4], [0, 5]],
+        };
+        assert_eq!(frame, expected);
+        let ids = sample.mask.ids();
+        for (window, &[top, left]) in values.chunks(36).zip(&frame.windows) {
+            for (at, value) in window.iter().enumerate() {
+                let place = (top + at / 6) * 11 + left + at % 6;
+                assert_eq!(value.round() as u16, ids[place]);
+            }
+        }
+        // A strip is made so narrow that its windows are filled at the bottom.
+        let strip = PixelImage::new(60, 2, 1, vec![90; 120]);
+        let (values, frame) = pipeline.frame(&strip, windows);
+        assert_eq!(frame.scaled, [1, 24]);
+        assert_eq!((frame.windows.len(), frame.windows[5]), (6, [0, 18]));
+        let filled = values[..36].iter().filter(|&&value| value == 0.0);
+        assert_eq!(filled.count(), 30);
     }
 
     #[test]
@@ -346,6 +481,58 @@ mod tests {
     }
 
     #[test]
+    fn sizes_are_those_of_mmsegmentation() {
+        #[derive(serde::Deserialize)]
+        struct Scaled {
+            size: (usize, usize),
+            factor: f64,
+            scaled: (usize, usize),
+        }
+        let cases: Vec<Scaled> = cases("segmentation_transforms/scaled.json");
+        for case in cases {
+            let (width, height) = case.size;
+            let image = PixelImage::new(width, height, 1, vec![0; width * height]);
+            assert_eq!(
+                sides(&image, case.factor, 512),
+                case.scaled,
+                "{width}×{height}"
+            );
+        }
+    }
+
+    #[test]
+    fn parts_are_chosen_as_mmsegmentation_chooses_them() {
+        #[derive(serde::Deserialize)]
+        struct Crop {
+            share: f64,
+            columns: Vec<usize>,
+            drawn: usize,
+        }
+        let row = [(0, 16), (1, 10), (2, 10), (IGNORE, 8)];
+        let row = row.into_iter().flat_map(|(id, count)| vec![id; count]);
+        let row: Vec<u16> = row.collect();
+        let mask = Mask::new(44, 12, row.repeat(12));
+        let crops: Vec<Crop> = cases("segmentation_transforms/crops.json");
+        for crop in crops {
+            let mut drawn = 0;
+            let augment = MaskAugment {
+                max_share: crop.share,
+                ..augment()
+            };
+            augment.chosen(&mask, || {
+                drawn += 1;
+                Region {
+                    left: crop.columns[drawn - 1],
+                    top: 0,
+                    width: 10,
+                    height: 12,
+                }
+            });
+            assert_eq!(drawn, crop.drawn, "{:?}", crop.columns);
+        }
+    }
+
+    #[test]
     fn illegal_settings_are_named() {
         let inverted = MaskAugment {
             resize: [2.0, 0.5],
@@ -355,6 +542,20 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "augment.resize is [2, 0.5], expected two lengths above 0, the smaller first"
+        );
+        let windows = |side, stride| MaskPipeline {
+            windows: Some(Windows { side, stride }),
+            ..pipeline(8, None)
+        };
+        assert!(windows(8, 8).check().is_ok());
+        let error = |side, stride| windows(side, stride).check().unwrap_err().to_string();
+        assert_eq!(
+            error(8, 9),
+            "window_stride is 9, expected from 1 to 8, the side of the network's input"
+        );
+        assert_eq!(
+            error(7, 4),
+            "window_side is 7, expected at least 8, the side of the network's input"
         );
     }
 }

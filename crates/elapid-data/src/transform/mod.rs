@@ -10,8 +10,10 @@ pub mod erase;
 pub mod flip;
 #[cfg(test)]
 pub(crate) mod golden;
+pub mod hsv;
 mod masked;
 pub mod normalise;
+pub mod photometric;
 mod pipeline;
 pub mod rand_augment;
 mod random_crop;
@@ -22,7 +24,7 @@ pub mod tone;
 pub mod warp;
 
 pub use augment::Augment;
-pub use masked::{MaskAugment, MaskPipeline};
+pub use masked::{Frame, MaskAugment, MaskPipeline, Windows};
 pub use pipeline::ImagePipeline;
 pub(crate) use pipeline::require;
 pub use rand_augment::RandAugment;

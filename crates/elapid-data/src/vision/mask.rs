@@ -61,7 +61,11 @@ impl Mask {
         let nearest = |to: usize, from: usize| -> Vec<usize> {
             (0..to).map(|at| (2 * at + 1) * from / (2 * to)).collect()
         };
-        let (columns, rows) = (nearest(width, self.width), nearest(height, self.height));
+        self.picked(&nearest(width, self.width), &nearest(height, self.height))
+    }
+
+    /// The classes where these columns and rows meet.
+    fn picked(&self, columns: &[usize], rows: &[usize]) -> Self {
         let row = |row: &usize| {
             let ids = &self.ids[row * self.width..][..self.width];
             columns
@@ -69,7 +73,29 @@ impl Mask {
                 .map(|&column| ids[column])
                 .collect::<Vec<_>>()
         };
-        Self::new(width, height, rows.iter().flat_map(row).collect())
+        Self::new(
+            columns.len(),
+            rows.len(),
+            rows.iter().flat_map(row).collect(),
+        )
+    }
+
+    /// The same in the way of OpenCV's `INTER_NEAREST`, which mmsegmentation uses: every pixel has the class of the old pixel that its
+    /// upper left corner lies in.
+    ///
+    /// # Panics
+    ///
+    /// If a side is 0.
+    #[must_use]
+    pub fn resized_from_corners(&self, width: usize, height: usize) -> Self {
+        let places = |to: usize, from: usize| -> Vec<usize> {
+            // OpenCV divides twice, which is not always the same.
+            let scale = 1.0 / (to as f64 / from as f64);
+            (0..to)
+                .map(|at| ((at as f64 * scale).floor() as usize).min(from - 1))
+                .collect()
+        };
+        self.picked(&places(width, self.width), &places(height, self.height))
     }
 
     /// The mask inside a rectangle, which is inside the mask.
@@ -143,6 +169,7 @@ pub type MaskSplits = crate::Splits<MaskSample>;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transform::golden::picture;
 
     fn numbered() -> Mask {
         Mask::new(3, 2, vec![0, 1, 2, 3, 4, 5])
@@ -155,6 +182,20 @@ mod tests {
         assert_eq!(doubled.ids()[..12], [0, 0, 1, 1, 2, 2, 0, 0, 1, 1, 2, 2]);
         assert_eq!(doubled.resized(3, 2), numbered());
         assert_eq!(numbered().resized(1, 1).ids(), [4]);
+    }
+
+    #[test]
+    fn corners_choose_as_opencv_does() {
+        let ids = (0..37 * 29).map(|at| at % 251).collect();
+        let mask = Mask::new(37, 29, ids);
+        for (width, height) in [(74, 58), (55, 43), (20, 50), (23, 18), (10, 8)] {
+            let expected = picture(&format!(
+                "segmentation_transforms/nearest_{width}x{height}.png"
+            ));
+            let resized = mask.resized_from_corners(width, height);
+            let levels: Vec<u8> = resized.ids().iter().map(|&id| id as u8).collect();
+            assert_eq!(levels, expected.data(), "{width}×{height}");
+        }
     }
 
     #[test]

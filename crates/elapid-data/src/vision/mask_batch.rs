@@ -10,7 +10,7 @@ use super::{MaskDataset, MaskSample};
 use crate::corrupt::{Corrupt, Reader};
 use crate::error::DataError;
 use crate::loader::{Batcher, Draw};
-use crate::transform::MaskPipeline;
+use crate::transform::{Frame, MaskPipeline};
 
 /// Images and the classes of their pixels, ready to be uploaded.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,10 +21,22 @@ pub struct MaskBatch {
     pub labels: Vec<u16>,
     /// B, C, H and W.
     pub shape: [usize; 4],
+    /// Of images that are seen part by part: then `pixels` are those of their windows, one behind another, B is the number of all
+    /// windows, and `labels` has the masks as stored, one behind another.
+    pub frames: Vec<Frame>,
 }
 
 impl MaskBatch {
-    /// The batch in parts of `images`, the last of which may be smaller, in order.
+    /// Number of images.
+    #[must_use]
+    pub fn images(&self) -> usize {
+        match self.frames.len() {
+            0 => self.shape[0],
+            frames => frames,
+        }
+    }
+
+    /// The batch, of images that are seen whole, in parts of `images`, the last of which may be smaller, in order.
     pub fn split(self, images: usize) -> Vec<Self> {
         let [_, c, h, w] = self.shape;
         let pixels = self.pixels.chunks(images * c * h * w);
@@ -34,6 +46,7 @@ impl MaskBatch {
                 pixels: copied(pixels),
                 labels: labels.to_vec(),
                 shape: [labels.len() / (h * w), c, h, w],
+                frames: Vec::new(),
             })
             .collect()
     }
@@ -67,10 +80,19 @@ impl MaskBatcher {
             pixels: Vec::with_capacity(samples * self.pipeline.values()),
             labels: Vec::with_capacity(samples * size * size),
             shape: [0, channels, size, size],
+            frames: Vec::new(),
         }
     }
 
     fn add(&self, batch: &mut MaskBatch, sample: &MaskSample, rng: Option<&ChaCha8Rng>) {
+        if let (Some(windows), None) = (self.pipeline.windows, rng) {
+            let (pixels, frame) = self.pipeline.frame(&sample.image, windows);
+            batch.pixels.extend(pixels);
+            batch.labels.extend(sample.mask.ids());
+            batch.shape[0] += frame.windows.len();
+            batch.frames.push(frame);
+            return;
+        }
         let (pixels, labels) = self.pipeline.apply(sample, rng);
         batch.pixels.extend(pixels);
         batch.labels.extend(labels);
@@ -134,7 +156,9 @@ mod tests {
                 max_share: 0.75,
                 hflip: true,
                 colour_jitter: 0.3,
+                photometric: true,
             }),
+            windows: None,
         };
         let dataset = shapes::splits(&settings, 0.0, 0).unwrap().train;
         let batcher = MaskBatcher::new(dataset, pipeline).unwrap();

@@ -7,7 +7,7 @@ use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::tensor::{Tensor, TensorData};
 
 use super::error::Differences;
-use super::{Checkpoint, CheckpointError, official_name, series, ssamba};
+use super::{Checkpoint, CheckpointError, mmseg, official_name, series, ssamba};
 use crate::named_params;
 
 /// Names under which training scripts wrap the weights, alone or nested.
@@ -24,7 +24,7 @@ const WRAPPERS: [&str; 6] = [
 ///
 /// The weights are looked for bare, under `model` or `state_dict`, and with the prefix `module.` that
 /// PyTorch's data-parallel wrapper leaves; other entries of such a file (optimiser, averaged
-/// weights) are ignored.
+/// weights) are ignored. Files of mmsegmentation, with backbone and heads side by side, fit models with a dense head.
 ///
 /// # Errors
 ///
@@ -60,6 +60,10 @@ pub fn apply<M: Module>(
 
 /// The entries under the wrapper that holds most of the expected names, without it.
 pub(super) fn unwrap(checkpoint: Checkpoint, expected: &BTreeMap<String, &[usize]>) -> Checkpoint {
+    let checkpoint = match expected.keys().any(|name| mmseg::is_dense(name)) {
+        true => mmseg::dense_weights(checkpoint),
+        false => checkpoint,
+    };
     let matches = |wrapper: &&str| {
         let names = checkpoint
             .keys()

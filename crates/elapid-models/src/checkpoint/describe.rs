@@ -1,7 +1,7 @@
 //! What model a checkpoint is of.
 
 use super::import::class_token;
-use super::{Checkpoint, PositionLayout};
+use super::{Checkpoint, DecoderDescription, PositionLayout, mmseg};
 use crate::{ClassToken, Pool, VimConfig};
 use elapid_nn::mixer::{BackwardBranch, DtBias, MambaConfig};
 
@@ -13,6 +13,8 @@ pub struct Description {
     pub config: VimConfig,
     /// Classes of the head, if there is one.
     pub classes: Option<usize>,
+    /// A dense head of mmsegmentation, if there is one.
+    pub decoder: Option<DecoderDescription>,
 }
 
 /// Names under which the official code registers its models, by width and stride.
@@ -114,7 +116,11 @@ pub fn describe(file: &Checkpoint, prefix: &str) -> Option<Description> {
         ..VimConfig::patch16_224(width)
     };
     let classes = shape("head.weight").map(|shape| shape[0]);
-    Some(Description { config, classes })
+    Some(Description {
+        config,
+        classes,
+        decoder: mmseg::describe(file),
+    })
 }
 
 /// Image size and stride that give a grid of this side.

@@ -1,7 +1,7 @@
 //! How the official programs name the weights of a backbone.
 
-use super::Checkpoint;
 use super::positions::{PositionLayout, PositionRule, resize_positions};
+use super::{Checkpoint, mmseg};
 use crate::ClassToken;
 
 /// The program that is to load a checkpoint.
@@ -9,7 +9,7 @@ use crate::ClassToken;
 pub enum Layout {
     /// `vim/`: backbone and head, in files of PyTorch under `model`.
     Classification,
-    /// `seg/`, on mmsegmentation: the backbone with the prefix `backbone.`, under `state_dict`.
+    /// `seg/`, on mmsegmentation: the backbone with the prefix `backbone.`, heads that it knows beside it, under `state_dict`.
     Segmentation,
     /// `det/`, on detectron2: the backbone with the prefix `backbone.net.`, without the last norm, under `model`.
     Detection,
@@ -50,9 +50,20 @@ fn is_of_classifier(name: &str) -> bool {
 
 /// Weights named, and cut down, as the official model of a layout has them. `class_token` says which rows of the position
 /// table belong to class tokens.
+///
+/// Only the segmentation code has a use for dense heads, and for no other than its own.
 pub fn arrange(weights: Checkpoint, layout: Layout, class_token: ClassToken) -> Checkpoint {
-    let arranged = weights.into_iter().filter(|(name, _)| layout.has(name));
-    let arranged = arranged.map(|(name, data)| {
+    let keeps_dense = layout == Layout::Segmentation && mmseg::has_official_head(&weights);
+    let arranged = weights
+        .into_iter()
+        .filter(|(name, _)| match mmseg::is_dense(name) {
+            true => keeps_dense,
+            false => layout.has(name),
+        });
+    let arranged = arranged.flat_map(|(name, data)| {
+        if mmseg::is_dense(&name) {
+            return mmseg::arranged(name, data);
+        }
         let is_table = name == "pos_embed" && layout != Layout::Classification;
         let from = PositionLayout::of_rows(data.shape().get(1).copied().unwrap_or(0), class_token);
         let data = match from.filter(|_| is_table) {
@@ -66,7 +77,7 @@ pub fn arrange(weights: Checkpoint, layout: Layout, class_token: ClassToken) -> 
                 resize_positions(&data, from, to, PositionRule::InPlace)
             }
         };
-        (format!("{}{name}", layout.prefix()), data)
+        vec![(format!("{}{name}", layout.prefix()), data)]
     });
     arranged.collect()
 }

@@ -1,11 +1,17 @@
 //! Our parameter paths and the official names.
 
+use super::mmseg;
+
 /// The official name of the parameter at our `path`.
 ///
 /// Ours nests what belongs together: `backbone`, `projections`, one `ssm` per direction, and the
 /// variant of an enum, which alone begins with a capital without being the last name. Official
 /// names are flat, with the suffix `_b` for the backward direction. The heads of SSAMBA and the parts of MambaSL are numbered there.
+/// Dense heads are named as in mmsegmentation.
 pub fn official_name(path: &str) -> String {
+    if let Some(name) = mmseg::official_name(path) {
+        return name;
+    }
     let mut names: Vec<String> = Vec::new();
     let mut backward = false;
     let mut parts = path.split('.').peekable();

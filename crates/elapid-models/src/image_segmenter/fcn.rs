@@ -1,4 +1,4 @@
-//! A convolution and scores: the head that helps in training (arXiv 1411.4038).
+//! A convolution and scores: the head that helps in training (arXiv 1411.4038), mmsegmentation's `FCNHead`.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -9,8 +9,8 @@ use super::part::{ConvUnit, scores};
 /// One convolution and scores of one feature map.
 #[derive(Module, Debug)]
 pub struct FcnHead {
-    /// Of 3 × 3 tokens.
-    pub convs: ConvUnit,
+    /// One of 3 × 3 tokens.
+    pub convs: Vec<ConvUnit>,
     /// `[classes, inner]`
     pub conv_seg: Linear,
     dropout: f64,
@@ -24,15 +24,19 @@ impl FcnHead {
         classes: usize,
     ) -> Self {
         Self {
-            convs: ConvUnit::new(init, width, inner),
+            convs: vec![ConvUnit::new(init, width, inner)],
             conv_seg: scores(init, inner, classes),
             dropout,
         }
     }
 
     /// `[B, H, W, D]` to `[B, H, W, classes]`.
-    pub(super) fn forward(&self, map: Tensor<4>, noise: Option<&mut Noise>) -> Tensor<4> {
-        let x = dropout_channels(self.convs.forward(map), self.dropout, noise);
-        self.conv_seg.forward(x)
+    pub(super) fn forward(&self, map: Tensor<4>, mut noise: Option<&mut Noise>) -> Tensor<4> {
+        let mut x = map;
+        for conv in &self.convs {
+            x = conv.forward(x, noise.as_deref_mut());
+        }
+        self.conv_seg
+            .forward(dropout_channels(x, self.dropout, noise))
     }
 }

@@ -2,10 +2,10 @@
 
 use burn::module::Module;
 use burn::tensor::{Tensor, activation};
-use elapid_nn::{Doubling, Init, Linear, Noise, Seen, dropout_channels, show};
+use elapid_nn::{Conv2d, Doubling, Init, Linear, Noise, Seen, dropout_channels, show};
 
 use super::SegmenterConfig;
-use super::part::{ChannelNorm, ConvUnit, scores};
+use super::part::{ChannelNorm, scores};
 
 /// Doublings of the grid at most: what is finer is interpolated.
 const DOUBLINGS: u32 = 2;
@@ -21,12 +21,21 @@ pub struct LightHead {
     /// `[width, taps · D]`
     pub fuse: Linear,
     /// Of 3 × 3 tokens.
-    pub mix: ConvUnit,
+    pub mix: Mix,
     /// From the grid of the patches to a finer one.
     pub up: Vec<Step>,
     /// `[classes, channels]`
     pub scores: Linear,
     dropout: f64,
+}
+
+/// A convolution with a norm behind it, and ReLU.
+#[derive(Module, Debug)]
+pub struct Mix {
+    /// `[out, in, 3, 3]`
+    pub conv: Conv2d,
+    /// Behind it.
+    pub norm: ChannelNorm,
 }
 
 /// A doubling with a norm behind it.
@@ -50,7 +59,10 @@ impl LightHead {
             .map(|_| ChannelNorm::new(init, width))
             .collect();
         let fuse = Linear::new(init, config.taps * width, config.width, true);
-        let mix = ConvUnit::new(init, config.width, config.width);
+        let mix = Mix {
+            conv: Conv2d::new(init, config.width, config.width, 3, false),
+            norm: ChannelNorm::new(init, config.width),
+        };
         let mut channels = config.width;
         let up = (0..stride.ilog2().min(DOUBLINGS)).map(|_| {
             let inputs = channels;
@@ -75,7 +87,8 @@ impl LightHead {
     pub(super) fn forward(&self, maps: Vec<Tensor<4>>, mut noise: Option<&mut Noise>) -> Tensor<4> {
         let maps = maps.into_iter().zip(&self.taps);
         let maps = maps.map(|(map, norm)| norm.forward(map)).collect();
-        let mut x = self.mix.forward(self.fuse.forward(Tensor::cat(maps, 3)));
+        let x = self.fuse.forward(Tensor::cat(maps, 3));
+        let mut x = activation::relu(self.mix.norm.forward(self.mix.conv.forward(x)));
         for step in &self.up {
             x = activation::gelu(step.norm.forward(step.deconv.forward(x)));
         }

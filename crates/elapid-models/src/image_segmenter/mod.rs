@@ -3,7 +3,9 @@
 mod fcn;
 mod light;
 mod part;
+mod pyramid;
 mod upernet;
+mod windows;
 
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -11,8 +13,11 @@ use elapid_nn::{Init, Noise, resize_grid};
 
 use self::fcn::FcnHead;
 use self::light::LightHead;
+use self::pyramid::Pyramid;
 use self::upernet::UperNet;
 use crate::{ImageBackbone, TapValue};
+
+pub use self::windows::stitched;
 
 /// Which head, and what it reads of the backbone.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,6 +61,8 @@ pub struct ImageSegmenter {
 /// The heads of a segmenter.
 #[derive(Module, Debug)]
 pub struct DenseHead {
+    /// Feature maps of several sizes, for [`Decoder::UperNet`].
+    pub pyramid: Option<Pyramid>,
     /// The one that predicts.
     pub decoder: Decoder,
     /// The one that helps in training.
@@ -90,6 +97,10 @@ impl ImageSegmenter {
         classes: usize,
     ) -> Self {
         let width = backbone.width();
+        let pyramid = match config.head {
+            SegmenterHead::Light => None,
+            SegmenterHead::UperNet => Some(Pyramid::new(init, width)),
+        };
         let decoder = match config.head {
             SegmenterHead::Light => {
                 let stride = backbone.stride();
@@ -102,13 +113,17 @@ impl ImageSegmenter {
             .map(|inner| FcnHead::new(init, [width, inner], config.dropout, classes));
         let count = match config.head {
             SegmenterHead::Light => config.taps,
-            SegmenterHead::UperNet => upernet::LEVELS,
+            SegmenterHead::UperNet => pyramid::LEVELS,
         };
         Self {
             taps: spaced(count, backbone.depth()),
             value: config.value,
             backbone,
-            head: DenseHead { decoder, auxiliary },
+            head: DenseHead {
+                pyramid,
+                decoder,
+                auxiliary,
+            },
         }
     }
 
@@ -130,7 +145,10 @@ impl ImageSegmenter {
             let at = distinct.iter().position(|known| known == tap);
             maps[at.expect("a tap among the taps")].clone().cast(dtype)
         };
-        let maps: Vec<Tensor<4>> = self.taps.iter().map(of).collect();
+        let mut maps: Vec<Tensor<4>> = self.taps.iter().map(of).collect();
+        if let Some(pyramid) = &self.head.pyramid {
+            maps = pyramid.forward(maps, noise.as_deref_mut());
+        }
         let auxiliary = match (&self.head.auxiliary, noise.as_deref_mut()) {
             (Some(head), Some(noise)) => {
                 let map = maps[maps.len().saturating_sub(2)].clone();
@@ -229,8 +247,8 @@ mod tests {
                 assert_eq!(place == Place::Head, in_head, "{}", param.path);
                 if in_head {
                     let expected = match param.shape.len() {
-                        1 => [Role::Norm, Role::Bias],
-                        _ => [Role::Matrix; 2],
+                        1 => &[Role::Norm, Role::Bias, Role::Statistic][..],
+                        _ => &[Role::Matrix],
                     };
                     assert!(expected.contains(&role), "{} {role:?}", param.path);
                 }

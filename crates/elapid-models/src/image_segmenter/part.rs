@@ -1,17 +1,14 @@
 //! What the heads are made of.
-//!
-//! The official heads normalise with statistics of the batch over all devices (SyncBN). Here channels are normalised
-//! position by position: running statistics would be a state of the step besides the weights, which recorded steps,
-//! teams of devices and micro-batches do not have.
 
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, activation};
-use elapid_nn::{Conv2d, Init, LayerNorm, Linear};
+use elapid_nn::graph::BatchNorm;
+use elapid_nn::{Conv2d, Init, LayerNorm, Linear, Noise};
 
-/// ε of the norms, as of PyTorch's batch norm.
+/// ε of the norms over channels.
 const EPSILON: f64 = 1e-5;
 
-/// A norm over channels.
+/// A norm over the channels of each position.
 #[derive(Module, Debug)]
 pub struct ChannelNorm {
     /// The norm.
@@ -32,53 +29,48 @@ impl ChannelNorm {
     }
 }
 
-/// A convolution of one token, a norm, ReLU.
+/// A convolution of one token, a batch norm, ReLU: mmcv's `ConvModule` with a kernel of 1.
 #[derive(Module, Debug)]
 pub struct PointUnit {
     /// `[out, in]`
     pub conv: Linear,
     /// Behind it.
-    pub norm: LayerNorm,
+    pub bn: BatchNorm,
 }
 
 impl PointUnit {
     pub(super) fn new(init: &mut Init, inputs: usize, outputs: usize) -> Self {
         Self {
             conv: Linear::new(init, inputs, outputs, false),
-            norm: LayerNorm::new(init, outputs, EPSILON),
+            bn: BatchNorm::new(init, outputs),
         }
     }
 
-    pub(super) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        rectified(&self.norm, self.conv.forward(x))
+    pub(super) fn forward(&self, x: Tensor<4>, noise: Option<&mut Noise>) -> Tensor<4> {
+        activation::relu(self.bn.forward_grid(self.conv.forward(x), noise))
     }
 }
 
-/// A convolution of 3 × 3 tokens, a norm, ReLU.
+/// A convolution of 3 × 3 tokens, a batch norm, ReLU: mmcv's `ConvModule` with a kernel of 3.
 #[derive(Module, Debug)]
 pub struct ConvUnit {
     /// `[out, in, 3, 3]`
     pub conv: Conv2d,
     /// Behind it.
-    pub norm: LayerNorm,
+    pub bn: BatchNorm,
 }
 
 impl ConvUnit {
     pub(super) fn new(init: &mut Init, inputs: usize, outputs: usize) -> Self {
         Self {
             conv: Conv2d::new(init, inputs, outputs, 3, false),
-            norm: LayerNorm::new(init, outputs, EPSILON),
+            bn: BatchNorm::new(init, outputs),
         }
     }
 
-    pub(super) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        rectified(&self.norm, self.conv.forward(x))
+    pub(super) fn forward(&self, x: Tensor<4>, noise: Option<&mut Noise>) -> Tensor<4> {
+        activation::relu(self.bn.forward_grid(self.conv.forward(x), noise))
     }
-}
-
-fn rectified(norm: &LayerNorm, x: Tensor<4>) -> Tensor<4> {
-    let dtype = x.dtype();
-    activation::relu(norm.forward(x).cast(dtype))
 }
 
 /// The last layer of a head.

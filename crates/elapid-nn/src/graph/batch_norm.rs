@@ -76,6 +76,18 @@ impl BatchNorm {
         y.cast(dtype)
     }
 
+    /// As [`forward`](Self::forward) over all positions of a grid, as PyTorch's `BatchNorm2d`.
+    ///
+    /// # Shapes
+    ///
+    /// - x, output `[B, H, W, D]`, in one type; statistics are 32-bit
+    pub fn forward_grid(&self, x: Tensor<4>, noise: Option<&mut Noise>) -> Tensor<4> {
+        let shape = x.dims();
+        let [batch, height, width, channels] = shape;
+        let rows = x.reshape([batch * height * width, channels]);
+        self.forward(rows, None, noise).reshape(shape)
+    }
+
     /// Rows less their mean, and the variance, `[D]`.
     fn of_batch(
         &self,

@@ -279,6 +279,7 @@ fn schedules_equal_pytorchs() {
             Decay::Polynomial {
                 min_lr: 0.0,
                 power: 1.0,
+                whole_run: false,
             },
         ),
         (
@@ -286,6 +287,7 @@ fn schedules_equal_pytorchs() {
             Decay::Polynomial {
                 min_lr: 0.0,
                 power: 2.0,
+                whole_run: false,
             },
         ),
         (

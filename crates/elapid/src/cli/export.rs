@@ -37,7 +37,7 @@ pub(crate) struct ExportArgs {
 enum Program {
     /// `vim/`: backbone and head, under `model`.
     Classification,
-    /// `seg/`: the backbone without class token, as `backbone.…` under `state_dict`.
+    /// `seg/`: the backbone without class token, as `backbone.…` under `state_dict`, and UperNet beside it.
     Segmentation,
     /// `det/`: the backbone without class token and last norm, as `backbone.net.…` under `model`.
     Detection,
@@ -69,12 +69,19 @@ pub(crate) fn export(args: ExportArgs) -> Result<(), Failure> {
         (true, prefix) => format!(", as `{prefix}…`"),
         (false, prefix) => format!(", as `{prefix}…` under `{}`", layout.entry()),
     };
+    let heads = arranged.keys().filter(|name| name.contains("_head."));
+    let place = match heads.count() {
+        0 => place,
+        heads => format!("{place}; {heads} of them of the heads"),
+    };
     let mut rows = vec![vec![
         "wrote".to_owned(),
         format!("{output}: {}{place}", counted(&arranged)),
     ]];
-    if arranged.len() < before {
-        let left_out = before - arranged.len();
+    let written = arranged.keys();
+    let written = written.filter(|name| !name.ends_with("num_batches_tracked"));
+    let left_out = before - written.count();
+    if left_out > 0 {
         let why = "tensors that the official model of this kind lacks";
         rows.push(vec!["left out".to_owned(), format!("{left_out} {why}")]);
     }
@@ -125,6 +132,7 @@ fn of_run(
 /// A single class token in a file is taken to stand in the middle.
 fn of_file(path: &Path) -> Result<(checkpoint::Checkpoint, ClassToken), Failure> {
     let file = checkpoint::read(path).map_err(Failure::input)?;
+    let file = checkpoint::dense_weights(file);
     let prefix = checkpoint::locate(&file, false, path).map_err(Failure::input)?;
     let class_token = match checkpoint::describe(&file, &prefix) {
         Some(found) => found.config.class_token,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use elapid::config::{self, ModelSpec, TaskSpec, TokenPool};
+use elapid::models::checkpoint;
 use elapid::nn::Init;
 use elapid::registry::{self, SeriesInput};
 use safetensors::tensor::TensorView;
@@ -29,7 +30,7 @@ pub(crate) struct ForwardArgs {
     /// they are to be classified.
     #[arg(long, value_name = "SAFETENSORS")]
     input: PathBuf,
-    /// File to write, with a tensor `logits`, [batch, classes], or `forecast`, [batch, horizon, variates].
+    /// File to write, with a tensor `logits`, [batch, classes] or [batch, classes, height, width] for pixels, or `forecast`, [batch, horizon, variates].
     #[arg(long, value_name = "SAFETENSORS")]
     output: PathBuf,
     /// Where to compute.
@@ -45,8 +46,12 @@ pub(crate) fn forward(args: ForwardArgs) -> Result<(), Failure> {
         let forecast = forecast(&args, &spec, task.as_ref(), &tensors, &device)?;
         return write(&args.output, "forecast", forecast);
     }
-    let (classes, pool) = head(&args.model, task)?;
     let mut init = Init::new(0, &device);
+    if let Some(TaskSpec::Segment(task)) = &task {
+        let scores = of_pixels(&args, &spec, task, &tensors, &mut init)?;
+        return write(&args.output, "logits", scores);
+    }
+    let (classes, pool) = head(&args.model, task)?;
     let logits = match &spec {
         ModelSpec::Ssamba(ssamba) => {
             let sizes = [ssamba.frames, ssamba.bins].map(Some);
@@ -71,6 +76,35 @@ pub(crate) fn forward(args: ForwardArgs) -> Result<(), Failure> {
         }
     };
     write(&args.output, "logits", logits.into_data())
+}
+
+/// Scores of every pixel, `[batch, classes, height, width]` as mmsegmentation has them. The weights tell the number of classes.
+fn of_pixels(
+    args: &ForwardArgs,
+    spec: &ModelSpec,
+    task: &config::Segment,
+    tensors: &Tensors,
+    init: &mut Init,
+) -> Result<TensorData, Failure> {
+    let sizes = registry::input_shape(spec).map_err(Failure::input)?;
+    let input = tensors.get("input", &sizes.map(Some))?;
+    let weights = checkpoint::read(&args.weights).map_err(Failure::input)?;
+    let last = ["decode_head.conv_seg.weight", "decode_head.scores.weight"];
+    let mut named = weights.iter();
+    let found = named.find(|(name, _)| last.iter().any(|last| name.ends_with(last)));
+    let classes = found.and_then(|(_, data)| data.shape().first().copied());
+    let classes = classes.ok_or_else(|| {
+        Failure::wrong(format!(
+            "`{}` has no tensor `{}`, so no weights of a dense head",
+            args.weights.display(),
+            last[0]
+        ))
+    })?;
+    let device = init.device().clone();
+    let model = registry::image_segmenter(init, spec, task, classes);
+    let model = load_weights(model.map_err(Failure::input)?, &args.weights)?;
+    let scores = model.forward(Tensor::from_data(input, &device), None).main;
+    Ok(scores.permute([0, 3, 1, 2]).into_data())
 }
 
 /// What follows the series, `[batch, horizon, variates]`; of tasks that reconstruct, the series themselves.

@@ -52,8 +52,9 @@ enum Positions {
 }
 
 pub(crate) fn import(args: ImportArgs) -> Result<(), Failure> {
-    let file = checkpoint::read(&args.weights).map_err(Failure::input)?;
-    let prefix = checkpoint::locate(&file, args.averaged, &args.weights).map_err(Failure::input)?;
+    let mut file = checkpoint::read(&args.weights).map_err(Failure::input)?;
+    let mut prefix =
+        checkpoint::locate(&file, args.averaged, &args.weights).map_err(Failure::input)?;
     if prefix.ends_with("v.") {
         return Err(Failure::wrong(format!(
             "`{}` is a checkpoint of SSAMBA, which needs no import: `elapid forward` and `elapid eval --weights` read it as it is, and bring its positions to the model's grid",
@@ -61,7 +62,15 @@ pub(crate) fn import(args: ImportArgs) -> Result<(), Failure> {
         )));
     }
     let found = checkpoint::describe(&file, &prefix);
-    let (target, text) = target(&args, found.as_ref())?;
+    let Fit {
+        target,
+        text,
+        is_dense,
+    } = target(&args, found.as_ref())?;
+    if is_dense {
+        file = checkpoint::dense_weights(file);
+        prefix = checkpoint::locate(&file, args.averaged, &args.weights).map_err(Failure::input)?;
+    }
     let rule = match args.positions {
         Positions::InPlace => PositionRule::InPlace,
         Positions::Official => PositionRule::Official,
@@ -82,11 +91,16 @@ pub(crate) fn import(args: ImportArgs) -> Result<(), Failure> {
     print(&(table::align(rows) + &model.unwrap_or_default()))
 }
 
-/// The model to fit; its text if it was told from the weights.
-fn target(
-    args: &ImportArgs,
-    found: Option<&Description>,
-) -> Result<(Target, Option<String>), Failure> {
+/// The model to fit.
+struct Fit {
+    target: Target,
+    /// Its tables, if they were told from the weights.
+    text: Option<String>,
+    /// It has a dense head, which the file has as well.
+    is_dense: bool,
+}
+
+fn target(args: &ImportArgs, found: Option<&Description>) -> Result<Fit, Failure> {
     let text = match (&args.model, found) {
         (Some(_), _) => None,
         (None, Some(found)) => Some(model_text(found)),
@@ -108,13 +122,22 @@ fn target(
         }
     };
     let (spec, task) = loaded.map_err(Failure::input)?;
+    let positions = registry::position_layout(&spec).map_err(Failure::input)?;
+    let mut init = Init::new(0, &Device::flex());
+    let decoder = found.and_then(|found| found.decoder);
+    if let (Some(TaskSpec::Segment(task)), Some(decoder)) = (&task, decoder) {
+        let model = registry::image_segmenter(&mut init, &spec, task, decoder.classes);
+        return Ok(Fit {
+            target: Target::new(&model.map_err(Failure::input)?, positions),
+            text,
+            is_dense: true,
+        });
+    }
     let classes = match &task {
-        // Official checkpoints of this task are read for their backbone.
+        // The file has no head for this task.
         Some(TaskSpec::Segment(_)) => None,
         task => params::classes(path, task.as_ref()).or(found.and_then(|found| found.classes)),
     };
-    let positions = registry::position_layout(&spec).map_err(Failure::input)?;
-    let mut init = Init::new(0, &Device::flex());
     let target = match classes {
         Some(classes) => registry::image_classifier(&mut init, &spec, classes)
             .map(|model| Target::new(&model, positions)),
@@ -122,8 +145,11 @@ fn target(
             registry::image_backbone(&mut init, &spec).map(|model| Target::new(&model, positions))
         }
     };
-    let target = target.map_err(Failure::input)?;
-    Ok((target, text))
+    Ok(Fit {
+        target: target.map_err(Failure::input)?,
+        text,
+        is_dense: false,
+    })
 }
 
 fn report(args: &ImportArgs, imported: &Imported, found: Option<&Description>) -> Vec<Vec<String>> {
@@ -258,6 +284,15 @@ fn model_text(found: &Description) -> String {
     }
     if let Some(scale) = mamba.layer_scale {
         line(format!("init_layer_scale = {scale:?}"));
+    }
+    if let Some(decoder) = found.decoder {
+        line("\n[task]\nkind = \"segment\"\nhead = \"upernet\"".to_owned());
+        // Nor is that in the weights; the official tiny model reads it.
+        line("tap_value = \"hidden\"".to_owned());
+        line(format!("width = {}", decoder.width));
+        if let Some(width) = decoder.auxiliary {
+            line(format!("aux_weight = 0.4\naux_width = {width}"));
+        }
     }
     if let Some(classes) = found.classes {
         line(format!(

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use elapid::data::transform::Region;
-use elapid::data::{Mask, MaskPipeline, PixelImage};
+use elapid::data::{Mask, MaskPipeline, PixelImage, Windows};
 use elapid::picture::{Masked, overlay_sheet};
 use elapid::registry::{Described, ImageSegmentation};
 use serde_json::json;
@@ -77,6 +77,10 @@ fn masks(
     pipeline: &MaskPipeline,
     device: &Device,
 ) -> Vec<Mask> {
+    if let Some(windows) = pipeline.windows {
+        let of_image = |image| mask_by_windows(task, image, pipeline, windows, device);
+        return images.iter().map(of_image).collect();
+    }
     let size = pipeline.size;
     let pixels: Vec<f32> = images
         .iter()
@@ -100,6 +104,23 @@ fn masks(
             mask.resized(image.width(), image.height())
         })
         .collect()
+}
+
+/// The classes of all pixels of an image that is seen part by part.
+fn mask_by_windows(
+    task: &ImageSegmentation,
+    image: &PixelImage,
+    pipeline: &MaskPipeline,
+    windows: Windows,
+    device: &Device,
+) -> Mask {
+    let (pixels, frame) = pipeline.frame(image, windows);
+    let (count, size) = (frame.windows.len(), pipeline.size);
+    let shape = [count, pipeline.channels, size, size];
+    let input = Tensor::from_data(TensorData::new(pixels, shape), device);
+    let classes = task.scores_of_frame(input, &frame).argmax(3).into_data();
+    let ids = classes.iter::<i64>().map(|class| class as u16).collect();
+    Mask::new(image.width(), image.height(), ids)
 }
 
 /// Classes with their shares of the pixels, the largest first; those without a pixel are left out.

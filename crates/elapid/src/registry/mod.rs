@@ -31,6 +31,6 @@ pub use task::{
     ForecastTally, GraphAnswer, GraphTally, GraphTask, ImageClassification, ImageSegmentation,
     Imputation, ImputationTally, PatchPretraining, PatchTally, SegmentationTally, SeriesClassTally,
     SeriesClassification, SeriesForecasting, SoundClassification, SoundTagging, TaggingTally,
-    storage, task,
+    pixel_loss, storage, task,
 };
 pub use training::{param_rules, train_config};

@@ -90,13 +90,19 @@ fn schedule(
         }
         ScheduleSpec::Constant(s) => (Some((s.warmup, s.warmup_lr)), Decay::Constant),
         ScheduleSpec::Linear(s) => {
-            let (min_lr, power) = (s.min_lr, 1.0);
-            let decay = Decay::Polynomial { min_lr, power };
+            let decay = Decay::Polynomial {
+                min_lr: s.min_lr,
+                power: 1.0,
+                whole_run: false,
+            };
             (Some((s.warmup, s.warmup_lr)), decay)
         }
         ScheduleSpec::Polynomial(s) => {
-            let (min_lr, power) = (s.min_lr, s.power);
-            let decay = Decay::Polynomial { min_lr, power };
+            let decay = Decay::Polynomial {
+                min_lr: s.min_lr,
+                power: s.power,
+                whole_run: s.whole_run,
+            };
             (Some((s.warmup, s.warmup_lr)), decay)
         }
         ScheduleSpec::Wsd(s) => {
@@ -152,10 +158,11 @@ pub fn param_rules<M: Module>(plan: &Plan, module: &M, steps_per_epoch: u64) -> 
     let blocks = blocks.max().unwrap_or(0);
     let thaw = plan.train.unfreeze;
     let thaw = thaw.map_or(u64::MAX, |interval| interval.in_steps(steps_per_epoch));
+    let rates = (plan.train.layer_decay, plan.train.input_lr);
     let rule = |param: elapid_models::NamedParam| ParamRule {
         id: param.id,
         decay: decays(plan, &param),
-        lr_scale: lr_scale(plan.train.layer_decay, place_of(&param.path), blocks),
+        lr_scale: lr_scale(rates, place_of(&param.path), blocks),
         trained_from: match is_frozen(plan, &param.path) {
             _ if lora::is_frozen(plan, &param.path) => u64::MAX,
             true => thaw,
@@ -177,14 +184,19 @@ fn decays(plan: &Plan, param: &elapid_models::NamedParam) -> bool {
         || (role == Role::Dt && param.shape.len() > 1)
 }
 
-/// The head learns at the full rate, each layer in front of it more slowly, as in BEiT's and MAE's fine-tuning.
-fn lr_scale(layer_decay: Option<f64>, place: Place, blocks: usize) -> f64 {
+/// The head learns at the full rate, each layer in front of it more slowly by the decay, as in BEiT's and MAE's fine-tuning, and
+/// the input at a rate of its own.
+fn lr_scale((layer_decay, input_lr): (Option<f64>, f64), place: Place, blocks: usize) -> f64 {
     let from_head = match place {
         Place::Input => blocks + 1,
         Place::Block(block) => blocks - block,
         Place::Output | Place::Head => 0,
     };
-    layer_decay.map_or(1.0, |decay| decay.powi(from_head as i32))
+    let of_input = match place {
+        Place::Input => input_lr,
+        _ => 1.0,
+    };
+    of_input * layer_decay.unwrap_or(1.0).powi(from_head as i32)
 }
 
 fn is_frozen(plan: &Plan, path: &str) -> bool {
@@ -203,12 +215,14 @@ mod tests {
 
     #[test]
     fn layers_far_from_the_head_learn_slowly() {
-        let scale = |place| lr_scale(Some(0.5), place, 3);
+        let scale = |place| lr_scale((Some(0.5), 1.0), place, 3);
         assert_eq!(scale(Place::Head), 1.0);
         assert_eq!(scale(Place::Output), 1.0);
         assert_eq!(scale(Place::Block(2)), 0.5);
         assert_eq!(scale(Place::Block(0)), 0.125);
         assert_eq!(scale(Place::Input), 0.0625);
-        assert_eq!(lr_scale(None, Place::Input, 3), 1.0);
+        assert_eq!(lr_scale((None, 1.0), Place::Input, 3), 1.0);
+        assert_eq!(lr_scale((Some(0.5), 0.5), Place::Input, 3), 0.03125);
+        assert_eq!(lr_scale((None, 0.5), Place::Block(0), 3), 1.0);
     }
 }

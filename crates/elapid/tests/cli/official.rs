@@ -83,6 +83,87 @@ fn what_the_model_needs_and_the_file_lacks_is_refused_unless_asked_for() {
     assert!(!written.contains_key("head.weight"));
 }
 
+/// Backbone, UperNet and auxiliary head, told from the file; then the scores of pixels, and the file as it was.
+#[test]
+fn a_file_of_mmsegmentation_becomes_a_segmenter_and_goes_out_again() {
+    let golden = |name: &str| root().join("tests/golden/upernet").join(name);
+    let folder = tempdir().unwrap();
+    let output = folder.path().join("segmenter.safetensors");
+    let mut command = elapid(["import"]);
+    command.arg(golden("weights.pth"));
+    let said = succeed(command.arg("--output").arg(&output));
+    for absent in ["not used", "left out", "differs"] {
+        assert!(!said.contains(absent), "{said}");
+    }
+    let (_, model) = said.split_once("as a model:").unwrap();
+    assert!(
+        model.contains("head = \"upernet\"") && model.contains("aux_width = 6"),
+        "{said}"
+    );
+    let config = folder.path().join("model.toml");
+    std::fs::write(&config, model).unwrap();
+
+    // Scores from the imported file and from the official one are the same.
+    let expected = tensors(&golden("expected.safetensors"))["eval"].clone();
+    for weights in [&output, &golden("weights.pth")] {
+        let scores = folder.path().join("out.safetensors");
+        let mut command = elapid(["forward", "--model"]);
+        command.arg(&config).arg("--weights").arg(weights);
+        command.arg("--input").arg(golden("input.safetensors"));
+        succeed(command.arg("--output").arg(&scores));
+        let found = tensors(&scores)["logits"].clone();
+        assert_eq!(found.shape()[..], [2, 5, 64, 64]);
+        let found: Vec<f64> = found.iter().collect();
+        let rows = (0..2 * 5 * 64).filter(|row| (row % 64) % 7 == 0);
+        let found = rows.flat_map(|row| found[64 * row..][..64].iter().step_by(7));
+        for (x, y) in found.zip(expected.iter::<f64>()) {
+            assert!((x - y).abs() < 2e-4, "{x} {y}");
+        }
+    }
+
+    let again = folder.path().join("again.pth");
+    let mut command = elapid(["export"]);
+    command.arg(&output).arg("--output").arg(&again);
+    let said = succeed(command.args(["--for", "segmentation"]));
+    assert!(
+        said.contains("of the heads") && !said.contains("left out"),
+        "{said}"
+    );
+    assert_eq!(tensors(&again), tensors(&golden("weights.pth")));
+}
+
+#[test]
+fn a_backbone_of_detectron2_lacks_its_last_norm() {
+    let folder = tempdir().unwrap();
+    let output = folder.path().join("backbone.safetensors");
+    let model = folder.path().join("model.toml");
+    let text = std::fs::read_to_string(golden("model.toml")).unwrap();
+    let (text, _) = text.split_once("[task]").unwrap();
+    std::fs::write(&model, format!("{text}class_token = \"none\"\n")).unwrap();
+    let import = || {
+        let mut command = elapid(["import"]);
+        command.arg(golden("detection.pth"));
+        command.arg("--model").arg(&model);
+        command.arg("--output").arg(&output);
+        command
+    };
+    let (code, message) = fail(&mut import());
+    assert_eq!(code, Some(2));
+    assert!(
+        message.contains("1 tensors that the file lacks") && message.contains("`norm_f.weight`"),
+        "{message}"
+    );
+    let said = succeed(import().arg("--partial"));
+    for words in [
+        "`model.backbone.net.…` to `…`",
+        "`model.roi_heads`",
+        "`model.backbone.simfp_2`",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert!(tensors(&output).contains_key("layers.0.mixer.A_log"));
+}
+
 #[test]
 fn a_file_without_a_backbone_is_refused() {
     let folder = tempdir().unwrap();

@@ -51,6 +51,25 @@ fn shapes_are_trained_reported_and_drawn() {
     assert_eq!(code, Some(2));
     assert!(said.contains("this run does not classify images"), "{said}");
 
+    // The same run sees larger images, and images of several sizes, through windows.
+    let wide = folder.path().join("wide.png");
+    RgbImage::new(90, 41).save(&wide).unwrap();
+    let windows = folder.path().join("windows");
+    let set = [
+        "data.size=40",
+        "data.view=windows",
+        "data.window_side=40",
+        "data.window_stride=16",
+        "data.test=5",
+    ];
+    succeed(&mut train(&windows, &set));
+    let lines = metrics(&windows);
+    let is_test = |line: &&serde_json::Value| line["name"] == "mean_iou" && line["split"] == "test";
+    assert!(lines.iter().any(|line| is_test(&line)));
+    let mut command = elapid(["predict", "--json"]);
+    let said = succeed(command.arg(&windows).arg(&wide).arg(&images));
+    assert_eq!(said.lines().count(), 4, "{said}");
+
     // What was drawn can be read as a set of files, and trained on with the other head.
     let path = format!("data.path={}", data.display());
     let set = [
@@ -81,6 +100,21 @@ fn a_stopped_run_goes_on_as_if_it_had_not_been() {
 fn tasks_and_data_of_different_kinds_are_refused() {
     let folder = tempdir().unwrap();
     let out = folder.path().join("run");
+    let (code, said) = fail(&mut train(&out, &["data.window_stride=8"]));
+    assert_eq!(code, Some(2));
+    assert!(
+        said.contains("`window_stride` in [data] is for `view = \"windows\"`"),
+        "{said}"
+    );
+    let (code, said) = fail(&mut train(
+        &out,
+        &["data.view=windows", "data.window_stride=25"],
+    ));
+    assert_eq!(code, Some(2));
+    assert!(
+        said.contains("window_stride is 25, expected from 1 to 24"),
+        "{said}"
+    );
     let (code, said) = fail(&mut train(&out, &["task.kind=classify"]));
     assert_eq!(code, Some(2));
     assert!(

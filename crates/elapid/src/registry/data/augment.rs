@@ -65,5 +65,6 @@ pub(super) fn kernel(spec: Kernel) -> Interpolation {
     match spec {
         Kernel::Bicubic => Interpolation::Bicubic,
         Kernel::Bilinear => Interpolation::Bilinear,
+        Kernel::Linear => Interpolation::Linear,
     }
 }

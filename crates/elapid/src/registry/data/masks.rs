@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use elapid_config::{DataSpec, MaskSpec, Plan, Source};
+use elapid_config::{DataSpec, MaskSpec, MaskView, Plan, Source};
 use elapid_data::{
     DataError, EvalLoader, MaskAugment, MaskBatcher, MaskDataset, MaskPipeline, MaskSplits, Order,
-    TrainLoader, mask_folder, shapes,
+    TrainLoader, Windows, mask_folder, shapes,
 };
 use elapid_train::{EvalSource, TrainSource};
 
@@ -39,6 +39,11 @@ pub fn mask_pipeline(
     normalisation: Normalisation,
 ) -> Result<MaskPipeline, DataError> {
     let [channels, size, _] = shape(plan)?;
+    let options = &masks.options;
+    let windows = (options.view == MaskView::Windows).then(|| Windows {
+        side: options.window_side.unwrap_or(size),
+        stride: options.window_stride.unwrap_or((2 * size / 3).max(1)),
+    });
     Ok(MaskPipeline {
         size,
         channels,
@@ -46,6 +51,7 @@ pub fn mask_pipeline(
         std: normalisation.std,
         interpolation: kernel(masks.options.interpolation),
         augment: None,
+        windows,
     })
 }
 
@@ -78,6 +84,7 @@ impl MaskData {
                 max_share: augment.max_share,
                 hflip: augment.hflip,
                 colour_jitter: augment.color_jitter as f32,
+                photometric: augment.photometric,
             },
             order: Order::plain(plan.train.batch_size, plan.run.seed),
             workers: plan.data.common.workers,

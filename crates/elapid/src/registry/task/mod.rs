@@ -35,7 +35,7 @@ pub use forecast_tally::ForecastTally;
 pub use graphs::{GraphAnswer, GraphTally, GraphTask};
 pub use impute::{Imputation, ImputationTally};
 pub use patches::{PatchPretraining, PatchTally};
-pub use segment::{ImageSegmentation, SegmentationTally};
+pub use segment::{ImageSegmentation, SegmentationTally, pixel_loss};
 pub use series_classes::{SeriesClassTally, SeriesClassification};
 pub use sounds::SoundClassification;
 pub use tagging::{SoundTagging, TaggingTally};

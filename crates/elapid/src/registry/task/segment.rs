@@ -3,9 +3,9 @@
 use burn::module::Module;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation};
 use elapid_config::{Plan, Segment};
-use elapid_data::{IGNORE, MaskBatch};
-use elapid_models::{DenseScores, ImageSegmenter};
-use elapid_nn::{Init, Probe};
+use elapid_data::{Frame, IGNORE, MaskBatch};
+use elapid_models::{DenseScores, ImageSegmenter, stitched};
+use elapid_nn::{Init, Probe, resize_grid};
 use elapid_train::{Confusion, Inputs, Measured, Noise, Tally, Task};
 
 use super::classify::rounded;
@@ -54,6 +54,33 @@ impl ImageSegmentation {
         scores.argmax(3).squeeze_dim::<3>(3)
     }
 
+    /// Scores of an image that is seen part by part, `[1, H, W, classes]` at the size at which it is stored. `windows` are the
+    /// network's inputs, `[windows, C, side, side]`, on a plain device.
+    pub fn scores_of_frame(&self, windows: Tensor<4>, frame: &Frame) -> Tensor<4> {
+        let parts = windows.split(WINDOWS_AT_ONCE, 0);
+        let parts = parts.into_iter().map(|part| self.scores(part, None).main);
+        let scores = Tensor::cat(parts.collect(), 0);
+        let whole = stitched(scores, &frame.windows, frame.scaled);
+        let [height, width] = frame.stored;
+        resize_grid(whole, height, width)
+    }
+
+    /// Adds the images of a batch that are seen part by part.
+    fn observe_frames(&self, batch: &MaskBatch, device: &Device, tally: &mut SegmentationTally) {
+        let [_, channels, rows, columns] = batch.shape;
+        let (mut pixels, mut labels) = (&batch.pixels[..], &batch.labels[..]);
+        for frame in &batch.frames {
+            let shape = [frame.windows.len(), channels, rows, columns];
+            let (windows, other_windows) = pixels.split_at(shape.iter().product());
+            let [height, width] = frame.stored;
+            let (of_image, other_labels) = labels.split_at(height * width);
+            let windows = Tensor::from_data(TensorData::new(windows.to_vec(), shape), device);
+            let scores = self.scores_of_frame(windows, frame);
+            observe_scores(scores, of_image, device, tally);
+            (pixels, labels) = (other_windows, other_labels);
+        }
+    }
+
     fn scores(&self, images: Tensor<4>, noise: Option<&mut elapid_nn::Noise>) -> DenseScores {
         let DenseScores { main, auxiliary } = self.model.forward(images.cast(self.storage), noise);
         let full = |scores: Tensor<4>| scores.cast(DType::F32);
@@ -63,14 +90,16 @@ impl ImageSegmentation {
         }
     }
 
-    /// The mean is over all pixels, those that do not count included, as mmsegmentation has it: so a batch may be divided
-    /// among devices and micro-batches without a word about where its pixels count.
     fn loss_with(&self, inputs: &Inputs, mut noise: elapid_nn::Noise) -> Tensor<1> {
         let labels = inputs.int::<3>(1);
         let scores = self.scores(inputs.float(0), Some(&mut noise));
-        let loss = cross_entropy(scores.main, labels.clone()).mean();
-        match scores.auxiliary {
-            Some(auxiliary) => loss + cross_entropy(auxiliary, labels).mean() * self.aux_weight,
+        let loss = pixel_loss(scores.main, labels.clone());
+        let loss = match scores.auxiliary {
+            Some(auxiliary) => loss + pixel_loss(auxiliary, labels) * self.aux_weight,
+            None => loss,
+        };
+        match noise.statistics() {
+            Some(statistics) => loss + statistics,
             None => loss,
         }
     }
@@ -81,7 +110,8 @@ impl Task for ImageSegmentation {
     type Tally = SegmentationTally;
 
     fn inputs(&self, batch: MaskBatch) -> Vec<TensorData> {
-        let labels = label_data(&batch);
+        let [images, _, height, width] = batch.shape;
+        let labels = label_data(&batch.labels, [images, height, width]);
         vec![rounded(batch.pixels, batch.shape, self.storage), labels]
     }
 
@@ -97,21 +127,16 @@ impl Task for ImageSegmentation {
     }
 
     fn observe(&self, batch: &MaskBatch, device: &Device, tally: &mut SegmentationTally) {
+        if !batch.frames.is_empty() {
+            return self.observe_frames(batch, device, tally);
+        }
         let pixels = TensorData::new(batch.pixels.clone(), batch.shape);
         let scores = self.scores(Tensor::from_data(pixels, device), None).main;
-        let labels = Tensor::from_data(label_data(batch), device);
-        let predicted = scores.clone().argmax(3).into_data();
-        let losses = cross_entropy(scores, labels).into_data();
-        let loss: f64 = losses.iter::<f64>().sum();
-        let predicted: Vec<usize> = predicted
-            .iter::<i64>()
-            .map(|class| class as usize)
-            .collect();
-        tally.add(&batch.labels, &predicted, loss);
+        observe_scores(scores, &batch.labels, device, tally);
     }
 
     fn batch_len(batch: &MaskBatch) -> usize {
-        batch.shape[0]
+        batch.images()
     }
 
     fn split(batch: MaskBatch, samples: usize) -> Vec<MaskBatch> {
@@ -132,18 +157,47 @@ impl Watched for ImageSegmentation {
     }
 }
 
+/// Windows whose scores are found together; they take much memory.
+const WINDOWS_AT_ONCE: usize = 8;
+
 /// What stands for [`IGNORE`] on the device.
 const NO_CLASS: i32 = -1;
 
+/// Adds pixels with scores `[B, H, W, classes]`.
+fn observe_scores(
+    scores: Tensor<4>,
+    labels: &[u16],
+    device: &Device,
+    tally: &mut SegmentationTally,
+) {
+    let [images, height, width, _] = scores.dims();
+    let classes = Tensor::from_data(label_data(labels, [images, height, width]), device);
+    let predicted = scores.clone().argmax(3).into_data();
+    let losses = cross_entropy(scores, classes).into_data();
+    let loss: f64 = losses.iter::<f64>().sum();
+    let predicted: Vec<usize> = predicted
+        .iter::<i64>()
+        .map(|class| class as usize)
+        .collect();
+    tally.add(labels, &predicted, loss);
+}
+
+/// The mean cross-entropy of scores `[B, H, W, classes]`, shape `[1]`; classes below 0 do not count.
+///
+/// The mean is over all pixels, those that do not count included, as mmsegmentation has it: so a batch may be divided
+/// among devices and micro-batches without a word about where its pixels count.
+pub fn pixel_loss(scores: Tensor<4>, labels: Tensor<3, Int>) -> Tensor<1> {
+    cross_entropy(scores, labels).mean()
+}
+
 /// Classes of the pixels, `[B, H, W]`.
-fn label_data(batch: &MaskBatch) -> TensorData {
-    let [images, _, height, width] = batch.shape;
+fn label_data(labels: &[u16], shape: [usize; 3]) -> TensorData {
     let class = |&label: &u16| match label {
         IGNORE => NO_CLASS,
         label => i32::from(label),
     };
-    let labels: Vec<i32> = batch.labels.iter().map(class).collect();
-    TensorData::new(labels, [images, height, width])
+    let labels: Vec<i32> = labels.iter().map(class).collect();
+    TensorData::new(labels, shape)
 }
 
 /// Cross-entropy of every pixel, `[B, H, W]`, from scores `[B, H, W, classes]`; 0 where nothing counts.
@@ -238,12 +292,8 @@ mod tests {
         let device = Device::flex();
         // torch.nn.functional.cross_entropy(scores, labels, ignore_index=255, reduction="none") by hand.
         let scores = Tensor::<4>::from_data([[[[2.0_f32, 0.0], [1.0, 1.0], [5.0, -5.0]]]], &device);
-        let batch = MaskBatch {
-            pixels: Vec::new(),
-            labels: vec![0, 1, IGNORE],
-            shape: [1, 1, 1, 3],
-        };
-        let labels = Tensor::from_data(label_data(&batch), &device);
+        let labels = label_data(&[0, 1, IGNORE], [1, 1, 3]);
+        let labels = Tensor::from_data(labels, &device);
         let losses = cross_entropy(scores, labels).into_data();
         let losses: Vec<f64> = losses.iter::<f64>().collect();
         let expected = [(1.0 + (-2.0_f64).exp()).ln(), 2.0_f64.ln(), 0.0];
