@@ -5,11 +5,11 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation};
 use elapid_config::{Plan, Segment};
 use elapid_data::{IGNORE, MaskBatch};
 use elapid_models::{DenseScores, ImageSegmenter};
-use elapid_nn::{Init, Probe};
-use elapid_train::{Confusion, Inputs, Measured, Noise, Tally, Task};
+use elapid_nn::Init;
+use elapid_train::{Confusion, Inputs, Measured, Tally, Task};
 
 use super::classify::rounded;
-use super::{Described, storage};
+use super::{Described, batches, storage};
 use crate::diagnose::Watched;
 use crate::registry::{Facts, PlanError, image_segmenter};
 
@@ -62,34 +62,15 @@ impl ImageSegmentation {
             auxiliary: auxiliary.map(full),
         }
     }
-
-    /// The mean is over all pixels, those that do not count included, as mmsegmentation has it: so a batch may be divided
-    /// among devices and micro-batches without a word about where its pixels count.
-    fn loss_with(&self, inputs: &Inputs, mut noise: elapid_nn::Noise) -> Tensor<1> {
-        let labels = inputs.int::<3>(1);
-        let scores = self.scores(inputs.float(0), Some(&mut noise));
-        let loss = cross_entropy(scores.main, labels.clone()).mean();
-        match scores.auxiliary {
-            Some(auxiliary) => loss + cross_entropy(auxiliary, labels).mean() * self.aux_weight,
-            None => loss,
-        }
-    }
 }
 
 impl Task for ImageSegmentation {
-    type Batch = MaskBatch;
     type Tally = SegmentationTally;
+    batches!(MaskBatch, |batch| batch.shape[0]);
 
     fn inputs(&self, batch: MaskBatch) -> Vec<TensorData> {
         let labels = label_data(&batch);
         vec![rounded(batch.pixels, batch.shape, self.storage), labels]
-    }
-
-    fn loss(&self, inputs: &Inputs, noise: &Noise) -> Tensor<1> {
-        self.loss_with(
-            inputs,
-            elapid_nn::Noise::new(noise.key(), noise.first_draw()),
-        )
     }
 
     fn tally(&self) -> SegmentationTally {
@@ -109,14 +90,6 @@ impl Task for ImageSegmentation {
             .collect();
         tally.add(&batch.labels, &predicted, loss);
     }
-
-    fn batch_len(batch: &MaskBatch) -> usize {
-        batch.shape[0]
-    }
-
-    fn split(batch: MaskBatch, samples: usize) -> Vec<MaskBatch> {
-        batch.split(samples)
-    }
 }
 
 impl Described for ImageSegmentation {
@@ -126,9 +99,16 @@ impl Described for ImageSegmentation {
 }
 
 impl Watched for ImageSegmentation {
-    fn watched_loss(&self, inputs: &Inputs, noise: &Noise, probe: &mut dyn Probe) -> Tensor<1> {
-        let noise = elapid_nn::Noise::new(noise.key(), noise.first_draw());
-        self.loss_with(inputs, noise.watched_by(probe))
+    /// The mean is over all pixels, those that do not count included, as mmsegmentation has it: so a batch may be divided
+    /// among devices and micro-batches without a word about where its pixels count.
+    fn loss_with(&self, inputs: &Inputs, mut noise: elapid_nn::Noise) -> Tensor<1> {
+        let labels = inputs.int::<3>(1);
+        let scores = self.scores(inputs.float(0), Some(&mut noise));
+        let loss = cross_entropy(scores.main, labels.clone()).mean();
+        match scores.auxiliary {
+            Some(auxiliary) => loss + cross_entropy(auxiliary, labels).mean() * self.aux_weight,
+            None => loss,
+        }
     }
 }
 

@@ -24,15 +24,15 @@ use burn::tensor::{Device, Tensor, TensorData};
 use elapid_config::{Plan, Samples, TaskSpec};
 use elapid_data::graph::{GraphBatch, GraphFacts, Targets};
 use elapid_models::GraphModel;
-use elapid_nn::{Init, Probe};
-use elapid_train::{Confusion, Inputs, Measured, Noise, Picture, Tally, Task};
+use elapid_nn::Init;
+use elapid_train::{Confusion, Inputs, Measured, Picture, Tally, Task};
 
 use self::classes::Classes;
 use self::nodes::{NodeTally, Nodes};
 use self::reading::Reading;
 use self::values::{ValueTally, Values};
 use super::classify::ClassificationTally;
-use super::{Described, storage};
+use super::{Described, batches, storage};
 use crate::diagnose::Watched;
 use crate::registry::graphs::graph_model;
 use crate::registry::{Facts, PlanError};
@@ -174,31 +174,16 @@ impl GraphTask {
         };
         rows.take(real).map(of).collect()
     }
-
-    fn loss_with(&self, inputs: &Inputs, mut noise: elapid_nn::Noise) -> Tensor<1> {
-        let input = self.reading.input(inputs, TARGETS);
-        let scores = self.model.forward(&input, Some(&mut noise));
-        let loss = self.asked.loss(scores, inputs);
-        match noise.statistics() {
-            Some(statistics) => loss + statistics,
-            None => loss,
-        }
-    }
 }
 
 impl Task for GraphTask {
-    type Batch = GraphBatch;
     type Tally = GraphTally;
+    batches!(GraphBatch, |batch| batch.real_graphs);
 
     fn inputs(&self, batch: GraphBatch) -> Vec<TensorData> {
         let mut inputs = self.asked.targets(&batch).to_vec();
         inputs.extend(self.reading.data(batch));
         inputs
-    }
-
-    fn loss(&self, inputs: &Inputs, noise: &Noise) -> Tensor<1> {
-        let noise = elapid_nn::Noise::new(noise.key(), noise.first_draw());
-        self.loss_with(inputs, noise)
     }
 
     fn tally(&self) -> GraphTally {
@@ -225,14 +210,6 @@ impl Task for GraphTask {
             _ => panic!("{}", super::ODD),
         }
     }
-
-    fn batch_len(batch: &GraphBatch) -> usize {
-        batch.real_graphs
-    }
-
-    fn split(batch: GraphBatch, samples: usize) -> Vec<GraphBatch> {
-        batch.split(samples)
-    }
 }
 
 impl Described for GraphTask {
@@ -242,9 +219,14 @@ impl Described for GraphTask {
 }
 
 impl Watched for GraphTask {
-    fn watched_loss(&self, inputs: &Inputs, noise: &Noise, probe: &mut dyn Probe) -> Tensor<1> {
-        let noise = elapid_nn::Noise::new(noise.key(), noise.first_draw());
-        self.loss_with(inputs, noise.watched_by(probe))
+    fn loss_with(&self, inputs: &Inputs, mut noise: elapid_nn::Noise) -> Tensor<1> {
+        let input = self.reading.input(inputs, TARGETS);
+        let scores = self.model.forward(&input, Some(&mut noise));
+        let loss = self.asked.loss(scores, inputs);
+        match noise.statistics() {
+            Some(statistics) => loss + statistics,
+            None => loss,
+        }
     }
 }
 
