@@ -30,6 +30,13 @@ pub(super) struct Run {
 }
 
 impl Run {
+    /// Name of the metric that the plan chooses the best checkpoint by.
+    pub(super) fn chosen_by(&self) -> Option<String> {
+        let plan: toml::Table = self.plan.as_ref()?.parse().ok()?;
+        let best = plan.get("eval")?.get("best")?;
+        best.as_str().map(ToOwned::to_owned)
+    }
+
     /// The notes as plain text.
     pub(super) fn problems(&self) -> Vec<String> {
         let plain = |note: &String| note.replace("<code>", "`").replace("</code>", "`");
