@@ -1,5 +1,6 @@
 //! The command line as a user meets it: files, messages, exit codes.
 
+mod bad_graphs;
 mod bad_input;
 mod bad_series;
 mod bad_sounds;
