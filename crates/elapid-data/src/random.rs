@@ -31,6 +31,7 @@ pub(crate) mod purpose {
     pub(crate) const SHAPES: u64 = 8;
     pub(crate) const REDUCE: u64 = 9;
     pub(crate) const SERIES: u64 = 20;
+    pub(crate) const HIDDEN: u64 = 40;
     // Graphs.
     pub(crate) const WALKS: u64 = 21;
     pub(crate) const SIGNS: u64 = 22;

@@ -2,9 +2,7 @@
 
 use burn::tensor::Device;
 
-use crate::{
-    BoxError, Confusion, EvalSource, Measured, Picture, StopFlag, Tally, Task, TrainError,
-};
+use crate::{BoxError, Confusion, EvalSource, Measured, StopFlag, Tally, Task, TrainError};
 
 /// What an evaluation found.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,8 +13,6 @@ pub struct Evaluation {
     pub metrics: Vec<Measured>,
     /// Which class was taken for which, where the task has classes.
     pub confusion: Option<Confusion>,
-    /// What there is to look at.
-    pub pictures: Vec<Picture>,
 }
 
 /// Evaluates a task, trained or in training, on all batches of `source`.
@@ -29,17 +25,18 @@ pub fn evaluate<T: Task>(
     source: &dyn EvalSource<T::Batch>,
     device: &Device,
 ) -> Result<Evaluation, TrainError> {
-    pass(task, source.iter(), "evaluation", device)
+    let (evaluation, _) = pass(task, source.iter(), "evaluation", device)?;
+    Ok(evaluation)
 }
 
-/// Like [`evaluate`], but gives up with `None` as soon as `stop` is set.
+/// Like [`evaluate`], with the sums themselves, but gives up with `None` as soon as `stop` is set.
 pub(crate) fn evaluate_unless<T: Task>(
     stop: &StopFlag,
     task: &T,
     source: &dyn EvalSource<T::Batch>,
     split: &'static str,
     device: &Device,
-) -> Result<Option<Evaluation>, TrainError> {
+) -> Result<Option<(Evaluation, T::Tally)>, TrainError> {
     let batches = source.iter().take_while(|_| stop.signal().is_none());
     let evaluation = pass(task, batches, split, device);
     // A pass cut short says nothing, not even that it was empty.
@@ -54,7 +51,7 @@ fn pass<T: Task>(
     batches: impl Iterator<Item = Result<T::Batch, BoxError>>,
     split: &'static str,
     device: &Device,
-) -> Result<Evaluation, TrainError> {
+) -> Result<(Evaluation, T::Tally), TrainError> {
     let task = task.valid();
     let device = device.clone().without_autodiff();
     let mut tally = task.tally();
@@ -71,10 +68,10 @@ fn pass<T: Task>(
     if samples == 0 {
         return Err(TrainError::DataEnded { split, batches: 0 });
     }
-    Ok(Evaluation {
+    let evaluation = Evaluation {
         samples,
         metrics: tally.metrics(),
         confusion: tally.confusion(),
-        pictures: tally.pictures(),
-    })
+    };
+    Ok((evaluation, tally))
 }

@@ -1,6 +1,6 @@
 """Records what PyTorch's optimiser, clipping, schedules and weight averaging do.
 
-    python generate.py        # writes trajectory.json, muon.json, lion.json, schedules.json and plateau.json beside this file
+    python generate.py        # writes trajectory.json, adam.json, muon.json, lion.json, schedules.json and plateau.json beside this file
 
 The trajectories: y = x Wᵀ + b, mean squared error, twelve steps of an optimiser (weight decay on W only) at a rate that warms up and
 falls along a cosine, gradients clipped by their global norm, and an exponential moving average of the weights. Everything
@@ -65,6 +65,15 @@ def adamw(model):
         {"params": [model.bias], "weight_decay": 0.0},
     ]
     return [torch.optim.AdamW(groups, lr=PEAK, betas=BETAS, eps=EPS)]
+
+
+def adam(model):
+    # The decay is part of the gradient here, behind the clipping.
+    groups = [
+        {"params": [model.weight], "weight_decay": DECAY},
+        {"params": [model.bias], "weight_decay": 0.0},
+    ]
+    return [torch.optim.Adam(groups, lr=PEAK, betas=BETAS, eps=EPS)]
 
 
 def lion(model):
@@ -201,6 +210,7 @@ def main():
     torch.set_num_threads(1)
     contents = {
         "trajectory": trajectory(adamw),
+        "adam": trajectory(adam),
         "lion": trajectory(lion),
         "muon": trajectory(muon),
         "schedules": schedules(),

@@ -37,7 +37,7 @@ pub use graphs::{
 pub use log::Log;
 pub use lora::{Lora, ParamRole};
 pub use model::ModelSpec;
-pub use optim::{AdamW, Lion, Muon, OptimCommon, OptimSpec};
+pub use optim::{Adam, AdamW, Lion, Muon, OptimCommon, OptimSpec};
 pub use run::Run;
 pub use schedule::{
     Constant, Cosine, Linear, OneCycle, Plateau, Polynomial, ScheduleSpec, Step, Wsd,

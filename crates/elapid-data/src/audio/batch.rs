@@ -177,16 +177,23 @@ impl FilterbankBatcher {
         Ok((frames, labels.collect()))
     }
 
-    /// The filterbank of a sound with its partner.
+    /// The filterbank of a sound with its partner. One that is passed over leaves its place to the next.
     fn mixed(&self, index: usize, mixup: Mixup) -> Result<(Frames, Weighted), DataError> {
-        let (own, other) = (self.sample(index)?, self.sample(mixup.partner)?);
-        let sound = self.sound(index, &own)?.waveform;
-        let partner = self.sound(mixup.partner, &other)?.waveform;
+        let load = |at| {
+            let sample = self.sample(at)?;
+            let waveform = self.sound(at, &sample)?.waveform;
+            Ok((waveform, sample.labels))
+        };
+        let or_none = |at| self.reader.load(at, || load(at));
+        let (sound, own) = load(index)?;
+        let (partner, other) = self
+            .reader
+            .first_of(&*self.dataset, mixup.partner, or_none)?;
         let frames = self.pipeline.mixed(sound, partner, mixup.share);
         let frames = frames.map_err(|reason| self.unusable(index, reason))?;
         let share = mixup.share as f32;
-        let own = own.labels.into_iter().map(|label| (label, share));
-        let other = other.labels.into_iter().map(|label| (label, 1.0 - share));
+        let own = own.into_iter().map(|label| (label, share));
+        let other = other.into_iter().map(|label| (label, 1.0 - share));
         Ok((frames, own.chain(other).collect()))
     }
 

@@ -433,6 +433,16 @@ fn check(
                 "features of {rows} {what} for {expected} {what}"
             )));
         }
+        let Some(Features::Floats { values, width }) = features else {
+            continue;
+        };
+        if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+            let (row, column) = (at / width + 1, at % width + 1);
+            return Err(GraphFault::whole(format!(
+                "feature {column} of the {what} is {} in row {row}, expected a finite number; repair it or leave the feature out",
+                values[at]
+            )));
+        }
     }
     Ok(())
 }

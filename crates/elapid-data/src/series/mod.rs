@@ -9,6 +9,7 @@ pub mod borders;
 mod ending;
 mod following;
 pub mod forecast;
+mod hidden;
 mod labelled;
 mod marks;
 mod number;
@@ -25,6 +26,7 @@ pub use batch::{SeriesBatch, WindowBatch};
 pub use ending::{Ending, ending};
 pub use following::{Arrived, Following};
 pub use forecast::{Features, Shares, Span, WindowSplits};
+pub use hidden::known_values;
 pub use labelled::{
     LabelledSplits, Normalised, Protocol, Rhythms, SeriesBatcher, SeriesSample, rhythms, uea,
 };

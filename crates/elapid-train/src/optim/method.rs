@@ -4,13 +4,21 @@ use burn::tensor::Tensor;
 use elapid_kernels::adamw::{AdamWOptions, Dials, adamw};
 use elapid_kernels::buffers::overwrite;
 
-use super::table::{decay, rate};
+use super::table::{decay, penalty, rate};
 
-/// What turns gradients into steps. Weight decay is decoupled in all of them: `p ← (1 − lr · λ) p − step`.
+/// What turns gradients into steps. Weight decay is decoupled in all but Adam: `p ← (1 − lr · λ) p − step`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Method {
     /// Loshchilov and Hutter, "Decoupled weight decay regularization" (2019), as `torch.optim.AdamW`.
     AdamW {
+        /// Decay rates of the first and second moment.
+        betas: (f64, f64),
+        /// ε, added to the root of the second moment.
+        eps: f64,
+    },
+    /// Kingma and Ba, "Adam: a method for stochastic optimization" (2015), as `torch.optim.Adam`. Weight decay is a penalty:
+    /// `λ p` is added to the gradient once that is clipped, so it goes through the moments.
+    Adam {
         /// Decay rates of the first and second moment.
         betas: (f64, f64),
         /// ε, added to the root of the second moment.
@@ -66,7 +74,7 @@ impl Method {
     /// Moments of every parameter.
     pub(crate) fn moments(&self) -> usize {
         match self {
-            Self::AdamW { .. } | Self::Muon { .. } => 2,
+            Self::AdamW { .. } | Self::Adam { .. } | Self::Muon { .. } => 2,
             Self::Lion { .. } => 1,
         }
     }
@@ -74,9 +82,19 @@ impl Method {
     /// Decay rates of AdamW's moments, or of what stands for them.
     pub(crate) fn betas(&self) -> [f64; 2] {
         match *self {
-            Self::AdamW { betas, .. } | Self::Lion { betas } | Self::Muon { betas, .. } => {
-                [betas.0, betas.1]
-            }
+            Self::AdamW { betas, .. }
+            | Self::Adam { betas, .. }
+            | Self::Lion { betas }
+            | Self::Muon { betas, .. } => [betas.0, betas.1],
+        }
+    }
+
+    /// What weights are reduced by, per unit of learning rate, and what part of them is added to their gradients, of a weight
+    /// decay.
+    pub(super) fn decays(&self, weight_decay: f64) -> [f64; 2] {
+        match self {
+            Self::Adam { .. } => [0.0, weight_decay],
+            Self::AdamW { .. } | Self::Lion { .. } | Self::Muon { .. } => [weight_decay, 0.0],
         }
     }
 }
@@ -93,7 +111,19 @@ impl Step<'_> {
                 self.muon(operands, momentum)
             }
             Method::AdamW { betas, eps } | Method::Muon { betas, eps, .. } => {
-                self.adamw(operands, betas, eps)
+                self.adamw(operands, self.grad_scale, betas, eps)
+            }
+            Method::Adam { betas, eps } => {
+                let penalty = operands.parameter.clone() * self.number(penalty);
+                let gradient = self.scaled(operands.gradient) + penalty;
+                // The gradient is scaled by now, but whether a step is made is still for the kernel to see.
+                let is_off = self.grad_scale.clone().lower_elem(0.0);
+                let made = self.grad_scale.ones_like().mask_fill(is_off, -1.0);
+                let operands = Operands {
+                    gradient,
+                    ..operands
+                };
+                self.adamw(operands, &made, betas, eps)
             }
         }
     }
@@ -101,6 +131,7 @@ impl Step<'_> {
     fn adamw<const D: usize>(
         &self,
         operands: Operands<D>,
+        grad_scale: &Tensor<1>,
         betas: (f64, f64),
         eps: f64,
     ) -> (Tensor<D>, Vec<Tensor<D>>) {
@@ -109,7 +140,7 @@ impl Step<'_> {
             .try_into()
             .expect("AdamW has two moments a parameter");
         let dials = Dials {
-            grad_scale: self.grad_scale,
+            grad_scale,
             table: self.numbers,
             first: self.first,
         };

@@ -2,7 +2,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `method.rs` | AdamW, Lion and Muon: one step of one parameter |
+//! | `method.rs` | AdamW, Adam, Lion and Muon: one step of one parameter |
 //! | `table.rs` | what changes from step to step, as numbers in device memory |
 //! | `update.rs` | the step of all parameters of a module |
 //! | `scaler.rs` | loss scaling for 16-bit floats |

@@ -8,8 +8,8 @@ use elapid_kernels::adamw;
 
 use super::{Method, ParamRule};
 
-/// Numbers of a group: those of AdamW, and the learning rate.
-const STRIDE: usize = adamw::DIALS + 1;
+/// Numbers of a group: those of AdamW, the learning rate, and the penalty on weights.
+const STRIDE: usize = adamw::DIALS + 2;
 /// Numbers behind those of the groups: how much of the average is kept, and what is added of the weights.
 const AVERAGE: usize = 2;
 
@@ -66,8 +66,9 @@ impl Table {
             let lr = lr * group.lr_scale;
             // Moments count from where they begin.
             let t = 1 + made(step) - made(group.trained_from.min(step));
-            numbers.extend(adamw::dials(lr, group.weight_decay, method.betas(), t));
-            numbers.push(lr as f32);
+            let [decay, penalty] = method.decays(group.weight_decay);
+            numbers.extend(adamw::dials(lr, decay, method.betas(), t));
+            numbers.extend([lr as f32, penalty as f32]);
         }
         numbers.extend([keep as f32, (1.0 - keep) as f32]);
         numbers
@@ -87,6 +88,12 @@ impl Table {
 /// The learning rate, `[1]`, in a parameter's numbers.
 pub(super) fn rate(numbers: &Tensor<1>, first: usize) -> Tensor<1> {
     let at = first + adamw::DIALS;
+    numbers.clone().slice(at..at + 1)
+}
+
+/// What part of a parameter is added to its gradient, `[1]`, in its numbers.
+pub(super) fn penalty(numbers: &Tensor<1>, first: usize) -> Tensor<1> {
+    let at = first + adamw::DIALS + 1;
     numbers.clone().slice(at..at + 1)
 }
 

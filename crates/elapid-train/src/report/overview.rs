@@ -206,10 +206,8 @@ fn collect(dir: &Path, depth: usize, found: &mut Vec<Overview>) -> std::io::Resu
 
 /// The metric that the plan chooses the best checkpoint by; without a plan the first that has a direction.
 fn main_metric(run: &Run) -> Option<Metric<'_>> {
-    let plan: Option<toml::Table> = run.plan.as_ref().and_then(|plan| plan.parse().ok());
-    let planned = plan.as_ref().and_then(|plan| plan.get("eval")?.get("best"));
     let all = Metric::all(&run.metrics);
-    match planned.and_then(toml::Value::as_str) {
+    match run.chosen_by() {
         Some(name) => all.into_iter().find(|metric| metric.name == name),
         None => all.into_iter().find(|metric| metric.direction.is_some()),
     }

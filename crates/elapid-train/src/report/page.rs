@@ -40,13 +40,10 @@ fn metrics(run: &Run) -> String {
 }
 
 fn notes(run: &Run) -> String {
-    if run.notes.is_empty() {
-        return String::new();
+    let notes = run.notes.iter().cloned().chain(run.left_out());
+    let items: String = notes.map(|note| format!("<li>{note}</li>")).collect();
+    if items.is_empty() {
+        return items;
     }
-    let items: String = run
-        .notes
-        .iter()
-        .map(|note| format!("<li>{note}</li>"))
-        .collect();
     format!("<ul class=\"notes\" aria-label=\"Notes\">{items}</ul>\n")
 }

@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 
 use super::ReportError;
 use super::confusion::Confusion;
-use super::format::plural;
+use super::format::{count, plural};
+use super::html::Escaped;
 use super::metrics::Metrics;
 use super::pictures;
 use crate::Picture;
@@ -30,6 +31,35 @@ pub(super) struct Run {
 }
 
 impl Run {
+    /// Name of the metric that the plan chooses the best checkpoint by.
+    pub(super) fn chosen_by(&self) -> Option<String> {
+        let plan: toml::Table = self.plan.as_ref()?.parse().ok()?;
+        let best = plan.get("eval")?.get("best")?;
+        best.as_str().map(ToOwned::to_owned)
+    }
+
+    /// What the test left out because the plan says so, as an HTML sentence.
+    pub(super) fn left_out(&self) -> Option<String> {
+        let plan: toml::Table = self.plan.as_ref()?.parse().ok()?;
+        let eval = plan.get("eval")?;
+        let is_dropping = eval.get("drop_last")?.as_bool()?;
+        let batch = u64::try_from(eval.get("batch_size")?.as_integer()?).ok()?;
+        let test = self.manifest.get("data")?.get("test")?.as_object()?;
+        let mut counts = test.iter();
+        let (unit, all) = counts.find_map(|(unit, value)| Some((unit, value.as_u64()?)))?;
+        let rest = all.checked_rem(batch)?;
+        (is_dropping && rest > 0).then(|| {
+            format!(
+                "The test left out the last {} of {} {}, which fill no batch of {} (<code>eval.drop_last</code>): \
+                 compare its numbers only with those that were measured so.",
+                count(rest),
+                count(all),
+                Escaped(unit),
+                count(batch)
+            )
+        })
+    }
+
     /// The notes as plain text.
     pub(super) fn problems(&self) -> Vec<String> {
         let plain = |note: &String| note.replace("<code>", "`").replace("</code>", "`");
@@ -144,6 +174,21 @@ mod tests {
         assert_eq!(run(&path).unwrap().name, "my-run");
         fs::write(path.join("manifest.json"), r#"{"name":"given"}"#).unwrap();
         assert_eq!(run(&path).unwrap().name, "given");
+    }
+
+    #[test]
+    fn what_the_test_left_out_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let said = |batch: u64, is_dropping: bool| {
+            let manifest = r#"{"data":{"name":"ett","test":{"fingerprint":"12","windows":2785}}}"#;
+            fs::write(dir.path().join("manifest.json"), manifest).unwrap();
+            let plan = format!("[eval]\nbatch_size = {batch}\ndrop_last = {is_dropping}\n");
+            fs::write(dir.path().join("plan.toml"), plan).unwrap();
+            run(dir.path()).unwrap().left_out()
+        };
+        let note = said(512, true).unwrap();
+        assert!(note.starts_with("The test left out the last 225 of 2,785 windows, which"));
+        assert_eq!((said(512, false), said(5, true)), (None, None));
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub(super) fn header(run: &Run) -> String {
          <div class=\"name\"><h1>{}</h1>{status}</div>\n{subject}{}{}</header>\n",
         Escaped(&run.name),
         facts(run),
-        figures(&run.metrics),
+        figures(run),
     )
 }
 
@@ -111,13 +111,16 @@ fn progress(run: &Run) -> Option<String> {
 }
 
 /// The large figures: what was tested, then the best of validation, then training.
-fn figures(metrics: &Metrics) -> String {
+fn figures(run: &Run) -> String {
+    let metrics = &run.metrics;
     let mut all = Metric::all(metrics);
-    // A quality says more than a loss to most readers.
+    let main = run.chosen_by();
+    // A quality says more than a loss to most readers, even where checkpoints are chosen by the loss.
     all.sort_by_key(|metric| match (metric.direction, metric.name) {
-        (_, "loss") => (2, metric.rank),
-        (Some(Direction::Higher), _) => (0, metric.rank),
-        _ => (1, metric.rank),
+        (_, "loss") => (3, metric.rank),
+        (_, name) if main.as_deref() == Some(name) => (0, 0),
+        (Some(Direction::Higher), _) => (1, metric.rank),
+        _ => (2, metric.rank),
     });
     let tested = all.iter().filter_map(|metric| {
         let last = metrics.curve(metric.name, "test").last()?;
@@ -224,6 +227,31 @@ mod tests {
         assert_eq!(of("= broken"), None);
     }
 
+    fn labels(header: &str) -> Vec<&str> {
+        let (_, figures) = header.split_once("<dl class=\"figures\">").unwrap();
+        let parts = figures.split("<dt>").skip(1);
+        parts.map(|part| part.split('<').next().unwrap()).collect()
+    }
+
+    #[test]
+    fn what_checkpoints_are_chosen_by_comes_first() {
+        let metrics: String = [("valid", 5), ("test", 9)]
+            .iter()
+            .flat_map(|(split, step)| ["loss", "mae", "mse", "mse_first"].map(|name| {
+                format!("{{\"step\":{step},\"split\":\"{split}\",\"name\":\"{name}\",\"value\":0.5}}\n")
+            }))
+            .collect();
+        let of = |best: &str| {
+            let plan = format!("[eval]\nbest = \"{best}\"\n");
+            header(&run("{}", &plan, &metrics))
+        };
+        assert_eq!(
+            labels(&of("mse")),
+            ["Test mse", "Test mae", "Best valid mse", "Best valid loss"]
+        );
+        assert_eq!(labels(&of("loss"))[0], "Test mae");
+    }
+
     #[test]
     fn test_accuracy_is_the_first_figure() {
         let metrics = r#"{"step":8,"epoch":2.0,"split":"train","name":"loss","value":0.1}
@@ -232,16 +260,8 @@ mod tests {
 {"step":9,"split":"test","name":"accuracy","value":0.8}
 "#;
         let header = header(&run("{}", "", metrics));
-        let labels: Vec<_> = header
-            .split("<dl class=\"figures\">")
-            .nth(1)
-            .unwrap()
-            .split("<dt>")
-            .skip(1)
-            .map(|part| part.split('<').next().unwrap())
-            .collect();
         assert_eq!(
-            labels,
+            labels(&header),
             [
                 "Test accuracy",
                 "Test loss",

@@ -12,7 +12,7 @@ use crate::metrics_log::Moment;
 use crate::progress::TrainLine;
 use crate::spikes::Spike;
 use crate::step::Weights;
-use crate::{Decay, Evaluation, Measured, Task, TestWeights, TrainError};
+use crate::{Decay, Evaluation, Measured, Tally, Task, TestWeights, TrainError};
 
 impl<T: Task> Session<'_, T> {
     /// Logs the means of the interval and begins the next one.
@@ -83,7 +83,7 @@ impl<T: Task> Session<'_, T> {
         let source = source.as_ref();
         let task = weights.evaluated();
         let evaluation = evaluate_unless(&trainer.stop, task, source, "valid", &self.device)?;
-        let Some(evaluation) = evaluation else {
+        let Some((evaluation, _)) = evaluation else {
             return Ok(false);
         };
         self.note("valid", &evaluation);
@@ -132,7 +132,7 @@ impl<T: Task> Session<'_, T> {
         let task = self.test_weights(weights);
         let source = source.as_ref();
         let evaluation = evaluate_unless(&trainer.stop, &task, source, "test", &self.device)?;
-        let Some(evaluation) = evaluation else {
+        let Some((evaluation, tally)) = evaluation else {
             return Ok(trainer.stop.signal());
         };
         self.note("test", &evaluation);
@@ -140,8 +140,9 @@ impl<T: Task> Session<'_, T> {
         if let Some(confusion) = &evaluation.confusion {
             self.keep("confusion.json", confusion)?;
         }
-        if !evaluation.pictures.is_empty() {
-            self.keep("pictures.json", &evaluation.pictures)?;
+        let pictures = tally.pictures();
+        if !pictures.is_empty() {
+            self.keep("pictures.json", &pictures)?;
         }
         Ok(None)
     }

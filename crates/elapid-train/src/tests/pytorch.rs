@@ -214,6 +214,14 @@ fn steps_of_adamw_equal_pytorchs() {
 }
 
 #[test]
+fn steps_of_adam_equal_pytorchs() {
+    follow("adam.json", |golden| Method::Adam {
+        betas: golden.betas,
+        eps: golden.eps,
+    });
+}
+
+#[test]
 fn steps_of_lion_equal_the_algorithm() {
     follow("lion.json", |golden| Method::Lion {
         betas: golden.betas,

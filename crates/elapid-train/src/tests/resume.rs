@@ -138,6 +138,10 @@ fn averaged_weights_are_resumed_too() {
 #[test]
 fn every_optimiser_learns_and_resumes() {
     let methods = [
+        Method::Adam {
+            betas: (0.9, 0.99),
+            eps: 1e-8,
+        },
         Method::Lion { betas: (0.9, 0.99) },
         Method::Muon {
             momentum: 0.95,

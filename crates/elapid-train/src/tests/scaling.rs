@@ -6,12 +6,21 @@ use super::resume::lines;
 use super::toy::{
     Points, config, new_trainer, old_trainer_on, sources, sources_with, stopping, toy,
 };
-use crate::{BoxError, Ending, RunDir, Sources, TrainConfig};
+use crate::{BoxError, Ending, Method, RunDir, Sources, TrainConfig};
 
 fn scaling() -> TrainConfig {
     TrainConfig {
         loss_scaling: true,
         ..config(30)
+    }
+}
+
+/// Settings with Adam, which adds a part of the weights to gradients that are no longer scaled.
+fn with_adam(config: TrainConfig) -> TrainConfig {
+    let betas = (0.9, 0.99);
+    TrainConfig {
+        method: Method::Adam { betas, eps: 1e-8 },
+        ..config
     }
 }
 
@@ -34,17 +43,33 @@ fn shaken() -> Sources<Points> {
 
 #[test]
 fn powers_of_two_change_nothing() {
+    for with in [std::convert::identity, with_adam] {
+        let temp = tempfile::tempdir().unwrap();
+        let (plain, scaled) = (temp.path().join("plain"), temp.path().join("scaled"));
+        new_trainer(&plain, with(config(30)), sources())
+            .fit(toy())
+            .unwrap();
+        new_trainer(&scaled, with(scaling()), sources())
+            .fit(toy())
+            .unwrap();
+        assert_eq!(lines(&scaled), lines(&plain));
+        assert_eq!(scaler(&plain), None);
+        assert_eq!(scaler(&scaled), Some([65_536.0, 30.0]));
+    }
+}
+
+#[test]
+fn overflow_leaves_out_the_step_of_adam() {
     let temp = tempfile::tempdir().unwrap();
-    let (plain, scaled) = (temp.path().join("plain"), temp.path().join("scaled"));
-    new_trainer(&plain, config(30), sources())
-        .fit(toy())
-        .unwrap();
-    new_trainer(&scaled, scaling(), sources())
-        .fit(toy())
-        .unwrap();
-    assert_eq!(lines(&scaled), lines(&plain));
-    assert_eq!(scaler(&plain), None);
-    assert_eq!(scaler(&scaled), Some([65_536.0, 30.0]));
+    let dir = temp.path().join("run");
+    let trainer = new_trainer(&dir, with_adam(scaling()), shaken());
+    assert_eq!(trainer.fit(toy()).unwrap().ending, Ending::Finished);
+    let [scale, good] = scaler(&dir).unwrap();
+    assert!(
+        scale < 65_536.0 && good < 30.0,
+        "scale {scale}, good {good}"
+    );
+    assert!(lines(&dir).iter().all(|line| !line.contains("null")));
 }
 
 #[test]

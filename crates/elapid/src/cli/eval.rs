@@ -40,9 +40,7 @@ pub(crate) fn eval(args: EvalArgs) -> Result<(), Failure> {
     let Built { data, .. } = build(&open.plan, &device)?;
     let task = open.trained(&device, args.checkpoint, args.weights.as_deref())?;
     let split = args.split.split();
-    let batches = data
-        .batches(split, open.plan.eval.batch_size)
-        .map_err(Failure::input)?;
+    let batches = data.planned(split, &open.plan).map_err(Failure::input)?;
     let evaluation = evaluate(&task, batches.as_ref(), &device)?;
     warn(&batches.warnings());
     if args.json {

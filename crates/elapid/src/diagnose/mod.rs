@@ -23,8 +23,18 @@ use watcher::Watcher;
 
 /// A task whose layers can be watched.
 pub trait Watched: Task {
+    /// The mean loss over a batch, shape `[1]`, with what layers draw from `noise`.
+    fn loss_with(&self, inputs: &Inputs, noise: elapid_nn::Noise) -> Tensor<1>;
+
     /// As [`Task::loss`], bit for bit, while `probe` watches.
-    fn watched_loss(&self, inputs: &Inputs, noise: &Noise, probe: &mut dyn Probe) -> Tensor<1>;
+    fn watched_loss(&self, inputs: &Inputs, noise: &Noise, probe: &mut dyn Probe) -> Tensor<1> {
+        self.loss_with(inputs, of_layers(noise).watched_by(probe))
+    }
+}
+
+/// What layers draw from the noise of a step.
+pub(crate) fn of_layers<'a>(noise: &Noise) -> elapid_nn::Noise<'a> {
+    elapid_nn::Noise::new(noise.key(), noise.first_draw())
 }
 
 /// What a step looks like from inside.

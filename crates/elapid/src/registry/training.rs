@@ -67,6 +67,10 @@ fn method(spec: &OptimSpec) -> Method {
             betas: pair(o.betas),
             eps: o.eps,
         },
+        OptimSpec::Adam(o) => Method::Adam {
+            betas: pair(o.betas),
+            eps: o.eps,
+        },
         OptimSpec::Lion(o) => Method::Lion {
             betas: pair(o.betas),
         },
@@ -146,8 +150,8 @@ fn schedule(
 
 /// What the plan has the optimiser do with each parameter.
 ///
-/// Weight decay is by role, see [`Role::decays`]; `A_log` too if the plan says so. Layers further from the head learn more
-/// slowly where there is a layer decay, and frozen parameters are trained from some step on, or never.
+/// Weight decay is by role, see [`Role::decays`]; `A_log` too, or everything, if the plan says so. The head may learn at a rate of
+/// its own, layers further from it more slowly where there is a layer decay, and frozen parameters are trained from some step on, or never.
 pub fn param_rules<M: Module>(plan: &Plan, module: &M, steps_per_epoch: u64) -> Vec<ParamRule> {
     let params = named_params(module);
     let places = params.iter().map(|param| place_of(&param.path));
@@ -158,11 +162,10 @@ pub fn param_rules<M: Module>(plan: &Plan, module: &M, steps_per_epoch: u64) -> 
     let blocks = blocks.max().unwrap_or(0);
     let thaw = plan.train.unfreeze;
     let thaw = thaw.map_or(u64::MAX, |interval| interval.in_steps(steps_per_epoch));
-    let rates = (plan.train.layer_decay, plan.train.input_lr);
     let rule = |param: elapid_models::NamedParam| ParamRule {
         id: param.id,
         decay: decays(plan, &param),
-        lr_scale: lr_scale(rates, place_of(&param.path), blocks),
+        lr_scale: lr_scale(plan, place_of(&param.path), blocks),
         trained_from: match is_frozen(plan, &param.path) {
             _ if lora::is_frozen(plan, &param.path) => u64::MAX,
             true => thaw,
@@ -178,25 +181,24 @@ pub fn param_rules<M: Module>(plan: &Plan, module: &M, steps_per_epoch: u64) -> 
 
 fn decays(plan: &Plan, param: &elapid_models::NamedParam) -> bool {
     let role = role_of(&param.path);
-    role.decays()
+    plan.optim.common().decay_all
+        || role.decays()
         || (role == Role::SsmA && plan.optim.common().decay_ssm_a)
         // The step-size projection is a matrix with a bias: one decays, the other does not.
         || (role == Role::Dt && param.shape.len() > 1)
 }
 
-/// The head learns at the full rate, each layer in front of it more slowly by the decay, as in BEiT's and MAE's fine-tuning, and
-/// the input at a rate of its own.
-fn lr_scale((layer_decay, input_lr): (Option<f64>, f64), place: Place, blocks: usize) -> f64 {
-    let from_head = match place {
-        Place::Input => blocks + 1,
-        Place::Block(block) => blocks - block,
-        Place::Output | Place::Head => 0,
+/// The head and the input each learn at a rate of their own, and every layer in front of the head more slowly where there is a layer
+/// decay, as in BEiT's and MAE's fine-tuning.
+fn lr_scale(plan: &Plan, place: Place, blocks: usize) -> f64 {
+    let (from_head, factor) = match place {
+        Place::Input => (blocks + 1, plan.train.input_lr),
+        Place::Block(block) => (blocks - block, 1.0),
+        Place::Output => (0, 1.0),
+        Place::Head => (0, plan.optim.common().head_lr_factor),
     };
-    let of_input = match place {
-        Place::Input => input_lr,
-        _ => 1.0,
-    };
-    of_input * layer_decay.unwrap_or(1.0).powi(from_head as i32)
+    let decay = plan.train.layer_decay;
+    factor * decay.map_or(1.0, |decay| decay.powi(from_head as i32))
 }
 
 fn is_frozen(plan: &Plan, path: &str) -> bool {
@@ -213,16 +215,36 @@ fn is_frozen(plan: &Plan, path: &str) -> bool {
 mod tests {
     use super::*;
 
+    /// A plan for digits with lines of [train] and [optim].
+    fn plan(train: &str, optim: &str) -> Plan {
+        let text = format!(
+            "[data]\nname = \"digits\"\n[model]\nbackbone = \"vim\"\n[task]\nkind = \"classify\"\n\
+             [train]\nbatch_size = 16\n{train}\n[optim]\n{optim}\n"
+        );
+        elapid_config::parse(&text, std::path::Path::new("test.toml")).unwrap()
+    }
+
     #[test]
     fn layers_far_from_the_head_learn_slowly() {
-        let scale = |place| lr_scale((Some(0.5), 1.0), place, 3);
+        let decaying = plan("layer_decay = 0.5", "");
+        let scale = |place| lr_scale(&decaying, place, 3);
         assert_eq!(scale(Place::Head), 1.0);
         assert_eq!(scale(Place::Output), 1.0);
         assert_eq!(scale(Place::Block(2)), 0.5);
         assert_eq!(scale(Place::Block(0)), 0.125);
         assert_eq!(scale(Place::Input), 0.0625);
-        assert_eq!(lr_scale((None, 1.0), Place::Input, 3), 1.0);
-        assert_eq!(lr_scale((Some(0.5), 0.5), Place::Input, 3), 0.03125);
-        assert_eq!(lr_scale((None, 0.5), Place::Block(0), 3), 1.0);
+        assert_eq!(lr_scale(&plan("", ""), Place::Input, 3), 1.0);
+        let slow = plan("layer_decay = 0.5\ninput_lr = 0.5", "");
+        assert_eq!(lr_scale(&slow, Place::Input, 3), 0.03125);
+        assert_eq!(lr_scale(&plan("input_lr = 0.5", ""), Place::Block(0), 3), 1.0);
+    }
+
+    #[test]
+    fn heads_may_learn_at_a_rate_of_their_own() {
+        for kind in ["adamw", "adam", "lion", "muon"] {
+            let plan = plan("", &format!("kind = \"{kind}\"\nhead_lr_factor = 3.0"));
+            assert_eq!(lr_scale(&plan, Place::Head, 3), 3.0);
+            assert_eq!(lr_scale(&plan, Place::Output, 3), 1.0);
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! The command line as a user meets it: files, messages, exit codes.
 
+mod bad_graphs;
 mod bad_input;
+mod bad_series;
+mod bad_sounds;
 mod clock;
 mod devices;
 mod diagnose;

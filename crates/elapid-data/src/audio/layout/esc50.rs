@@ -25,7 +25,7 @@ const TABLES: [(&str, bool); 2] = [
 /// # Errors
 ///
 /// If there is no table, it lacks a column, a target has two names, a number below has none, a file is missing, or there is
-/// no such fold.
+/// no such fold or no other.
 pub fn splits(
     root: &Path,
     fold: usize,
@@ -45,6 +45,16 @@ pub fn splits(
             setting: "data.fold",
             value: fold.to_string(),
             expected: format!("a fold of `{}`: 1 to {last}", path.display()),
+        });
+    }
+    if sounds.iter().all(|sound| sound.fold == fold) {
+        return Err(DataError::Setting {
+            setting: "data.fold",
+            value: fold.to_string(),
+            expected: format!(
+                "one of several folds: it is the only fold in `{}`, and nothing is left to train on",
+                path.display()
+            ),
         });
     }
     let part = |is_test: bool| {

@@ -69,7 +69,10 @@ pub(super) fn pairs(path: &Path, expected: &str) -> Result<Vec<[u32; 2]>, DataEr
             number(cell)
         };
         pairs.push([next()?, next()?]);
-        Ok(())
+        match cells.next() {
+            Some(_) => Err("more than two numbers, expected two".to_owned()),
+            None => Ok(()),
+        }
     })?;
     Ok(pairs)
 }

@@ -81,7 +81,15 @@ fn bounds(files: &Files, of_node: &[usize]) -> Result<(Vec<usize>, usize), DataE
     }
     let graphs = of_node.last().copied().unwrap_or(0);
     let first = (1..=graphs + 1).map(|graph| of_node.partition_point(|&own| own < graph));
-    Ok((first.collect(), graphs))
+    let first: Vec<usize> = first.collect();
+    if let Some(at) = first.windows(2).position(|pair| pair[0] == pair[1]) {
+        let problem = format!(
+            "graph {} has no nodes; number the graphs without gaps",
+            at + 1
+        );
+        return Err(DataError::layout(&path, problem));
+    }
+    Ok((first, graphs))
 }
 
 struct Files {
@@ -148,6 +156,11 @@ impl Files {
         if attributes.is_file() {
             let table = table::<f32>(&attributes, "attributes")?;
             same(&attributes, table.rows, rows)?;
+            if let Some(at) = table.values.iter().position(|value| !value.is_finite()) {
+                let (line, value) = (at / table.width + 1, table.values[at]);
+                let problem = format!("line {line}: {value}, expected finite numbers");
+                return Err(DataError::layout(&attributes, problem));
+            }
             columns.push((table.values, table.width));
         }
         let labels = self.path(&format!("{what}_labels"));
@@ -158,7 +171,8 @@ impl Files {
                 let own = || table.values.iter().skip(column).step_by(table.width);
                 let (least, most) = (own().min().copied(), own().max().copied());
                 let (least, most) = (least.unwrap_or(0), most.unwrap_or(0));
-                let width = (most - least) as usize + 1;
+                let width = usize::try_from(most.abs_diff(least)).unwrap_or(usize::MAX);
+                let width = width.saturating_add(1);
                 if width > 10_000 {
                     let problem =
                         format!("labels from {least} to {most} are too many to be one-hot rows");

@@ -16,6 +16,9 @@ pub(super) struct TsFile {
     pub(super) classes: Vec<String>,
     /// Values that were missing and lie now on the line between their neighbours.
     pub(super) filled: usize,
+    /// Series with a dimension that was shorter than the others and repeats now its last value, as in Time-Series-Library,
+    /// where the end is missing and filled.
+    pub(super) extended: usize,
 }
 
 /// What the header says.
@@ -50,6 +53,7 @@ pub(super) fn read(path: &Path) -> Result<TsFile, DataError> {
                     series: Vec::new(),
                     classes: header.classes.clone(),
                     filled: 0,
+                    extended: 0,
                 });
             }
             continue;
@@ -134,21 +138,20 @@ fn add(file: &mut TsFile, header: &Header, line: &str) -> Result<(), String> {
         return Err(format!("{} dimensions, expected {expected}", parts.len()));
     }
     file.variates = expected;
+    let in_dimension = |at: usize, said: String| format!("dimension {}: {said}", at + 1);
     let mut columns = Vec::with_capacity(parts.len());
     for (at, part) in parts.iter().enumerate() {
         let values = values(part, header.has_times);
-        let mut values = values.map_err(|said| format!("dimension {}: {said}", at + 1))?;
-        file.filled +=
-            interpolate(&mut values).map_err(|said| format!("dimension {}: {said}", at + 1))?;
-        columns.push(values);
+        columns.push(values.map_err(|said| in_dimension(at, said))?);
     }
-    let length = columns[0].len();
-    if let Some(at) = columns.iter().position(|column| column.len() != length) {
-        return Err(format!(
-            "dimension {} has {} values and the first {length}; series whose dimensions differ in length are not read",
-            at + 1,
-            columns[at].len()
-        ));
+    let length = columns.iter().map(Vec::len).max().unwrap_or(0);
+    let is_short = |column: &Vec<f64>| column.len() < length;
+    file.extended += usize::from(columns.iter().any(is_short));
+    for (at, column) in columns.iter_mut().enumerate() {
+        let added = length - column.len();
+        column.resize(length, f64::NAN);
+        let filled = interpolate(column).map_err(|said| in_dimension(at, said))?;
+        file.filled += filled - added;
     }
     let steps = (0..length).flat_map(|step| columns.iter().map(move |column| column[step] as f32));
     file.series.push((steps.collect(), class));
@@ -274,6 +277,13 @@ mod tests {
     }
 
     #[test]
+    fn short_dimensions_repeat_their_last_value() {
+        let file = parse(&format!("{HEAD}1,2,3:4,?:up\n5:6:down\n")).unwrap();
+        assert_eq!(file.series[0].0, [1.0, 4.0, 2.0, 4.0, 3.0, 4.0]);
+        assert_eq!((file.filled, file.extended), (1, 1));
+    }
+
+    #[test]
     fn times_are_passed_over() {
         let head = "@timestamps true\n@classlabel true a\n@data\n";
         let file = parse(&format!(
@@ -295,7 +305,6 @@ mod tests {
             said("1,x:3,4:up\n"),
             "line 7: dimension 1: `x`, expected a number or ?"
         );
-        assert!(said("1,2:3:up\n").starts_with("line 7: dimension 2 has 1 values and the first 2"));
         assert_eq!(
             said("?,?:1,2:up\n"),
             "line 7: dimension 1: all values are missing; remove the line"

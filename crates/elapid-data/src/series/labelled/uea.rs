@@ -53,6 +53,13 @@ pub fn uea(
                 path.display()
             ));
         }
+        if file.extended > 0 {
+            let (count, all) = (file.extended, file.series.len());
+            notes.push(format!(
+                "`{}`: {count} of {all} series have dimensions of different lengths; the shorter ones repeat their last value",
+                path.display()
+            ));
+        }
         in_memory(&path, file, &classes)
     });
     let splits = Parts {

@@ -19,6 +19,7 @@ use self::graphs::GraphData;
 use self::images::ImageData;
 use self::masks::MaskData;
 use self::sounds::SoundData;
+use self::sources::WholeBatches;
 use super::AnyBatch;
 
 pub use facts::{Facts, Normalisation, SeriesFacts};
@@ -126,10 +127,11 @@ impl dyn Data + '_ {
     /// An empty split.
     pub fn sources(&self, plan: &Plan) -> Result<Sources<AnyBatch>, DataError> {
         let batch = plan.eval.batch_size;
+        let test = self.eval(Split::Test, batch)?;
         Ok(Sources {
             train: self.train()?,
             valid: self.eval(Split::Valid, batch)?,
-            test: self.eval(Split::Test, batch)?,
+            test: test.map(|test| self.whole(test, plan)).transpose()?,
         })
     }
 
@@ -149,6 +151,52 @@ impl dyn Data + '_ {
                 value: "0".into(),
                 expected: "above 0 to evaluate a validation split".into(),
             })
+    }
+
+    /// A split as a plan evaluates it.
+    ///
+    /// # Errors
+    ///
+    /// As [`batches`](Self::batches), and a test of which a plan leaves nothing.
+    pub fn planned(
+        &self,
+        split: Split,
+        plan: &Plan,
+    ) -> Result<Box<dyn EvalSource<AnyBatch>>, DataError> {
+        let source = self.batches(split, plan.eval.batch_size)?;
+        match split {
+            Split::Test => self.whole(source, plan),
+            Split::Train | Split::Valid => Ok(source),
+        }
+    }
+
+    /// The test, without the rest that fills no batch where the plan leaves it out.
+    fn whole(
+        &self,
+        test: Box<dyn EvalSource<AnyBatch>>,
+        plan: &Plan,
+    ) -> Result<Box<dyn EvalSource<AnyBatch>>, DataError> {
+        if !plan.eval.drop_last {
+            return Ok(test);
+        }
+        let (batch, unit) = (plan.eval.batch_size, self.unit());
+        let samples = self.part(Split::Test).map_or(0, |part| part.samples);
+        if samples < batch {
+            return Err(DataError::Setting {
+                setting: "eval.drop_last",
+                value: "true".into(),
+                expected: format!(
+                    "false, or a whole batch: the test has {samples} {unit}, fewer than eval.batch_size = {batch}"
+                ),
+            });
+        }
+        let rest = samples % batch;
+        let note = (rest > 0).then(|| {
+            format!(
+                "the test leaves out its last {rest} of {samples} {unit}, which fill no batch of {batch} (eval.drop_last)"
+            )
+        });
+        Ok(Box::new(WholeBatches::new(test, batch, note)))
     }
 
     /// What the manifest says of the data.

@@ -79,14 +79,9 @@ macro_rules! tasks {
         }
 
         impl Watched for AnyTask {
-            fn watched_loss(
-                &self,
-                inputs: &Inputs,
-                noise: &Noise,
-                probe: &mut dyn Probe,
-            ) -> Tensor<1> {
+            fn loss_with(&self, inputs: &Inputs, noise: elapid_nn::Noise) -> Tensor<1> {
                 match self {
-                    $(Self::$kind(task) => task.watched_loss(inputs, noise, probe),)*
+                    $(Self::$kind(task) => task.loss_with(inputs, noise),)*
                 }
             }
         }

@@ -5,11 +5,11 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation, bf16, f16
 use elapid_config::{ClassLoss, Classify, Plan};
 use elapid_data::ImageBatch;
 use elapid_models::ImageClassifier;
-use elapid_nn::{Init, Probe};
-use elapid_train::{Confusion, Inputs, Measured, Noise, Tally, Task};
+use elapid_nn::Init;
+use elapid_train::{Confusion, Inputs, Measured, Tally, Task};
 use rayon::prelude::*;
 
-use super::{Described, storage};
+use super::{Described, batches, storage};
 use crate::diagnose::Watched;
 use crate::registry::{Facts, PlanError, image_classifier};
 
@@ -100,20 +100,11 @@ impl ImageClassification {
         let images = images.cast(self.storage);
         self.model.forward(images, noise).cast(DType::F32)
     }
-
-    fn loss_with(&self, inputs: &Inputs, mut noise: elapid_nn::Noise) -> Tensor<1> {
-        let scores = self.scores(inputs.float(0), Some(&mut noise));
-        let targets = Targets {
-            labels: inputs.int(1),
-            partners: (inputs.count() > 2).then(|| (inputs.int(2), inputs.float(3))),
-        };
-        cross_entropy(scores, targets, self.label_smoothing).mean()
-    }
 }
 
 impl Task for ImageClassification {
-    type Batch = ImageBatch;
     type Tally = ClassificationTally;
+    batches!(ImageBatch, |batch| batch.labels.len());
 
     fn inputs(&self, batch: ImageBatch) -> Vec<TensorData> {
         let mut inputs = vec![label_data(&batch.labels)];
@@ -123,13 +114,6 @@ impl Task for ImageClassification {
         }
         inputs.insert(0, rounded(batch.pixels, batch.shape, self.storage));
         inputs
-    }
-
-    fn loss(&self, inputs: &Inputs, noise: &Noise) -> Tensor<1> {
-        self.loss_with(
-            inputs,
-            elapid_nn::Noise::new(noise.key(), noise.first_draw()),
-        )
     }
 
     fn tally(&self) -> ClassificationTally {
@@ -151,14 +135,6 @@ impl Task for ImageClassification {
             tally.add(row, *label, loss);
         }
     }
-
-    fn batch_len(batch: &ImageBatch) -> usize {
-        batch.labels.len()
-    }
-
-    fn split(batch: ImageBatch, samples: usize) -> Vec<ImageBatch> {
-        batch.split(samples)
-    }
 }
 
 impl Described for ImageClassification {
@@ -168,9 +144,13 @@ impl Described for ImageClassification {
 }
 
 impl Watched for ImageClassification {
-    fn watched_loss(&self, inputs: &Inputs, noise: &Noise, probe: &mut dyn Probe) -> Tensor<1> {
-        let noise = elapid_nn::Noise::new(noise.key(), noise.first_draw());
-        self.loss_with(inputs, noise.watched_by(probe))
+    fn loss_with(&self, inputs: &Inputs, mut noise: elapid_nn::Noise) -> Tensor<1> {
+        let scores = self.scores(inputs.float(0), Some(&mut noise));
+        let targets = Targets {
+            labels: inputs.int(1),
+            partners: (inputs.count() > 2).then(|| (inputs.int(2), inputs.float(3))),
+        };
+        cross_entropy(scores, targets, self.label_smoothing).mean()
     }
 }
 

@@ -5,11 +5,11 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 use elapid_config::{Detect, Plan};
 use elapid_data::series::WindowBatch;
 use elapid_models::Forecaster;
-use elapid_nn::{Init, Probe};
-use elapid_train::{Inputs, Line, Lines, Measured, Noise, Picture, Shows, Tally, Task};
+use elapid_nn::Init;
+use elapid_train::{Inputs, Line, Lines, Measured, Picture, Shows, Tally, Task};
 
 use super::windows::{mark_data, on_device, past_data, series};
-use super::{Described, storage};
+use super::{Described, batches, storage};
 use crate::diagnose::Watched;
 use crate::registry::{Facts, PlanError, SeriesInput, reconstructor};
 
@@ -45,31 +45,16 @@ impl AnomalyDetection {
         let error = self.model.forward(past.clone(), marks, None) - past.cast(DType::F32);
         (error.clone() * error).mean_dim(2).squeeze_dim::<2>(2)
     }
-
-    fn loss_with(&self, inputs: &Inputs, mut noise: elapid_nn::Noise) -> Tensor<1> {
-        let past = inputs.float::<3>(0);
-        let marks = (inputs.count() > 1).then(|| inputs.float(1));
-        let found = self
-            .model
-            .forward(past.clone().cast(self.storage), marks, Some(&mut noise));
-        let error = found - past.cast(DType::F32);
-        (error.clone() * error).mean()
-    }
 }
 
 impl Task for AnomalyDetection {
-    type Batch = WindowBatch;
     type Tally = DetectionTally;
+    batches!(WindowBatch, |batch| batch.batch);
 
     fn inputs(&self, batch: WindowBatch) -> Vec<TensorData> {
         let mut inputs = vec![past_data(&batch, self.storage)];
         inputs.extend(mark_data(&batch));
         inputs
-    }
-
-    fn loss(&self, inputs: &Inputs, noise: &Noise) -> Tensor<1> {
-        let noise = elapid_nn::Noise::new(noise.key(), noise.first_draw());
-        self.loss_with(inputs, noise)
     }
 
     fn tally(&self) -> DetectionTally {
@@ -87,26 +72,19 @@ impl Task for AnomalyDetection {
             tally.add(*start, &scores[steps], labels);
         }
     }
-
-    fn batch_len(batch: &WindowBatch) -> usize {
-        batch.batch
-    }
-
-    fn split(batch: WindowBatch, samples: usize) -> Vec<WindowBatch> {
-        batch.split(samples)
-    }
 }
 
-impl Described for AnomalyDetection {
-    fn classes(&self) -> &[String] {
-        &[]
-    }
-}
+impl Described for AnomalyDetection {}
 
 impl Watched for AnomalyDetection {
-    fn watched_loss(&self, inputs: &Inputs, noise: &Noise, probe: &mut dyn Probe) -> Tensor<1> {
-        let noise = elapid_nn::Noise::new(noise.key(), noise.first_draw());
-        self.loss_with(inputs, noise.watched_by(probe))
+    fn loss_with(&self, inputs: &Inputs, mut noise: elapid_nn::Noise) -> Tensor<1> {
+        let past = inputs.float::<3>(0);
+        let marks = (inputs.count() > 1).then(|| inputs.float(1));
+        let found = self
+            .model
+            .forward(past.clone().cast(self.storage), marks, Some(&mut noise));
+        let error = found - past.cast(DType::F32);
+        (error.clone() * error).mean()
     }
 }
 

@@ -5,12 +5,12 @@ use burn::tensor::{DType, Device, Tensor, TensorData, s};
 use elapid_config::{Forecast, ForecastLoss, Plan};
 use elapid_data::series::WindowBatch;
 use elapid_models::{CausalMamba, Forecaster, Stream};
-use elapid_nn::{Init, Probe};
-use elapid_train::{Inputs, Noise, Task};
+use elapid_nn::Init;
+use elapid_train::{Inputs, Task};
 
 use super::forecast_tally::{ForecastTally, Target};
 use super::windows::{future_data, mark_data, on_device, past_data, series};
-use super::{Described, storage};
+use super::{Described, batches, storage};
 use crate::diagnose::Watched;
 use crate::registry::{Facts, PlanError, SeriesInput, forecaster, series_shape};
 
@@ -103,15 +103,6 @@ impl SeriesForecasting {
         let first = batch.variates - self.targets.len();
         Some((forecasts.slice(s![.., .., .., first..]), state))
     }
-
-    fn loss_with(&self, inputs: &Inputs, mut noise: elapid_nn::Noise) -> Tensor<1> {
-        let past = inputs.float::<3>(0).cast(self.storage);
-        let marks = (inputs.count() > 2).then(|| inputs.float(2));
-        let [forecast, truth] =
-            self.model
-                .supervised(past, inputs.float(1), marks, Some(&mut noise));
-        losses(self.loss, forecast - truth).mean()
-    }
 }
 
 /// What each error costs.
@@ -128,18 +119,13 @@ fn losses(loss: ForecastLoss, error: Tensor<3>) -> Tensor<3> {
 }
 
 impl Task for SeriesForecasting {
-    type Batch = WindowBatch;
     type Tally = ForecastTally;
+    batches!(WindowBatch, |batch| batch.batch);
 
     fn inputs(&self, batch: WindowBatch) -> Vec<TensorData> {
         let mut inputs = vec![past_data(&batch, self.storage), future_data(&batch)];
         inputs.extend(mark_data(&batch));
         inputs
-    }
-
-    fn loss(&self, inputs: &Inputs, noise: &Noise) -> Tensor<1> {
-        let noise = elapid_nn::Noise::new(noise.key(), noise.first_draw());
-        self.loss_with(inputs, noise)
     }
 
     fn tally(&self) -> ForecastTally {
@@ -154,26 +140,18 @@ impl Task for SeriesForecasting {
         let forecast: Vec<f32> = forecast.into_data().iter::<f32>().collect();
         tally.add(&forecast, batch, loss);
     }
-
-    fn batch_len(batch: &WindowBatch) -> usize {
-        batch.batch
-    }
-
-    fn split(batch: WindowBatch, samples: usize) -> Vec<WindowBatch> {
-        batch.split(samples)
-    }
 }
 
-impl Described for SeriesForecasting {
-    fn classes(&self) -> &[String] {
-        &[]
-    }
-}
+impl Described for SeriesForecasting {}
 
 impl Watched for SeriesForecasting {
-    fn watched_loss(&self, inputs: &Inputs, noise: &Noise, probe: &mut dyn Probe) -> Tensor<1> {
-        let noise = elapid_nn::Noise::new(noise.key(), noise.first_draw());
-        self.loss_with(inputs, noise.watched_by(probe))
+    fn loss_with(&self, inputs: &Inputs, mut noise: elapid_nn::Noise) -> Tensor<1> {
+        let past = inputs.float::<3>(0).cast(self.storage);
+        let marks = (inputs.count() > 2).then(|| inputs.float(2));
+        let [forecast, truth] =
+            self.model
+                .supervised(past, inputs.float(1), marks, Some(&mut noise));
+        losses(self.loss, forecast - truth).mean()
     }
 }
 

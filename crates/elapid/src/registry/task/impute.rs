@@ -3,13 +3,13 @@
 use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use elapid_config::{Impute, Plan};
-use elapid_data::series::WindowBatch;
+use elapid_data::series::{WindowBatch, known_values};
 use elapid_models::Forecaster;
-use elapid_nn::{Init, Probe, dropout};
-use elapid_train::{Inputs, Measured, Noise, Tally, Task};
+use elapid_nn::{Init, dropout};
+use elapid_train::{Inputs, Measured, Tally, Task};
 
 use super::windows::{mark_data, on_device, past_data, series};
-use super::{Described, storage};
+use super::{Described, batches, storage};
 use crate::diagnose::Watched;
 use crate::registry::{Facts, PlanError, SeriesInput, reconstructor};
 
@@ -63,7 +63,39 @@ impl Imputation {
         let input = (centred / scale.clone()).cast(self.storage);
         self.model.forward(input, marks, noise) * scale + mean
     }
+}
 
+impl Task for Imputation {
+    type Tally = ImputationTally;
+    batches!(WindowBatch, |batch| batch.batch);
+
+    fn inputs(&self, batch: WindowBatch) -> Vec<TensorData> {
+        let mut inputs = vec![past_data(&batch, self.storage)];
+        inputs.extend(mark_data(&batch));
+        inputs
+    }
+
+    fn tally(&self) -> ImputationTally {
+        ImputationTally::default()
+    }
+
+    fn observe(&self, batch: &WindowBatch, device: &Device, tally: &mut ImputationTally) {
+        let shape = [batch.batch, batch.lookback, batch.variates];
+        let known = known_values(batch, self.mask_rate);
+        let (past, marks) = on_device(batch, self.storage, device);
+        let mask = Tensor::from_data(TensorData::new(known.clone(), shape), device);
+        let filled = self.fill(past, mask, marks, None).into_data();
+        for ((filled, truth), known) in filled.iter::<f64>().zip(&batch.past).zip(known) {
+            if known == 0.0 {
+                tally.add(filled - f64::from(*truth));
+            }
+        }
+    }
+}
+
+impl Described for Imputation {}
+
+impl Watched for Imputation {
     /// The mean over all values of the error of hidden ones, divided by their expected share: so the loss of a batch is
     /// the mean of the losses of its parts.
     fn loss_with(&self, inputs: &Inputs, mut noise: elapid_nn::Noise) -> Tensor<1> {
@@ -75,83 +107,6 @@ impl Imputation {
         let error = (filled - past) * (known.neg() + 1.0);
         (error.clone() * error).mean() / self.mask_rate
     }
-}
-
-impl Task for Imputation {
-    type Batch = WindowBatch;
-    type Tally = ImputationTally;
-
-    fn inputs(&self, batch: WindowBatch) -> Vec<TensorData> {
-        let mut inputs = vec![past_data(&batch, self.storage)];
-        inputs.extend(mark_data(&batch));
-        inputs
-    }
-
-    fn loss(&self, inputs: &Inputs, noise: &Noise) -> Tensor<1> {
-        let noise = elapid_nn::Noise::new(noise.key(), noise.first_draw());
-        self.loss_with(inputs, noise)
-    }
-
-    fn tally(&self) -> ImputationTally {
-        ImputationTally::default()
-    }
-
-    fn observe(&self, batch: &WindowBatch, device: &Device, tally: &mut ImputationTally) {
-        let shape = [batch.batch, batch.lookback, batch.variates];
-        let known = known(batch, self.mask_rate);
-        let (past, marks) = on_device(batch, self.storage, device);
-        let mask = Tensor::from_data(TensorData::new(known.clone(), shape), device);
-        let filled = self.fill(past, mask, marks, None).into_data();
-        for ((filled, truth), known) in filled.iter::<f64>().zip(&batch.past).zip(known) {
-            if known == 0.0 {
-                tally.add(filled - f64::from(*truth));
-            }
-        }
-    }
-
-    fn batch_len(batch: &WindowBatch) -> usize {
-        batch.batch
-    }
-
-    fn split(batch: WindowBatch, samples: usize) -> Vec<WindowBatch> {
-        batch.split(samples)
-    }
-}
-
-impl Described for Imputation {
-    fn classes(&self) -> &[String] {
-        &[]
-    }
-}
-
-impl Watched for Imputation {
-    fn watched_loss(&self, inputs: &Inputs, noise: &Noise, probe: &mut dyn Probe) -> Tensor<1> {
-        let noise = elapid_nn::Noise::new(noise.key(), noise.first_draw());
-        self.loss_with(inputs, noise.watched_by(probe))
-    }
-}
-
-/// 0 at the values of each window that an evaluation hides and 1 elsewhere. What is hidden follows from where the window
-/// begins, so that every evaluation, whatever its batches, hides the same.
-fn known(batch: &WindowBatch, rate: f64) -> Vec<f32> {
-    let values = batch.lookback * batch.variates;
-    let windows = batch.starts.iter();
-    let of = |start: &usize| {
-        let start = *start as u64;
-        (0..values as u64).map(move |at| f32::from(u8::from(draw(start, at) >= rate)))
-    };
-    windows.flat_map(of).collect()
-}
-
-/// A number in 0..1 that two numbers determine (splitmix64).
-fn draw(start: u64, at: u64) -> f64 {
-    let mixed = |mut x: u64| {
-        x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        x ^ (x >> 31)
-    };
-    (mixed(mixed(start) ^ at) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 /// Sums over the hidden values of an evaluation.
@@ -191,27 +146,6 @@ mod tests {
     use super::*;
     use elapid_models::{RLinear, RLinearConfig};
     use elapid_nn::SeriesNormMode;
-
-    fn windows(starts: Vec<usize>) -> WindowBatch {
-        WindowBatch {
-            past: vec![0.0; starts.len() * 40],
-            batch: starts.len(),
-            starts,
-            lookback: 20,
-            variates: 2,
-            ..WindowBatch::default()
-        }
-    }
-
-    #[test]
-    fn what_is_hidden_follows_from_the_window() {
-        let both = known(&windows(vec![3, 8]), 0.25);
-        assert_eq!(both[40..], known(&windows(vec![8]), 0.25));
-        assert_ne!(both[..40], both[40..]);
-        let many = known(&windows((0..100).collect()), 0.25);
-        let share = many.iter().filter(|known| **known == 0.0).count() as f64 / 4000.0;
-        assert!((share - 0.25).abs() < 0.03, "{share}");
-    }
 
     #[test]
     fn hidden_values_have_no_say() {

@@ -1,6 +1,7 @@
 //! `[task]`: from a specification to what is trained. One file a task, and one line in each of the two lists below.
 
 mod any;
+mod batches;
 mod classify;
 mod detect;
 mod forecast;
@@ -19,10 +20,11 @@ mod windows;
 use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use elapid_config::{Plan, Precision, Samples, TaskSpec};
-use elapid_nn::{Init, Probe};
+use elapid_nn::Init;
 use elapid_train::{Confusion, Inputs, Measured, Noise, Picture, Tally, Task};
 
 use self::any::tasks;
+use self::batches::batches;
 use super::data::Facts;
 use super::error::PlanError;
 use super::lora::with_adapters;
@@ -43,7 +45,9 @@ pub use tagging::{SoundTagging, TaggingTally};
 /// What reports and predictions ask of a task.
 pub trait Described {
     /// Names of the classes, in the order of the scores; none where nothing is classified.
-    fn classes(&self) -> &[String];
+    fn classes(&self) -> &[String] {
+        &[]
+    }
 }
 
 const ODD: &str = "a batch of another kind than the task";

@@ -5,12 +5,12 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 use elapid_config::{Plan, PretrainPatches};
 use elapid_data::audio::MaskedBatch;
 use elapid_models::PatchPretrainer;
-use elapid_nn::{Init, Probe};
-use elapid_train::{Inputs, Measured, Noise, Tally, Task};
+use elapid_nn::Init;
+use elapid_train::{Inputs, Measured, Tally, Task};
 
 use super::classify::rounded;
 use super::sounds::spectrograms;
-use super::{Described, storage};
+use super::{Described, batches, storage};
 use crate::diagnose::Watched;
 use crate::registry::{PlanError, patch_pretrainer};
 
@@ -42,17 +42,11 @@ impl PatchPretraining {
         self.model
             .reconstruct(spectrograms.cast(self.storage), mask)
     }
-
-    fn loss_with(&self, inputs: &Inputs, mut noise: elapid_nn::Noise) -> Tensor<1> {
-        let masks = [inputs.float(1), inputs.float(2)];
-        let sounds = inputs.float::<3>(0).cast(self.storage);
-        self.model.loss(sounds, masks, Some(&mut noise))
-    }
 }
 
 impl Task for PatchPretraining {
-    type Batch = MaskedBatch;
     type Tally = PatchTally;
+    batches!(MaskedBatch, |batch| batch.sounds.shape[0]);
 
     fn inputs(&self, batch: MaskedBatch) -> Vec<TensorData> {
         let shape = [batch.sounds.shape[0], batch.patches()];
@@ -63,11 +57,6 @@ impl Task for PatchPretraining {
             TensorData::new(first, shape),
             TensorData::new(second, shape),
         ]
-    }
-
-    fn loss(&self, inputs: &Inputs, noise: &Noise) -> Tensor<1> {
-        let noise = elapid_nn::Noise::new(noise.key(), noise.first_draw());
-        self.loss_with(inputs, noise)
     }
 
     fn tally(&self) -> PatchTally {
@@ -91,26 +80,15 @@ impl Task for PatchPretraining {
         tally.contrast += sum(scores.contrast);
         tally.error += sum(scores.error);
     }
-
-    fn batch_len(batch: &MaskedBatch) -> usize {
-        batch.sounds.shape[0]
-    }
-
-    fn split(batch: MaskedBatch, samples: usize) -> Vec<MaskedBatch> {
-        batch.split(samples)
-    }
 }
 
-impl Described for PatchPretraining {
-    fn classes(&self) -> &[String] {
-        &[]
-    }
-}
+impl Described for PatchPretraining {}
 
 impl Watched for PatchPretraining {
-    fn watched_loss(&self, inputs: &Inputs, noise: &Noise, probe: &mut dyn Probe) -> Tensor<1> {
-        let noise = elapid_nn::Noise::new(noise.key(), noise.first_draw());
-        self.loss_with(inputs, noise.watched_by(probe))
+    fn loss_with(&self, inputs: &Inputs, mut noise: elapid_nn::Noise) -> Tensor<1> {
+        let masks = [inputs.float(1), inputs.float(2)];
+        let sounds = inputs.float::<3>(0).cast(self.storage);
+        self.model.loss(sounds, masks, Some(&mut noise))
     }
 }
 

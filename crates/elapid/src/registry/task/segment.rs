@@ -5,11 +5,11 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation};
 use elapid_config::{Plan, Segment};
 use elapid_data::{Frame, IGNORE, MaskBatch};
 use elapid_models::{DenseScores, ImageSegmenter, stitched};
-use elapid_nn::{Init, Probe, resize_grid};
-use elapid_train::{Confusion, Inputs, Measured, Noise, Tally, Task};
+use elapid_nn::{Init, resize_grid};
+use elapid_train::{Confusion, Inputs, Measured, Tally, Task};
 
 use super::classify::rounded;
-use super::{Described, storage};
+use super::{Described, batches, storage};
 use crate::diagnose::Watched;
 use crate::registry::{Facts, PlanError, image_segmenter};
 
@@ -89,37 +89,16 @@ impl ImageSegmentation {
             auxiliary: auxiliary.map(full),
         }
     }
-
-    fn loss_with(&self, inputs: &Inputs, mut noise: elapid_nn::Noise) -> Tensor<1> {
-        let labels = inputs.int::<3>(1);
-        let scores = self.scores(inputs.float(0), Some(&mut noise));
-        let loss = pixel_loss(scores.main, labels.clone());
-        let loss = match scores.auxiliary {
-            Some(auxiliary) => loss + pixel_loss(auxiliary, labels) * self.aux_weight,
-            None => loss,
-        };
-        match noise.statistics() {
-            Some(statistics) => loss + statistics,
-            None => loss,
-        }
-    }
 }
 
 impl Task for ImageSegmentation {
-    type Batch = MaskBatch;
     type Tally = SegmentationTally;
+    batches!(MaskBatch, |batch| batch.images());
 
     fn inputs(&self, batch: MaskBatch) -> Vec<TensorData> {
         let [images, _, height, width] = batch.shape;
         let labels = label_data(&batch.labels, [images, height, width]);
         vec![rounded(batch.pixels, batch.shape, self.storage), labels]
-    }
-
-    fn loss(&self, inputs: &Inputs, noise: &Noise) -> Tensor<1> {
-        self.loss_with(
-            inputs,
-            elapid_nn::Noise::new(noise.key(), noise.first_draw()),
-        )
     }
 
     fn tally(&self) -> SegmentationTally {
@@ -134,14 +113,6 @@ impl Task for ImageSegmentation {
         let scores = self.scores(Tensor::from_data(pixels, device), None).main;
         observe_scores(scores, &batch.labels, device, tally);
     }
-
-    fn batch_len(batch: &MaskBatch) -> usize {
-        batch.images()
-    }
-
-    fn split(batch: MaskBatch, samples: usize) -> Vec<MaskBatch> {
-        batch.split(samples)
-    }
 }
 
 impl Described for ImageSegmentation {
@@ -151,9 +122,18 @@ impl Described for ImageSegmentation {
 }
 
 impl Watched for ImageSegmentation {
-    fn watched_loss(&self, inputs: &Inputs, noise: &Noise, probe: &mut dyn Probe) -> Tensor<1> {
-        let noise = elapid_nn::Noise::new(noise.key(), noise.first_draw());
-        self.loss_with(inputs, noise.watched_by(probe))
+    fn loss_with(&self, inputs: &Inputs, mut noise: elapid_nn::Noise) -> Tensor<1> {
+        let labels = inputs.int::<3>(1);
+        let scores = self.scores(inputs.float(0), Some(&mut noise));
+        let loss = pixel_loss(scores.main, labels.clone());
+        let loss = match scores.auxiliary {
+            Some(auxiliary) => loss + pixel_loss(auxiliary, labels) * self.aux_weight,
+            None => loss,
+        };
+        match noise.statistics() {
+            Some(statistics) => loss + statistics,
+            None => loss,
+        }
     }
 }
 

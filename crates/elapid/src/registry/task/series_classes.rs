@@ -5,12 +5,12 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation};
 use elapid_config::{ClassLoss, Classify, Plan};
 use elapid_data::series::SeriesBatch;
 use elapid_models::MambaSl;
-use elapid_nn::{Init, Probe};
-use elapid_train::{Confusion, Inputs, Measured, Noise, Tally, Task};
+use elapid_nn::Init;
+use elapid_train::{Confusion, Inputs, Measured, Tally, Task};
 
 use super::classify::{ClassificationTally, Targets, classes, cross_entropy, rounded};
 use super::windows::series;
-use super::{Described, storage};
+use super::{Described, batches, storage};
 use crate::diagnose::Watched;
 use crate::registry::{Facts, PlanError, SeriesInput, series_classifier};
 
@@ -60,33 +60,16 @@ impl SeriesClassification {
         let mask = Tensor::from_data(mask_data(batch), device);
         self.model.forward(values, mask, None)
     }
-
-    fn loss_with(&self, inputs: &Inputs, mut noise: elapid_nn::Noise) -> Tensor<1> {
-        let values = inputs.float::<3>(0).cast(self.storage);
-        let scores = self
-            .model
-            .forward(values, inputs.float(1), Some(&mut noise));
-        let targets = Targets {
-            labels: inputs.int(2),
-            partners: None,
-        };
-        cross_entropy(scores, targets, self.label_smoothing).mean()
-    }
 }
 
 impl Task for SeriesClassification {
-    type Batch = SeriesBatch;
     type Tally = SeriesClassTally;
+    batches!(SeriesBatch, |batch| batch.shape[0]);
 
     fn inputs(&self, batch: SeriesBatch) -> Vec<TensorData> {
         let (mask, labels) = (mask_data(&batch), label_data(&batch));
         let values = rounded(batch.values, batch.shape, self.storage);
         vec![values, mask, labels]
-    }
-
-    fn loss(&self, inputs: &Inputs, noise: &Noise) -> Tensor<1> {
-        let noise = elapid_nn::Noise::new(noise.key(), noise.first_draw());
-        self.loss_with(inputs, noise)
     }
 
     fn tally(&self) -> SeriesClassTally {
@@ -106,14 +89,6 @@ impl Task for SeriesClassification {
             tally.0.add(row, *label, loss);
         }
     }
-
-    fn batch_len(batch: &SeriesBatch) -> usize {
-        batch.shape[0]
-    }
-
-    fn split(batch: SeriesBatch, samples: usize) -> Vec<SeriesBatch> {
-        batch.split(samples)
-    }
 }
 
 impl Described for SeriesClassification {
@@ -123,9 +98,16 @@ impl Described for SeriesClassification {
 }
 
 impl Watched for SeriesClassification {
-    fn watched_loss(&self, inputs: &Inputs, noise: &Noise, probe: &mut dyn Probe) -> Tensor<1> {
-        let noise = elapid_nn::Noise::new(noise.key(), noise.first_draw());
-        self.loss_with(inputs, noise.watched_by(probe))
+    fn loss_with(&self, inputs: &Inputs, mut noise: elapid_nn::Noise) -> Tensor<1> {
+        let values = inputs.float::<3>(0).cast(self.storage);
+        let scores = self
+            .model
+            .forward(values, inputs.float(1), Some(&mut noise));
+        let targets = Targets {
+            labels: inputs.int(2),
+            partners: None,
+        };
+        cross_entropy(scores, targets, self.label_smoothing).mean()
     }
 }
 

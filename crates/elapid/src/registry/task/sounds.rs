@@ -5,11 +5,11 @@ use burn::tensor::{DType, Device, Tensor, TensorData, activation};
 use elapid_config::{ClassLoss, Classify, Plan};
 use elapid_data::audio::{AudioTargets, FilterbankBatch};
 use elapid_models::SoundClassifier;
-use elapid_nn::{Init, Probe};
-use elapid_train::{Inputs, Noise, Task};
+use elapid_nn::Init;
+use elapid_train::{Inputs, Task};
 
 use super::classify::{ClassificationTally, classes, rounded};
-use super::{Described, storage};
+use super::{Described, batches, storage};
 use crate::diagnose::Watched;
 use crate::registry::{Facts, PlanError, sound_classifier};
 
@@ -62,30 +62,15 @@ impl SoundClassification {
             ClassLoss::Bce => binary_cross_entropy(scores, targets),
         }
     }
-
-    fn loss_with(&self, inputs: &Inputs, mut noise: elapid_nn::Noise) -> Tensor<1> {
-        let scores = self.scores(inputs.float(0), Some(&mut noise));
-        let (targets, s) = (inputs.float::<2>(1), self.label_smoothing);
-        let targets = match s {
-            0.0 => targets,
-            s => targets * (1.0 - s) + s / self.classes.len() as f64,
-        };
-        self.losses(scores, targets).mean()
-    }
 }
 
 impl Task for SoundClassification {
-    type Batch = FilterbankBatch;
     type Tally = ClassificationTally;
+    batches!(FilterbankBatch, |batch| batch.shape[0]);
 
     fn inputs(&self, batch: FilterbankBatch) -> Vec<TensorData> {
         let targets = weights(&batch, self.classes.len());
         vec![rounded(batch.values, batch.shape, self.storage), targets]
-    }
-
-    fn loss(&self, inputs: &Inputs, noise: &Noise) -> Tensor<1> {
-        let noise = elapid_nn::Noise::new(noise.key(), noise.first_draw());
-        self.loss_with(inputs, noise)
     }
 
     fn tally(&self) -> ClassificationTally {
@@ -105,14 +90,6 @@ impl Task for SoundClassification {
             tally.add(row, heaviest(target), loss);
         }
     }
-
-    fn batch_len(batch: &FilterbankBatch) -> usize {
-        batch.shape[0]
-    }
-
-    fn split(batch: FilterbankBatch, samples: usize) -> Vec<FilterbankBatch> {
-        batch.split(samples)
-    }
 }
 
 impl Described for SoundClassification {
@@ -122,9 +99,14 @@ impl Described for SoundClassification {
 }
 
 impl Watched for SoundClassification {
-    fn watched_loss(&self, inputs: &Inputs, noise: &Noise, probe: &mut dyn Probe) -> Tensor<1> {
-        let noise = elapid_nn::Noise::new(noise.key(), noise.first_draw());
-        self.loss_with(inputs, noise.watched_by(probe))
+    fn loss_with(&self, inputs: &Inputs, mut noise: elapid_nn::Noise) -> Tensor<1> {
+        let scores = self.scores(inputs.float(0), Some(&mut noise));
+        let (targets, s) = (inputs.float::<2>(1), self.label_smoothing);
+        let targets = match s {
+            0.0 => targets,
+            s => targets * (1.0 - s) + s / self.classes.len() as f64,
+        };
+        self.losses(scores, targets).mean()
     }
 }
 

@@ -5,13 +5,13 @@ use burn::tensor::{DType, Device, Tensor, TensorData, activation};
 use elapid_config::{MultiLabel, Plan};
 use elapid_data::audio::FilterbankBatch;
 use elapid_models::SoundClassifier;
-use elapid_nn::{Init, Probe};
-use elapid_train::{Inputs, Measured, Noise, Tally, Task};
+use elapid_nn::Init;
+use elapid_train::{Inputs, Measured, Tally, Task};
 
 use super::classify::{classes, rounded};
 use super::ranking::{average_precision, d_prime, roc_area};
 use super::sounds::{binary_cross_entropy, spectrograms, weights};
-use super::{Described, storage};
+use super::{Described, batches, storage};
 use crate::diagnose::Watched;
 use crate::registry::{Facts, PlanError, sound_classifier};
 
@@ -51,25 +51,15 @@ impl SoundTagging {
     fn scores(&self, sounds: Tensor<3>, noise: Option<&mut elapid_nn::Noise>) -> Tensor<2> {
         self.model.forward(sounds.cast(self.storage), noise)
     }
-
-    fn loss_with(&self, inputs: &Inputs, mut noise: elapid_nn::Noise) -> Tensor<1> {
-        let scores = self.scores(inputs.float(0), Some(&mut noise));
-        binary_cross_entropy(scores, inputs.float(1)).mean()
-    }
 }
 
 impl Task for SoundTagging {
-    type Batch = FilterbankBatch;
     type Tally = TaggingTally;
+    batches!(FilterbankBatch, |batch| batch.shape[0]);
 
     fn inputs(&self, batch: FilterbankBatch) -> Vec<TensorData> {
         let targets = weights(&batch, self.classes.len());
         vec![rounded(batch.values, batch.shape, self.storage), targets]
-    }
-
-    fn loss(&self, inputs: &Inputs, noise: &Noise) -> Tensor<1> {
-        let noise = elapid_nn::Noise::new(noise.key(), noise.first_draw());
-        self.loss_with(inputs, noise)
     }
 
     fn tally(&self) -> TaggingTally {
@@ -91,14 +81,6 @@ impl Task for SoundTagging {
             tally.of_class[at % self.classes.len()].push((score, target > 0.5));
         }
     }
-
-    fn batch_len(batch: &FilterbankBatch) -> usize {
-        batch.shape[0]
-    }
-
-    fn split(batch: FilterbankBatch, samples: usize) -> Vec<FilterbankBatch> {
-        batch.split(samples)
-    }
 }
 
 impl Described for SoundTagging {
@@ -108,9 +90,9 @@ impl Described for SoundTagging {
 }
 
 impl Watched for SoundTagging {
-    fn watched_loss(&self, inputs: &Inputs, noise: &Noise, probe: &mut dyn Probe) -> Tensor<1> {
-        let noise = elapid_nn::Noise::new(noise.key(), noise.first_draw());
-        self.loss_with(inputs, noise.watched_by(probe))
+    fn loss_with(&self, inputs: &Inputs, mut noise: elapid_nn::Noise) -> Tensor<1> {
+        let scores = self.scores(inputs.float(0), Some(&mut noise));
+        binary_cross_entropy(scores, inputs.float(1)).mean()
     }
 }
 

@@ -27,8 +27,8 @@ use elapid_config::{Plan, Samples, TaskSpec};
 use elapid_data::graph::{GraphBatch, GraphFacts, Pairs, Targets};
 use elapid_models::GraphModel;
 use elapid_models::graph::PairDecoder;
-use elapid_nn::{Init, Probe};
-use elapid_train::{Confusion, Inputs, Measured, Noise, Picture, Tally, Task};
+use elapid_nn::Init;
+use elapid_train::{Confusion, Inputs, Measured, Picture, Tally, Task};
 
 use self::classes::Classes;
 use self::edges::{EdgeTally, Edges};
@@ -36,7 +36,7 @@ use self::nodes::{NodeTally, Nodes};
 use self::reading::{PAIR_INPUTS, Reading, pair_data, pair_input};
 use self::values::{ValueTally, Values};
 use super::classify::ClassificationTally;
-use super::{Described, storage};
+use super::{Described, batches, storage};
 use crate::diagnose::Watched;
 use crate::registry::graphs::{RowsOf, graph_model, graph_width};
 use crate::registry::{Facts, PlanError};
@@ -221,30 +221,11 @@ impl GraphTask {
         };
         rows.take(real).map(of).collect()
     }
-
-    fn loss_with(&self, inputs: &Inputs, mut noise: elapid_nn::Noise) -> Tensor<1> {
-        let scores = match &self.decoder {
-            None => {
-                let input = self.reading.input(inputs, TARGETS);
-                self.model.forward(&input, Some(&mut noise))
-            }
-            Some(decoder) => {
-                let input = self.reading.input(inputs, TARGETS + PAIR_INPUTS);
-                let states = self.model.forward(&input, Some(&mut noise));
-                decoder.forward(states, &pair_input(inputs, TARGETS))
-            }
-        };
-        let loss = self.asked.loss(scores, inputs);
-        match noise.statistics() {
-            Some(statistics) => loss + statistics,
-            None => loss,
-        }
-    }
 }
 
 impl Task for GraphTask {
-    type Batch = GraphBatch;
     type Tally = GraphTally;
+    batches!(GraphBatch, |batch| batch.real_graphs);
 
     fn inputs(&self, batch: GraphBatch) -> Vec<TensorData> {
         let mut inputs = self.asked.targets(&batch).to_vec();
@@ -253,11 +234,6 @@ impl Task for GraphTask {
         }
         inputs.extend(self.reading.data(batch));
         inputs
-    }
-
-    fn loss(&self, inputs: &Inputs, noise: &Noise) -> Tensor<1> {
-        let noise = elapid_nn::Noise::new(noise.key(), noise.first_draw());
-        self.loss_with(inputs, noise)
     }
 
     fn tally(&self) -> GraphTally {
@@ -286,14 +262,6 @@ impl Task for GraphTask {
             _ => panic!("{}", super::ODD),
         }
     }
-
-    fn batch_len(batch: &GraphBatch) -> usize {
-        batch.real_graphs
-    }
-
-    fn split(batch: GraphBatch, samples: usize) -> Vec<GraphBatch> {
-        batch.split(samples)
-    }
 }
 
 impl Described for GraphTask {
@@ -303,9 +271,23 @@ impl Described for GraphTask {
 }
 
 impl Watched for GraphTask {
-    fn watched_loss(&self, inputs: &Inputs, noise: &Noise, probe: &mut dyn Probe) -> Tensor<1> {
-        let noise = elapid_nn::Noise::new(noise.key(), noise.first_draw());
-        self.loss_with(inputs, noise.watched_by(probe))
+    fn loss_with(&self, inputs: &Inputs, mut noise: elapid_nn::Noise) -> Tensor<1> {
+        let scores = match &self.decoder {
+            None => {
+                let input = self.reading.input(inputs, TARGETS);
+                self.model.forward(&input, Some(&mut noise))
+            }
+            Some(decoder) => {
+                let input = self.reading.input(inputs, TARGETS + PAIR_INPUTS);
+                let states = self.model.forward(&input, Some(&mut noise));
+                decoder.forward(states, &pair_input(inputs, TARGETS))
+            }
+        };
+        let loss = self.asked.loss(scores, inputs);
+        match noise.statistics() {
+            Some(statistics) => loss + statistics,
+            None => loss,
+        }
     }
 }
 

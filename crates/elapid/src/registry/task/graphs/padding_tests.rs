@@ -11,6 +11,7 @@ use elapid_models::named_params;
 use elapid_nn::{Role, role_of};
 use elapid_train::{Inputs, Task, evaluate};
 
+use crate::diagnose::Watched;
 use crate::registry::{AnyBatch, AnyTask, open_data, task};
 
 const BACKBONES: [&str; 3] = [

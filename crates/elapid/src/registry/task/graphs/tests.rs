@@ -13,6 +13,7 @@ use elapid_models::named_params;
 use elapid_nn::{Role, role_of};
 use elapid_train::{Inputs, Measured, Task, evaluate};
 
+use crate::diagnose::Watched;
 use crate::registry::{AnyBatch, AnyTask, open_data, task};
 
 /// Shallow ones: what is not trained has running statistics that keep nothing in bounds.
