@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod clock;
+mod data;
 mod devices;
 mod diagnose;
 mod disk;

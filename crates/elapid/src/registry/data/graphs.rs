@@ -345,7 +345,7 @@ fn wrap(task: &TaskSpec) -> Result<fn(GraphBatch) -> AnyBatch, DataError> {
 }
 
 /// The splits of the data set that a specification names.
-fn splits(spec: &DataSpec) -> Result<GraphSplits, DataError> {
+pub(super) fn splits(spec: &DataSpec) -> Result<GraphSplits, DataError> {
     let valid = spec.common.valid_fraction;
     let shares = |test| Shares {
         test,
