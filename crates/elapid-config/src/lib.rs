@@ -7,6 +7,7 @@
 //! declaration.
 
 mod check;
+mod data_sets;
 mod document;
 mod error;
 mod extends;
@@ -29,6 +30,7 @@ mod sweep;
 mod tests;
 mod value;
 
+pub use data_sets::{DataSet, data_sets};
 pub use error::{ConfigError, ErrorKind};
 pub use extends::parent;
 pub use interval::Interval;

@@ -5,13 +5,29 @@ use serde::{Deserialize, Serialize};
 use crate::error::DataError;
 
 /// The cards, by name. Their text is `datasets/<name>/card.toml`.
-const CARDS: [(&str, &str); 41] = [
+const CARDS: [(&str, &str); 46] = [
     ("digits", include_str!("../../../datasets/digits/card.toml")),
     (
         "image_folder",
         include_str!("../../../datasets/image_folder/card.toml"),
     ),
+    (
+        "tiny_imagenet",
+        include_str!("../../../datasets/tiny_imagenet/card.toml"),
+    ),
+    (
+        "tar_shards",
+        include_str!("../../../datasets/tar_shards/card.toml"),
+    ),
+    (
+        "imagenet1k",
+        include_str!("../../../datasets/imagenet1k/card.toml"),
+    ),
     ("mnist", include_str!("../../../datasets/mnist/card.toml")),
+    (
+        "fashion_mnist",
+        include_str!("../../../datasets/fashion_mnist/card.toml"),
+    ),
     (
         "cifar10",
         include_str!("../../../datasets/cifar10/card.toml"),
@@ -36,6 +52,10 @@ const CARDS: [(&str, &str); 41] = [
     (
         "audioset",
         include_str!("../../../datasets/audioset/card.toml"),
+    ),
+    (
+        "voxceleb1",
+        include_str!("../../../datasets/voxceleb1/card.toml"),
     ),
     ("shapes", include_str!("../../../datasets/shapes/card.toml")),
     ("ade20k", include_str!("../../../datasets/ade20k/card.toml")),
@@ -158,6 +178,50 @@ pub struct Card {
     pub splits: Vec<SplitCount>,
     /// The files that are read.
     pub files: Vec<FileEntry>,
+    /// What configs call the data set, where it is not the card's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_as: Option<String>,
+    /// What a person has to do to get the data, where no program may or can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_hand: Option<String>,
+    /// What `elapid data prepare` fetches.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub downloads: Vec<Download>,
+}
+
+/// A file with a stable public address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Download {
+    /// The address.
+    pub url: String,
+    /// Where it is put, relative to the data set's folder.
+    pub path: String,
+    /// Size in bytes, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// `md5:` or `sha256:` and hexadecimal digits; none where nobody has published one that could be verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<String>,
+    /// Where the checksum comes from, or why there is none.
+    pub origin: String,
+    /// What kind of archive it is, if it is one that is unpacked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unpack: Option<Archive>,
+    /// Outer folders of an archive that are left out.
+    #[serde(default)]
+    pub strip: usize,
+}
+
+/// A kind of archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Archive {
+    /// A compressed tar archive.
+    #[serde(rename = "tar.gz")]
+    TarGz,
+    /// A zip archive.
+    #[serde(rename = "zip")]
+    Zip,
 }
 
 /// Constants that inputs are normalised with.
@@ -222,6 +286,22 @@ pub fn card(name: &str) -> Result<Card, DataError> {
     }
 }
 
+/// The text of a card, if there is one of this name.
+pub fn card_text(name: &str) -> Option<&'static str> {
+    let mut cards = CARDS.iter();
+    let (_, text) = cards.find(|(known, _)| *known == name)?;
+    Some(text)
+}
+
+/// A card from its text, such as that in a folder that `elapid data prepare` made.
+///
+/// # Errors
+///
+/// If it lacks a key, or has one that is not known.
+pub fn parse_card(text: &str) -> Result<Card, DataError> {
+    parse("card.toml", text)
+}
+
 fn parse(name: &str, text: &str) -> Result<Card, DataError> {
     toml::from_str(text).map_err(|error| DataError::Card {
         name: name.to_owned(),
@@ -263,6 +343,22 @@ mod tests {
             let distinct: BTreeSet<_> = card.classes.iter().collect();
             assert_eq!(distinct.len(), card.classes.len(), "{name}");
             assert!(!card.files.is_empty(), "{name}");
+            for Download {
+                path,
+                checksum,
+                origin,
+                ..
+            } in &card.downloads
+            {
+                let kind = checksum.as_ref().map(|sum| sum.split_once(':'));
+                let is_sum = match kind {
+                    None => true,
+                    Some(Some(("md5", digits))) => digits.len() == 32,
+                    Some(Some(("sha256", digits))) => digits.len() == 64,
+                    Some(_) => false,
+                };
+                assert!(is_sum && !origin.is_empty() && !path.is_empty(), "{name}");
+            }
         }
     }
 
@@ -274,7 +370,11 @@ mod tests {
             (card.classes.len(), counts)
         };
         assert_eq!(facts("digits"), (10, vec![1437, 360]));
+        assert_eq!(facts("tiny_imagenet"), (0, vec![100_000, 10_000]));
+        assert_eq!(facts("tar_shards"), (0, vec![]));
+        assert_eq!(facts("imagenet1k"), (0, vec![1_281_167, 50_000]));
         assert_eq!(facts("mnist"), (10, vec![60_000, 10_000]));
+        assert_eq!(facts("fashion_mnist"), (10, vec![60_000, 10_000]));
         assert_eq!(facts("cifar10"), (10, vec![50_000, 10_000]));
         assert_eq!(facts("cifar100"), (100, vec![50_000, 10_000]));
         assert_eq!(facts("image_folder"), (0, vec![]));

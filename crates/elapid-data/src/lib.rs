@@ -8,6 +8,7 @@
 
 pub mod audio;
 mod card;
+mod class_folders;
 mod corrupt;
 mod error;
 mod fingerprint;
@@ -24,17 +25,21 @@ pub mod random;
 mod readable;
 mod sample_set;
 pub mod series;
+mod side_by_side;
 mod splits;
 mod subset;
 pub mod transform;
 mod vision;
 
-pub use card::{Card, FileEntry, Normalisation, SplitCount, card, cards};
+pub use card::{
+    Archive, Card, Download, FileEntry, Normalisation, SplitCount, card, card_text, cards,
+    parse_card,
+};
 pub use corrupt::Corrupt;
 pub use error::DataError;
 pub use loader::{Batcher, Batches, Draw, EvalLoader, Order, TrainLoader};
 pub use mixing::{Mixing, Mixture};
-pub use readable::check_readable;
+pub use readable::{Unreadable, check_readable, read_all};
 pub use sample_set::SampleSet;
 pub use splits::{Shared, Split, Splits};
 pub use transform::{
@@ -43,6 +48,6 @@ pub use transform::{
 };
 pub use vision::{
     IGNORE, ImageBatch, ImageBatcher, ImageDataset, ImageSample, ImageSplits, Mask, MaskBatch,
-    MaskBatcher, MaskDataset, MaskSample, MaskSplits, Partners, PixelImage, cifar, digits,
-    image_folder, mask_folder, mnist, shapes,
+    MaskBatcher, MaskDataset, MaskSample, MaskSplits, Partners, PixelImage, cifar, decode_image,
+    digits, image_folder, mask_folder, mnist, shapes, tar_shards, tiny_imagenet,
 };

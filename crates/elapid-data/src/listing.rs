@@ -4,24 +4,35 @@ use std::ffi::OsString;
 use std::fs::{self, DirEntry};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::UNIX_EPOCH;
 
 use crate::error::DataError;
+use crate::side_by_side;
 
-/// Endings, in any case, of the files that are listed.
+/// The files that are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Kind(pub(crate) &'static [&'static str]);
+pub(crate) struct Kind {
+    /// Their endings, in any case.
+    pub(crate) endings: &'static [&'static str],
+    /// What they are called.
+    pub(crate) noun: &'static str,
+    /// The usual endings in words.
+    pub(crate) said: &'static str,
+}
 
 /// Images that are decoded.
-pub(crate) const IMAGES: Kind = Kind(&["png", "jpg", "jpeg"]);
+pub(crate) const IMAGES: Kind = Kind {
+    endings: &["png", "jpg", "jpeg", "webp"],
+    noun: "images",
+    said: ".png, .jpg, .jpeg or .webp",
+};
 
 /// Sounds that are decoded.
-pub(crate) const SOUNDS: Kind = Kind(&["wav", "wave", "flac", "mp3", "ogg", "oga"]);
-
-/// Threads that list classes side by side: on a network file system most of the time is waiting.
-const THREADS: usize = 16;
+pub(crate) const SOUNDS: Kind = Kind {
+    endings: &["wav", "wave", "flac", "mp3", "ogg", "oga"],
+    noun: "sounds",
+    said: ".wav, .flac, .mp3 or .ogg",
+};
 
 /// All files of one kind below a folder of class folders.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,28 +130,11 @@ struct Below {
 
 /// The classes of these names, in their order, read by several threads.
 fn read_classes(root: &Path, names: &[OsString], kind: Kind) -> Vec<Result<Below, DataError>> {
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some(name) = names.get(at) else {
-                return done;
-            };
-            let mut below = Below::default();
-            let read = below.read(root, Path::new(name), kind);
-            done.push((at, read.map(|()| below)));
-        }
-    };
-    let mut classes: Vec<_> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..THREADS.min(names.len()))
-            .map(|_| scope.spawn(work))
-            .collect();
-        let done = threads.into_iter().filter_map(|thread| thread.join().ok());
-        done.flatten().collect()
-    });
-    classes.sort_by_key(|(at, _)| *at);
-    classes.into_iter().map(|(_, class)| class).collect()
+    side_by_side::map(names, side_by_side::WAITING, |name| {
+        let mut below = Below::default();
+        below.read(root, Path::new(name), kind)?;
+        Ok(below)
+    })
 }
 
 impl Below {
@@ -193,9 +187,9 @@ fn visible_entries(folder: &Path) -> io::Result<Vec<DirEntry>> {
 }
 
 impl Kind {
-    fn includes(self, path: &Path) -> bool {
+    pub(crate) fn includes(self, path: &Path) -> bool {
         let extension = path.extension().unwrap_or_default();
-        let mut known = self.0.iter();
+        let mut known = self.endings.iter();
         known.any(|known| extension.eq_ignore_ascii_case(known))
     }
 }

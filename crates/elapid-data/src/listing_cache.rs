@@ -11,10 +11,10 @@ use crate::fingerprint::Fingerprint;
 use crate::listing::{ClassFolder, Folder, IMAGES, Kind, ListedFile, Listing, modified};
 
 /// First line of the file; another number for another form.
-const HEADER: &str = "elapid listing 1";
+const HEADER: &str = "elapid listing 2";
 
 /// Folders with fewer files are read anew each time.
-const LARGE: usize = 20_000;
+pub(crate) const LARGE: usize = 20_000;
 
 /// Files whose sizes are compared before a listing is believed, spread over all: a file that is overwritten in place does not
 /// show in its folder.
@@ -35,7 +35,7 @@ fn list_with(root: &Path, kind: Kind, caches: &Path, large: usize) -> Result<Lis
     let file = fs::canonicalize(root).ok().map(|path| {
         let mut name = Fingerprint::new().bytes(path.as_os_str().as_encoded_bytes());
         if kind != IMAGES {
-            name = name.bytes(kind.0.join(" ").as_bytes());
+            name = name.bytes(kind.endings.join(" ").as_bytes());
         }
         let name = name.finish();
         caches.join(format!("{name}.txt"))
@@ -68,10 +68,7 @@ fn is_current(root: &Path, listing: &Listing) -> bool {
 
 /// Writes a listing, unless a folder is too new or a name cannot be written as a line.
 fn write(file: &Path, listing: &Listing, started: SystemTime) -> std::io::Result<()> {
-    let settled = started
-        .checked_sub(SETTLED)
-        .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    let settled = settled.map_or(0, |since| since.as_nanos());
+    let settled = settled_before(started);
     let is_old = |folder: &Folder| 0 < folder.modified && folder.modified < settled;
     if !listing.folders.iter().all(is_old) {
         return Ok(());
@@ -79,6 +76,19 @@ fn write(file: &Path, listing: &Listing, started: SystemTime) -> std::io::Result
     let Some(text) = to_text(listing) else {
         return Ok(());
     };
+    keep(file, &text)
+}
+
+/// What was last modified before this has a time stamp that another change would move; in nanoseconds since 1970.
+pub(crate) fn settled_before(started: SystemTime) -> u128 {
+    let settled = started
+        .checked_sub(SETTLED)
+        .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    settled.map_or(0, |since| since.as_nanos())
+}
+
+/// Writes a file of the cache, and its folder.
+pub(crate) fn keep(file: &Path, text: &str) -> std::io::Result<()> {
     let folder = file.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     // Renamed when complete, so that two processes never read each other's halves.

@@ -1,9 +1,59 @@
-//! Opening every sample before a run starts.
+//! Opening every sample of a set.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use burn_dataset::DatasetError;
+
 use crate::{DataError, SampleSet};
+
+/// A sample that cannot be loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Its number in the data set.
+    pub index: usize,
+    /// What is wrong with it; the sample is named.
+    pub error: DataError,
+}
+
+/// Loads every sample once, on all cores, and then gives it to `look`; after each sample, `done` is called. Gives what went
+/// wrong, in the order of the data set.
+pub fn read_all<S>(
+    dataset: &dyn SampleSet<S>,
+    look: impl Fn(S) -> Result<(), DataError> + Sync,
+    done: impl Fn() + Sync,
+) -> Vec<Unreadable> {
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let next = AtomicUsize::new(0);
+    let check = |index: usize| {
+        let wrong =
+            |error: &DatasetError| DataError::from_dataset(error, || dataset.describe(index));
+        look(dataset.get(index).map_err(|error| wrong(&error))?)
+    };
+    let mut failures: Vec<Unreadable> = thread::scope(|scope| {
+        let work = || {
+            let mut failures = Vec::new();
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                if index >= dataset.len() {
+                    return failures;
+                }
+                if let Err(error) = check(index) {
+                    failures.push(Unreadable { index, error });
+                }
+                done();
+            }
+        };
+        let handles: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let done = handles.into_iter().map(|handle| {
+            let failures = handle.join();
+            failures.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        done.flatten().collect()
+    });
+    failures.sort_by_key(|failure| failure.index);
+    failures
+}
 
 /// Loads every sample once, on all cores, so that an unreadable file or an impossible label is
 /// found before training starts and not hours into it.
@@ -12,31 +62,9 @@ use crate::{DataError, SampleSet};
 ///
 /// The error of the first bad sample in the order of the data set.
 pub fn check_readable<S>(dataset: &dyn SampleSet<S>) -> Result<(), DataError> {
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    let next = AtomicUsize::new(0);
-    let failures: Vec<_> = thread::scope(|scope| {
-        let check = || {
-            let mut failures = Vec::new();
-            loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                if index >= dataset.len() {
-                    return failures;
-                }
-                if let Err(error) = dataset.get(index) {
-                    let error = DataError::from_dataset(&error, || dataset.describe(index));
-                    failures.push((index, error));
-                }
-            }
-        };
-        let handles: Vec<_> = (0..threads).map(|_| scope.spawn(check)).collect();
-        handles
-            .into_iter()
-            .filter_map(|handle| handle.join().ok())
-            .flatten()
-            .collect()
-    });
-    match failures.into_iter().min_by_key(|(index, _)| *index) {
-        Some((_, error)) => Err(error),
+    let failures = read_all(dataset, |_| Ok(()), || ());
+    match failures.into_iter().next() {
+        Some(first) => Err(first.error),
         None => Ok(()),
     }
 }
@@ -49,5 +77,22 @@ mod tests {
     fn the_embedded_digits_are_readable() {
         let splits = crate::digits::splits(0.1, 0).unwrap();
         assert_eq!(check_readable(splits.train.as_ref()), Ok(()));
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_found_in_order() {
+        let splits = crate::digits::splits(0.0, 0).unwrap();
+        let count = AtomicUsize::new(0);
+        let zeros = |sample: crate::ImageSample| match sample.label {
+            0 => Err(DataError::Worker { batch: 0 }),
+            _ => Ok(()),
+        };
+        let tick = || {
+            count.fetch_add(1, Ordering::Relaxed);
+        };
+        let found = read_all(splits.test.as_ref(), zeros, tick);
+        let labels = (0..splits.test.len()).filter(|&at| splits.test.label(at) == Some(0));
+        assert!(found.iter().map(|bad| bad.index).eq(labels));
+        assert_eq!(count.into_inner(), 360);
     }
 }

@@ -10,6 +10,12 @@ pub trait SampleSet<S>: Dataset<S> {
     /// Names of the classes, in the order of their labels; none where nothing is classified.
     fn classes(&self) -> &[String];
 
+    /// Class of sample `index`, where it is known without reading the sample and is its only one.
+    fn label(&self, index: usize) -> Option<usize> {
+        let _ = index;
+        None
+    }
+
     /// What a person can find sample `index` by, for use in messages: the file, or the file and
     /// the record number.
     fn describe(&self, index: usize) -> String;

@@ -34,6 +34,10 @@ impl<S> SampleSet<S> for Subset<S> {
         self.inner.classes()
     }
 
+    fn label(&self, index: usize) -> Option<usize> {
+        self.inner.label(self.indices[index])
+    }
+
     fn describe(&self, index: usize) -> String {
         self.inner.describe(self.indices[index])
     }

@@ -31,6 +31,8 @@ pub(crate) struct Interval {
     steps: u64,
     samples: u64,
     busy: Duration,
+    /// The part of it in which there was no batch yet.
+    waited: Duration,
 }
 
 impl Interval {
@@ -48,6 +50,11 @@ impl Interval {
         self.unread.push(grad_norm);
         self.steps += 1;
         self.samples += samples as u64;
+    }
+
+    /// Adds time that a step spent waiting for its batch; [`spent`](Self::spent) counts it too.
+    pub(crate) fn waited(&mut self, time: Duration) {
+        self.waited += time;
     }
 
     /// Adds time spent on the steps.
@@ -76,6 +83,11 @@ impl Interval {
     /// Milliseconds per step.
     pub(crate) fn step_ms(&self) -> f64 {
         1e3 * self.busy.as_secs_f64() / self.steps as f64
+    }
+
+    /// Share of the time in which steps waited for their batches.
+    pub(crate) fn data_wait(&self) -> f64 {
+        self.waited.as_secs_f64() / self.busy.as_secs_f64()
     }
 
     /// Samples per second.
@@ -120,6 +132,7 @@ mod tests {
         assert_eq!(interval.read().unwrap().len(), 2);
         interval.push(scalar(3.0), scalar(4.0), 8);
         interval.spent(Duration::from_millis(500));
+        interval.waited(Duration::from_millis(100));
 
         let losses: Vec<_> = interval
             .read()
@@ -131,5 +144,6 @@ mod tests {
         assert_eq!(mean(interval.read().unwrap()).grad_norm, 4.0);
         assert!((interval.step_ms() - 250.0).abs() < 50.0);
         assert!((interval.samples_per_s() - 32.0).abs() < 6.0);
+        assert!((interval.data_wait() - 0.2).abs() < 0.04);
     }
 }

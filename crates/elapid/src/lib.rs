@@ -8,6 +8,7 @@ pub mod bench;
 pub mod diagnose;
 pub mod explain;
 pub mod picture;
+pub mod prepare;
 pub mod registry;
 
 pub use elapid_config as config;

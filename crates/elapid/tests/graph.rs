@@ -33,9 +33,9 @@ fn train(dir: &Path, name: &str, device: &str, graph: &str) -> (Vec<String>, Str
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}");
     let text = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
-    let lines = text
-        .lines()
-        .filter(|line| !line.contains("step_ms") && !line.contains("samples_per_s"));
+    let clocks = ["step_ms", "samples_per_s", "data_wait"];
+    let is_timing = |line: &&str| clocks.iter().any(|clock| line.contains(clock));
+    let lines = text.lines().filter(|line| !is_timing(line));
     (lines.map(str::to_owned).collect(), said)
 }
 

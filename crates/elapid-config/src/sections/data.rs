@@ -156,8 +156,14 @@ tagged! {
         "digits" => Digits(Digits) of Images,
         /// A folder of images with one sub-folder a class.
         "image_folder" => ImageFolder(ImageFolder) of Images,
+        /// Tiny-ImageNet, from its folders and tables.
+        "tiny_imagenet" => TinyImageNet(TinyImageNet) of Images,
+        /// Images in tar archives: shards as WebDataset writes them, or one archive a class.
+        "tar_shards" => TarShards(ImageFolder) of Images,
         /// MNIST, from its four idx files.
         "mnist" => Mnist(Folder) of Images,
+        /// Fashion-MNIST, from its four idx files.
+        "fashion_mnist" => FashionMnist(Folder) of Images,
         /// CIFAR-10, from its binary version.
         "cifar10" => Cifar10(Folder) of Images,
         /// CIFAR-100, from its binary version.
@@ -238,7 +244,17 @@ options! {
 }
 
 options! {
-    /// A folder of images, with or without splits.
+    /// Tiny-ImageNet.
+    pub struct TinyImageNet {
+        /// Folder that holds the data set, or the folder `tiny-imagenet-200`.
+        path: String = required;
+        /// What happens to images that cannot be decoded.
+        corrupt: Corrupt = "error";
+    }
+}
+
+options! {
+    /// A folder of images or of archives, with or without splits.
     pub struct ImageFolder {
         /// Folder that holds the data set.
         path: String = required;

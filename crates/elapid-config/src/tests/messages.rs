@@ -51,7 +51,7 @@ fn messages_are_pinned() {
             edited("\"digits\"", "\"digts\""),
             UnknownName,
             "configs/x.toml:3:8: unknown value `digts` for `name` in [data]; did you mean \
-             `digits`? Valid values: `digits`, `image_folder`, `mnist`, `cifar10`, `cifar100`, `shapes`, `ade20k`, `mask_folder`, `audio_folder`, `esc50`, `urbansound8k`, `speech_commands`, `audioset`, `csv`, `ett`, `solar`, `pems`, `seasonal`, `uea`, `rhythms`, `anomaly`, `faults`, `pattern`, `cluster`, `tree_neighbors_match`, `ring_transfer`, `minesweeper`, `karate`, `communities`, `graph_csv`, `graphml`, `tu`, `ogb`, `heterophilous`",
+             `digits`? Valid values: `digits`, `image_folder`, `tiny_imagenet`, `tar_shards`, `mnist`, `fashion_mnist`, `cifar10`, `cifar100`, `shapes`, `ade20k`, `mask_folder`, `audio_folder`, `esc50`, `urbansound8k`, `speech_commands`, `audioset`, `csv`, `ett`, `solar`, `pems`, `seasonal`, `uea`, `rhythms`, `anomaly`, `faults`, `pattern`, `cluster`, `tree_neighbors_match`, `ring_transfer`, `minesweeper`, `karate`, `communities`, `graph_csv`, `graphml`, `tu`, `ogb`, `heterophilous`",
         ),
         (
             train("precision = \"fp8\""),
@@ -92,7 +92,7 @@ fn messages_are_pinned() {
             "".to_owned(),
             Missing,
             "configs/x.toml: missing key `name` in [data]; add `name = \"digits\"` under [data]. \
-             Valid values: `digits`, `image_folder`, `mnist`, `cifar10`, `cifar100`, `shapes`, `ade20k`, `mask_folder`, `audio_folder`, `esc50`, `urbansound8k`, `speech_commands`, `audioset`, `csv`, `ett`, `solar`, `pems`, `seasonal`, `uea`, `rhythms`, `anomaly`, `faults`, `pattern`, `cluster`, `tree_neighbors_match`, `ring_transfer`, `minesweeper`, `karate`, `communities`, `graph_csv`, `graphml`, `tu`, `ogb`, `heterophilous`",
+             Valid values: `digits`, `image_folder`, `tiny_imagenet`, `tar_shards`, `mnist`, `fashion_mnist`, `cifar10`, `cifar100`, `shapes`, `ade20k`, `mask_folder`, `audio_folder`, `esc50`, `urbansound8k`, `speech_commands`, `audioset`, `csv`, `ett`, `solar`, `pems`, `seasonal`, `uea`, `rhythms`, `anomaly`, `faults`, `pattern`, `cluster`, `tree_neighbors_match`, `ring_transfer`, `minesweeper`, `karate`, `communities`, `graph_csv`, `graphml`, `tu`, `ogb`, `heterophilous`",
         ),
         (
             edited("batch_size = 64", "batch_size = 0"),

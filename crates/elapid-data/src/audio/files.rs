@@ -2,8 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use burn_dataset::{Dataset, DatasetError};
 
@@ -11,9 +9,7 @@ use super::dataset::{AudioSample, Part, Source};
 use crate::SampleSet;
 use crate::error::DataError;
 use crate::fingerprint::Fingerprint;
-
-/// Threads that ask for sizes side by side: on a network file system most of the time is waiting.
-const THREADS: usize = 16;
+use crate::side_by_side;
 
 /// One sound of a list.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,12 +70,6 @@ impl AudioFiles {
         }
     }
 
-    /// First label of each sound.
-    pub(crate) fn first_labels(&self) -> impl Iterator<Item = usize> {
-        let entries = self.entries.iter();
-        entries.map(|entry| entry.labels.first().copied().unwrap_or(0))
-    }
-
     fn path(&self, index: usize) -> PathBuf {
         self.root.join(&self.entries[index].path)
     }
@@ -87,9 +77,6 @@ impl AudioFiles {
 
 /// Size of each file, asked for by several threads; the first that is missing is an error.
 fn sizes(root: &Path, list: &Path, entries: &[Entry]) -> Result<Vec<u64>, DataError> {
-    const CHUNK: usize = 256;
-    let chunks: Vec<&[Entry]> = entries.chunks(CHUNK).collect();
-    let next = AtomicUsize::new(0);
     let size = |entry: &Entry| {
         let path = root.join(&entry.path);
         match fs::metadata(&path) {
@@ -100,27 +87,8 @@ fn sizes(root: &Path, list: &Path, entries: &[Entry]) -> Result<Vec<u64>, DataEr
             }),
         }
     };
-    let work = || {
-        let mut done = Vec::new();
-        loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some(chunk) = chunks.get(at) else {
-                return done;
-            };
-            let sizes: Result<Vec<u64>, DataError> = chunk.iter().map(size).collect();
-            done.push((at, sizes));
-        }
-    };
-    let mut parts: Vec<_> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..THREADS.min(chunks.len()))
-            .map(|_| scope.spawn(work))
-            .collect();
-        let done = threads.into_iter().filter_map(|thread| thread.join().ok());
-        done.flatten().collect()
-    });
-    parts.sort_by_key(|(at, _)| *at);
-    let parts: Result<Vec<_>, _> = parts.into_iter().map(|(_, sizes)| sizes).collect();
-    Ok(parts?.concat())
+    let sizes = side_by_side::map(entries, side_by_side::WAITING, size);
+    sizes.into_iter().collect()
 }
 
 impl Dataset<AudioSample> for AudioFiles {
@@ -139,6 +107,13 @@ impl Dataset<AudioSample> for AudioFiles {
 impl SampleSet<AudioSample> for AudioFiles {
     fn classes(&self) -> &[String] {
         &self.classes
+    }
+
+    fn label(&self, index: usize) -> Option<usize> {
+        match self.entries.get(index)?.labels[..] {
+            [only] => Some(only),
+            _ => None,
+        }
     }
 
     fn describe(&self, index: usize) -> String {

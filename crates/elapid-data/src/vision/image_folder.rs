@@ -1,20 +1,16 @@
 //! A folder of images with one sub-folder a class, as ImageNet is usually stored.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
+use super::ImageSplits;
 use super::folder_images::FolderImages;
-use super::{ImageDataset, ImageSample, ImageSplits};
-use crate::SampleSet;
-use crate::card::card;
+use crate::class_folders::{self, HeldOut};
 use crate::error::DataError;
-use crate::random::{derived_seed, purpose};
-use crate::splits::{Shared, check_fraction, divide};
-use crate::subset::Subset;
 
 /// The images below `root`, decoded when asked for and converted to RGB.
 ///
-/// The files are `.png`, `.jpg` and `.jpeg` in any case; others and hidden ones are skipped. A
+/// The files are `.png`, `.jpg`, `.jpeg` and `.webp` in any case; others and hidden ones are skipped. A
 /// class may have sub-folders of its own. Labels are positions of the class names in byte order.
 /// Two layouts are read:
 ///
@@ -38,98 +34,14 @@ pub fn splits(
     test_fraction: f64,
     seed: u64,
 ) -> Result<ImageSplits, DataError> {
-    check_fraction("valid_fraction", valid_fraction)?;
-    check_fraction("test_fraction", test_fraction)?;
-    if !root.is_dir() {
-        let expected = "a folder with one sub-folder a class".to_owned();
-        return Err(DataError::Missing {
-            path: root.to_owned(),
-            expected,
-        });
-    }
-    let folders = Folders::find(root)?;
-    let train = Arc::new(FolderImages::scan(root, &folders.train)?);
-    let other = |folder: &Path| -> Result<Arc<ImageDataset>, DataError> {
-        Ok(Arc::new(FolderImages::scan_with(
-            root,
-            folder,
-            train.classes(),
-        )?))
+    let held_out = HeldOut {
+        valid: valid_fraction,
+        test: test_fraction,
+        seed,
     };
-    let card = card("image_folder")?;
-    match (&folders.valid, &folders.test) {
-        (Some(valid), Some(test)) => Ok(ImageSplits {
-            valid: Some(other(valid)?),
-            test: other(test)?,
-            train,
-            card,
-        }),
-        (Some(only), None) | (None, Some(only)) => {
-            let test = other(only)?;
-            ImageSplits::held_out(train, test, card, valid_fraction, seed)
-        }
-        (None, None) => {
-            let (train, test) = stratified(train, test_fraction, seed)?;
-            ImageSplits::held_out(train, test, card, valid_fraction, seed)
-        }
-    }
-}
-
-/// The folders of the splits that exist.
-pub(crate) struct Folders {
-    pub(crate) train: PathBuf,
-    pub(crate) valid: Option<PathBuf>,
-    pub(crate) test: Option<PathBuf>,
-}
-
-impl Folders {
-    pub(crate) fn find(root: &Path) -> Result<Self, DataError> {
-        let existing = |name: &str| Some(root.join(name)).filter(|folder| folder.is_dir());
-        let valid = existing("val").or_else(|| existing("valid"));
-        let test = existing("test");
-        match existing("train") {
-            Some(train) => Ok(Self { train, valid, test }),
-            None if valid.is_some() || test.is_some() => {
-                let expected = "a `train` folder beside `val` and `test`".to_owned();
-                Err(DataError::Missing {
-                    path: root.join("train"),
-                    expected,
-                })
-            }
-            None => Ok(Self {
-                train: root.to_owned(),
-                valid: None,
-                test: None,
-            }),
-        }
-    }
-}
-
-/// Divides every class by itself, so that each has the same share in the test set.
-fn stratified(
-    whole: Arc<FolderImages>,
-    test_fraction: f64,
-    seed: u64,
-) -> Result<(Shared<ImageSample>, Shared<ImageSample>), DataError> {
-    if test_fraction == 0.0 {
-        let expected = "above 0, because the folder has no test split".to_owned();
-        return Err(DataError::Setting {
-            setting: "test_fraction",
-            value: "0".into(),
-            expected,
-        });
-    }
-    let (mut train, mut test) = (Vec::new(), Vec::new());
-    for (label, class) in whole.classes().iter().enumerate() {
-        let members = whole.members(label);
-        let seed = derived_seed(seed, &[purpose::TEST_SPLIT, label as u64]);
-        let what = || format!("class `{class}`");
-        let (kept, held) = divide(members.len(), test_fraction, seed, what)?;
-        train.extend(kept.into_iter().map(|at| members.start + at));
-        test.extend(held.into_iter().map(|at| members.start + at));
-    }
-    let part = |indices| Arc::new(Subset::new(Arc::clone(&whole) as _, indices));
-    Ok((part(train), part(test)))
+    class_folders::splits(root, "image_folder", held_out, |folder, known| {
+        Ok(Arc::new(FolderImages::scan(root, folder, known)?))
+    })
 }
 
 #[cfg(test)]
@@ -140,6 +52,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::vision::ImageDataset;
 
     /// Writes a 4×3 image of one colour, in the format of the name's ending.
     fn write(root: &Path, name: &str, colour: [u8; 3]) {
@@ -268,7 +181,9 @@ mod tests {
         write(root.path(), "a/1.png", [0; 3]);
         assert!(message(root.path()).contains("only one class folder, `a`, expected at least 2"));
         fs::create_dir(root.path().join("b")).unwrap();
-        assert!(message(root.path()).contains("b`: no .png, .jpg or .jpeg file in this class"));
+        assert!(
+            message(root.path()).contains("b`: no .png, .jpg, .jpeg or .webp file in this class")
+        );
         write(root.path(), "b/1.png", [0; 3]);
         assert!(message(root.path()).contains("in class `a`: expected at least 2, got 1"));
     }

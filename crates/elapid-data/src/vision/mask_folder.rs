@@ -8,7 +8,7 @@ use std::sync::Arc;
 use burn_dataset::{Dataset, DatasetError};
 use image::DynamicImage;
 
-use super::folder_images::decode;
+use super::decoding::decode_image;
 use super::{IGNORE, Mask, MaskSample, MaskSplits, PixelImage};
 use crate::SampleSet;
 use crate::card::{Card, card};
@@ -225,7 +225,7 @@ fn levels_of(mask: DynamicImage) -> Result<Vec<u16>, String> {
 
 fn read(path: &Path) -> Result<DynamicImage, DataError> {
     let bytes = fs::read(path).map_err(|error| DataError::unreadable(path, error))?;
-    decode(&bytes).map_err(|reason| DataError::Sample {
+    decode_image(&bytes).map_err(|reason| DataError::Sample {
         sample: format!("`{}`", path.display()),
         reason,
     })

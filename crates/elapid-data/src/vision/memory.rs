@@ -120,6 +120,10 @@ impl SampleSet<ImageSample> for MemoryImages {
         &self.classes
     }
 
+    fn label(&self, index: usize) -> Option<usize> {
+        self.labels.get(index).copied()
+    }
+
     fn describe(&self, index: usize) -> String {
         let at = self.sources.partition_point(|source| source.end <= index);
         let start = at

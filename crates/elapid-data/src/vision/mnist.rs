@@ -13,8 +13,8 @@ use super::memory::{MemoryImages, Shape};
 use crate::card::{Card, card};
 use crate::error::DataError;
 
-/// Where the files may be below the given folder; the last is what torchvision makes.
-const FOLDERS: [&str; 2] = ["", "MNIST/raw"];
+/// Where the files may be below the given folder; the last two are what torchvision makes.
+const FOLDERS: [&str; 3] = ["", "MNIST/raw", "FashionMNIST/raw"];
 
 /// MNIST read from `path`, with a share of the training images held out for validation.
 ///
@@ -26,7 +26,25 @@ const FOLDERS: [&str; 2] = ["", "MNIST/raw"];
 /// If a file is missing, unreadable or not as its header says, if a label is not below 10 (the
 /// record is named), or if `valid_fraction` is not in `[0, 1)`.
 pub fn splits(path: &Path, valid_fraction: f64, seed: u64) -> Result<ImageSplits, DataError> {
-    let card = card("mnist")?;
+    read_splits(path, card("mnist")?, valid_fraction, seed)
+}
+
+/// Fashion-MNIST, ten kinds of clothing in the files of MNIST: H. Xiao, K. Rasul and R. Vollgraf, *Fashion-MNIST: a Novel Image
+/// Dataset for Benchmarking Machine Learning Algorithms*, 2017, arXiv:1708.07747.
+///
+/// # Errors
+///
+/// As [`splits`].
+pub fn fashion(path: &Path, valid_fraction: f64, seed: u64) -> Result<ImageSplits, DataError> {
+    read_splits(path, card("fashion_mnist")?, valid_fraction, seed)
+}
+
+fn read_splits(
+    path: &Path,
+    card: Card,
+    valid_fraction: f64,
+    seed: u64,
+) -> Result<ImageSplits, DataError> {
     let train = Arc::new(part(path, "train", &card)?);
     let test = Arc::new(part(path, "t10k", &card)?);
     ImageSplits::held_out(train, test, card, valid_fraction, seed)
@@ -130,6 +148,9 @@ mod tests {
         assert_eq!((sample.image.width(), sample.image.height()), (3, 2));
         assert_eq!(splits.test.get(0).unwrap().label, 9);
         assert_eq!(splits.train.classes().len(), 10);
+        let clothes = fashion(root.path(), 0.0, 0).unwrap();
+        assert_eq!(clothes.train.classes()[2], "Pullover");
+        assert_eq!(clothes.train.fingerprint(), splits.train.fingerprint());
     }
 
     #[test]

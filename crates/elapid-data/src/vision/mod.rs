@@ -3,6 +3,7 @@
 mod batch;
 pub mod cifar;
 mod dataset;
+mod decoding;
 pub mod digits;
 mod files;
 mod folder_images;
@@ -15,9 +16,12 @@ mod memory;
 pub mod mnist;
 mod pixel_image;
 pub mod shapes;
+pub mod tar_shards;
+pub mod tiny_imagenet;
 
 pub use batch::{ImageBatch, ImageBatcher, Partners};
 pub use dataset::{ImageDataset, ImageSample};
+pub use decoding::decode_image;
 pub use mask::{IGNORE, Mask, MaskDataset, MaskSample, MaskSplits};
 pub use mask_batch::{MaskBatch, MaskBatcher};
 pub use pixel_image::PixelImage;

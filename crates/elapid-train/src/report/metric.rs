@@ -46,15 +46,16 @@ impl<'a> Metric<'a> {
             "grad_norm" => ("Gradient norm".to_owned(), "", 11),
             "samples_per_s" => ("Throughput".to_owned(), "samples/s", 12),
             "step_ms" => ("Step time".to_owned(), "ms", 13),
+            "data_wait" => ("Waiting for data".to_owned(), "", 14),
             _ => match top_k(name) {
                 Some(k) => (format!("Top-{k} accuracy"), "", 2),
                 None => (title_case(name), "", 3),
             },
         };
-        // An accuracy, or a share of pixels, may be recorded as a share of one or in per cent; only a share needs scaling.
+        // An accuracy, or a share of pixels or time, may be recorded as a share of one or in per cent; only a share needs scaling.
         let is_accuracy = matches!(
             name,
-            "accuracy" | "balanced_accuracy" | "pixel_accuracy" | "mean_iou"
+            "accuracy" | "balanced_accuracy" | "pixel_accuracy" | "mean_iou" | "data_wait"
         ) || top_k(name).is_some();
         let is_share = is_accuracy
             && metrics

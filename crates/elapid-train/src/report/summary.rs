@@ -157,11 +157,12 @@ fn training(all: &[Metric], metrics: &Metrics) -> String {
         find("loss").and_then(|(metric, points)| Some(figure("Train", metric, *points.last()?)));
     let speed = find("samples_per_s").and_then(|(metric, points)| {
         let speed = number(median(points)?);
-        Some(large(
-            "Throughput",
-            &speed,
-            &format!("{}, median", metric.unit),
-        ))
+        let waiting = find("data_wait").and_then(|(metric, points)| {
+            let share = metric.show(Some(median(points)?));
+            Some(format!("; {share} of the time waiting for data"))
+        });
+        let note = format!("{}, median{}", metric.unit, waiting.unwrap_or_default());
+        Some(large("Throughput", &speed, &note))
     });
     loss.into_iter().chain(speed).collect()
 }

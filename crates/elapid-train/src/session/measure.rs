@@ -22,12 +22,14 @@ impl<T: Task> Session<'_, T> {
         let lr = self.lr(self.state.step - 1);
         let samples_per_s = self.interval.samples_per_s();
         let at = self.moment("train");
+        self.data_waits.push(self.interval.data_wait());
         for (name, value) in [
             ("loss", loss),
             ("lr", lr),
             ("grad_norm", grad_norm),
             ("step_ms", self.interval.step_ms()),
             ("samples_per_s", samples_per_s),
+            ("data_wait", self.interval.data_wait()),
         ] {
             self.log.push(at, name, value);
         }

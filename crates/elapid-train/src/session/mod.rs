@@ -46,6 +46,8 @@ pub(crate) struct Session<'a, T: Task> {
     progress: Progress,
     /// What the last evaluation measured.
     metrics: Vec<Measured>,
+    /// Share of the time in which steps waited for batches, of each line of the log.
+    data_waits: Vec<f64>,
 }
 
 impl<'a, T: Task> Session<'a, T> {
@@ -85,6 +87,7 @@ impl<'a, T: Task> Session<'a, T> {
             )?,
             progress,
             metrics: Vec::new(),
+            data_waits: Vec::new(),
             state,
             trainer,
         };
@@ -148,6 +151,9 @@ impl<'a, T: Task> Session<'a, T> {
             Ok(Outcome { steps, .. }) => ("finished", format!("finished after {steps} steps")),
             Err(error) => ("failed", error.to_string()),
         };
+        if let Some(advice) = starved(&mut self.data_waits) {
+            self.progress.say(&advice);
+        }
         match outcome {
             Ok(_) => self.progress.say(&message),
             // Whoever called shows the error.
@@ -187,7 +193,9 @@ impl<'a, T: Task> Session<'a, T> {
                 self.progress.say(what);
             }
             let started = Instant::now();
-            weights = self.step(weights, batches.next())?;
+            let batch = batches.next();
+            self.interval.waited(started.elapsed());
+            weights = self.step(weights, batch)?;
             if is_first && trainer.preparation.is_some() {
                 let seconds = started.elapsed().as_secs_f64();
                 self.progress
@@ -361,6 +369,21 @@ impl State {
     }
 }
 
+/// What to do if data kept the device waiting, which the usual line of the log decides: the first ones wait for files that
+/// are not in memory yet.
+fn starved(waits: &mut [f64]) -> Option<String> {
+    /// Less than this is not worth a word.
+    const MUCH: f64 = 0.05;
+    waits.sort_unstable_by(f64::total_cmp);
+    let usual = *waits.get(waits.len() / 2)?;
+    (usual > MUCH).then(|| {
+        format!(
+            "steps waited for data in {:.0} % of their time; a larger `data.workers` helps while there are idle cores",
+            100.0 * usual
+        )
+    })
+}
+
 /// The weights of a checkpoint, or those of the task before its first step.
 fn restore<T: Task>(
     trainer: &Trainer<T>,
@@ -407,5 +430,21 @@ pub(crate) fn made<B>(batch: Option<Result<B, BoxError>>, step: u64) -> Result<B
             split,
             batches: step,
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::starved;
+
+    #[test]
+    fn only_what_is_usual_is_worth_a_word() {
+        assert_eq!(starved(&mut []), None);
+        assert_eq!(starved(&mut [0.9, 0.01, 0.0]), None);
+        let said = starved(&mut [0.9, 0.25, 0.0]).unwrap();
+        assert!(
+            said.starts_with("steps waited for data in 25 % of"),
+            "{said}"
+        );
     }
 }

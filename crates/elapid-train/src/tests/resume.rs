@@ -19,7 +19,10 @@ fn checkpoints(dir: &Path) -> Checkpoints {
 pub(super) fn lines(dir: &Path) -> Vec<String> {
     let text = fs::read_to_string(dir.join("metrics.jsonl")).unwrap();
     text.lines()
-        .filter(|line| !line.contains("step_ms") && !line.contains("samples_per_s"))
+        .filter(|line| {
+            let clocks = ["step_ms", "samples_per_s", "data_wait"];
+            !clocks.iter().any(|clock| line.contains(clock))
+        })
         .map(str::to_owned)
         .collect()
 }

@@ -48,7 +48,7 @@ fn training_succeeds_and_leaves_everything_behind() {
     assert_eq!(losses.len(), 30);
     assert_eq!(losses[0].0, 4);
     assert!(losses[29].1.unwrap() < 0.4 * losses[0].1.unwrap());
-    for name in ["lr", "grad_norm", "step_ms", "samples_per_s"] {
+    for name in ["lr", "grad_norm", "step_ms", "samples_per_s", "data_wait"] {
         assert_eq!(curve(&dir, "train", name).len(), 30, "{name}");
     }
     // Every 7 steps and at the end.

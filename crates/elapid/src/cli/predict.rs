@@ -57,7 +57,7 @@ pub(crate) struct PredictArgs {
 }
 
 /// File extensions of images.
-const IMAGES: [&str; 3] = ["png", "jpg", "jpeg"];
+const IMAGES: [&str; 4] = ["png", "jpg", "jpeg", "webp"];
 /// Images classified together.
 const BATCH: usize = 32;
 /// Images on a sheet; what comes after them is left out.
@@ -239,11 +239,8 @@ pub(crate) fn load(files: &[PathBuf], pipeline: &ImagePipeline) -> Result<ImageB
 }
 
 pub(super) fn open_image(file: &Path) -> Result<DynamicImage, Failure> {
-    image::ImageReader::open(file)
-        .and_then(image::ImageReader::with_guessed_format)
-        .map_err(|e| unreadable(file, &e))?
-        .decode()
-        .map_err(|e| unreadable(file, &e))
+    let bytes = std::fs::read(file).map_err(|e| unreadable(file, &e))?;
+    elapid::data::decode_image(&bytes).map_err(|e| unreadable(file, &e))
 }
 
 fn unreadable(file: &Path, reason: &dyn std::fmt::Display) -> Failure {

@@ -138,8 +138,8 @@ fn ended(run: &Path) -> Failure {
 /// The lines of `metrics.jsonl` that do not depend on the clock, as text: equal text is equal bit for bit.
 fn numbers(run: &Path) -> Result<Vec<String>, Failure> {
     let text = fs::read_to_string(run.join("metrics.jsonl")).map_err(Failure::run)?;
-    let is_timing =
-        |line: &&str| line.contains("\"step_ms\"") || line.contains("\"samples_per_s\"");
+    let clocks = ["\"step_ms\"", "\"samples_per_s\"", "\"data_wait\""];
+    let is_timing = |line: &&str| clocks.iter().any(|clock| line.contains(clock));
     Ok(text
         .lines()
         .filter(|line| !is_timing(line))

@@ -11,8 +11,9 @@ mod task;
 mod training;
 
 pub use data::{
-    Data, Facts, GraphDemands, Normalisation, OwnGraphs, Part, SeriesFacts, image_pipeline,
-    mask_pipeline, open_data, patch_mask, series_ending, series_following, sound_pipeline,
+    Counts, Data, Facts, GraphDemands, Inspected, Inspection, KnownData, Look, Normalisation,
+    OwnGraphs, Part, SeriesFacts, image_pipeline, inspect, known_data, mask_pipeline, open_data,
+    patch_mask, recognised, series_ending, series_following, sound_pipeline,
 };
 pub use device::{DeviceError, device, device_names, devices, first_device, is_gpu, resolve};
 pub use error::PlanError;

@@ -236,7 +236,10 @@ mod tests {
         assert_eq!(lr_scale(&plan("", ""), Place::Input, 3), 1.0);
         let slow = plan("layer_decay = 0.5\ninput_lr = 0.5", "");
         assert_eq!(lr_scale(&slow, Place::Input, 3), 0.03125);
-        assert_eq!(lr_scale(&plan("input_lr = 0.5", ""), Place::Block(0), 3), 1.0);
+        assert_eq!(
+            lr_scale(&plan("input_lr = 0.5", ""), Place::Block(0), 3),
+            1.0
+        );
     }
 
     #[test]

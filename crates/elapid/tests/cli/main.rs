@@ -5,6 +5,7 @@ mod bad_input;
 mod bad_series;
 mod bad_sounds;
 mod clock;
+mod data;
 mod devices;
 mod diagnose;
 mod disk;

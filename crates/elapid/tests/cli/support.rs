@@ -63,8 +63,8 @@ pub(crate) fn metrics(run: &Path) -> Vec<Value> {
 /// equal bit for bit, and a line that is written twice counts twice.
 pub(crate) fn timeless(run: &Path) -> Vec<String> {
     let text = fs::read_to_string(run.join("metrics.jsonl")).expect("metrics.jsonl");
-    let is_timing =
-        |line: &&str| line.contains("\"step_ms\"") || line.contains("\"samples_per_s\"");
+    let clocks = ["\"step_ms\"", "\"samples_per_s\"", "\"data_wait\""];
+    let is_timing = |line: &&str| clocks.iter().any(|clock| line.contains(clock));
     let lines = text.lines().filter(|line| !is_timing(line));
     lines.map(str::to_owned).collect()
 }

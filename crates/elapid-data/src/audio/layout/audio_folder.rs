@@ -3,17 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::SampleSet;
-use crate::audio::dataset::{AudioSample, AudioSplits};
+use crate::audio::dataset::AudioSplits;
 use crate::audio::files::{AudioFiles, Entry};
-use crate::card::card;
+use crate::class_folders::{self, HeldOut, Known, Labels};
 use crate::error::DataError;
-use crate::listing::{Listing, SOUNDS};
+use crate::listing::SOUNDS;
 use crate::listing_cache;
-use crate::random::{derived_seed, purpose};
-use crate::splits::{Shared, check_fraction, divide};
-use crate::subset::Subset;
-use crate::vision::image_folder::Folders;
 
 /// The sounds below `root`, decoded when asked for.
 ///
@@ -30,115 +25,28 @@ pub fn splits(
     test_fraction: f64,
     seed: u64,
 ) -> Result<AudioSplits, DataError> {
-    check_fraction("valid_fraction", valid_fraction)?;
-    check_fraction("test_fraction", test_fraction)?;
-    if !root.is_dir() {
-        return Err(DataError::Missing {
-            path: root.to_owned(),
-            expected: "a folder with one sub-folder a class".to_owned(),
-        });
-    }
-    let folders = Folders::find(root)?;
-    let train = Arc::new(scan(root, &folders.train, None)?);
-    let other = |folder: &Path| -> Result<Shared<AudioSample>, DataError> {
-        Ok(Arc::new(scan(root, folder, Some(train.classes()))?))
+    let held_out = HeldOut {
+        valid: valid_fraction,
+        test: test_fraction,
+        seed,
     };
-    let card = card("audio_folder")?;
-    match (&folders.valid, &folders.test) {
-        (Some(valid), Some(test)) => Ok(AudioSplits {
-            valid: Some(other(valid)?),
-            test: other(test)?,
-            train,
-            card,
-        }),
-        (Some(only), None) | (None, Some(only)) => {
-            let test = other(only)?;
-            AudioSplits::held_out(train, test, card, valid_fraction, seed)
-        }
-        (None, None) => {
-            let (train, test) = stratified(train, test_fraction, seed)?;
-            AudioSplits::held_out(train, test, card, valid_fraction, seed)
-        }
-    }
+    class_folders::splits(root, "audio_folder", held_out, |folder, known| {
+        Ok(Arc::new(scan(root, folder, known)?))
+    })
 }
 
-/// Lists `folder`, whose class folders must be among `classes` if there are some.
-fn scan(root: &Path, folder: &Path, classes: Option<&[String]>) -> Result<AudioFiles, DataError> {
+/// Lists `folder`, whose class folders must be among the known ones if there are some.
+fn scan(root: &Path, folder: &Path, known: Option<Known<'_>>) -> Result<AudioFiles, DataError> {
     let listing = listing_cache::list(folder, SOUNDS)?;
-    let names: Vec<String> = listing.classes.iter().map(|c| c.name.clone()).collect();
-    let classes = classes.unwrap_or(&names);
-    check_classes(folder, &listing, classes)?;
+    let Labels { classes, labels } = Labels::of(folder, &listing, SOUNDS, known)?;
     let relative = folder.strip_prefix(root).unwrap_or(folder);
     let entry = |index| {
-        let class = &names[listing.class(index)];
-        // Found, or `check_classes` would have failed.
-        let label = classes.iter().position(|known| known == class);
-        Entry::new(relative.join(listing.path(index)), label.unwrap_or(0))
+        let path = relative.join(listing.path(index));
+        Entry::new(path, labels[listing.class(index)])
     };
     let entries = (0..listing.files.len()).map(entry).collect();
     let bytes = listing.files.iter().map(|file| file.bytes).collect();
-    Ok(AudioFiles::listed(root, classes.to_vec(), entries, bytes))
-}
-
-fn check_classes(folder: &Path, listing: &Listing, classes: &[String]) -> Result<(), DataError> {
-    match classes {
-        [] => {
-            let problem = "no class folders; put the sounds of each class in a folder of its name";
-            return Err(DataError::layout(folder, problem));
-        }
-        [only] => {
-            let problem = format!("only one class folder, `{only}`, expected at least 2");
-            return Err(DataError::layout(folder, problem));
-        }
-        _ => {}
-    }
-    let mut start = 0;
-    for class in &listing.classes {
-        if !classes.contains(&class.name) {
-            let known = classes.len();
-            let problem = format!(
-                "class `{}` is not among the {known} of the training set",
-                class.name
-            );
-            return Err(DataError::layout(folder, problem));
-        }
-        if class.end == start {
-            let problem = "no .wav, .flac, .mp3 or .ogg file in this class; add some, or remove it";
-            return Err(DataError::layout(&folder.join(&class.name), problem));
-        }
-        start = class.end;
-    }
-    Ok(())
-}
-
-/// Training and test sounds.
-type Divided = (Shared<AudioSample>, Shared<AudioSample>);
-
-/// Divides every class by itself, so that each has the same share in the test set.
-fn stratified(whole: Arc<AudioFiles>, test_fraction: f64, seed: u64) -> Result<Divided, DataError> {
-    if test_fraction == 0.0 {
-        return Err(DataError::Setting {
-            setting: "test_fraction",
-            value: "0".into(),
-            expected: "above 0, because the folder has no test split".to_owned(),
-        });
-    }
-    let mut members = vec![Vec::new(); whole.classes().len()];
-    for (index, label) in whole.first_labels().enumerate() {
-        members[label].push(index);
-    }
-    let (mut train, mut test) = (Vec::new(), Vec::new());
-    for (label, members) in members.into_iter().enumerate() {
-        let seed = derived_seed(seed, &[purpose::TEST_SPLIT, label as u64]);
-        let what = || format!("class `{}`", whole.classes()[label]);
-        let (kept, held) = divide(members.len(), test_fraction, seed, what)?;
-        train.extend(kept.into_iter().map(|at| members[at]));
-        test.extend(held.into_iter().map(|at| members[at]));
-    }
-    let part = |indices| -> Shared<AudioSample> {
-        Arc::new(Subset::new(Arc::clone(&whole) as _, indices))
-    };
-    Ok((part(train), part(test)))
+    Ok(AudioFiles::listed(root, classes, entries, bytes))
 }
 
 #[cfg(test)]

@@ -50,9 +50,14 @@ pub(super) fn order(plan: &Plan, images: &ImageSpec) -> Order {
 
 /// What happens to images that cannot be decoded.
 pub(super) fn corrupt(spec: &DataSpec) -> Corrupt {
-    match &spec.source {
-        Source::ImageFolder(folder) if folder.corrupt == Policy::Skip => Corrupt::Skip,
-        _ => Corrupt::Error,
+    let policy = match &spec.source {
+        Source::ImageFolder(s) | Source::TarShards(s) => s.corrupt,
+        Source::TinyImageNet(s) => s.corrupt,
+        _ => Policy::Error,
+    };
+    match policy {
+        Policy::Skip => Corrupt::Skip,
+        Policy::Error => Corrupt::Error,
     }
 }
 

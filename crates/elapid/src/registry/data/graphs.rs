@@ -70,7 +70,7 @@ impl GraphData {
         let demands = demands(&plan.model)?;
         let wrap = wrap(&plan.task)?;
         of_whole_graphs(&plan.task, graphs)?;
-        let splits = splits(plan, graphs)?;
+        let splits = splits(&plan.data, asks(plan, graphs))?;
         Ok(Self {
             facts: facts(&splits, graphs, columns(&plan.data.source)?)?,
             splits,
@@ -386,19 +386,21 @@ fn wrap(task: &TaskSpec) -> Result<fn(GraphBatch) -> AnyBatch, DataError> {
     }
 }
 
-/// The splits of the data set that a specification names.
-fn splits(plan: &Plan, graphs: &GraphSpec) -> Result<GraphSplits, DataError> {
-    let spec = &plan.data;
-    let link_shares = LinkShares {
-        test: graphs.test_links,
-        valid: graphs.valid_links,
-        seed: SPLIT_SEED,
-    };
-    let asks = match &plan.task {
+/// What the task of a plan asks of its graphs.
+pub(super) fn asks(plan: &Plan, graphs: &GraphSpec) -> Asks {
+    match &plan.task {
         TaskSpec::ClassifyEdges(_) => Asks::EdgeClasses,
-        TaskSpec::PredictLinks(_) => Asks::Links(link_shares),
+        TaskSpec::PredictLinks(_) => Asks::Links(LinkShares {
+            test: graphs.test_links,
+            valid: graphs.valid_links,
+            seed: SPLIT_SEED,
+        }),
         _ => Asks::Told,
-    };
+    }
+}
+
+/// The splits of the data set that a specification names.
+pub(super) fn splits(spec: &DataSpec, asks: Asks) -> Result<GraphSplits, DataError> {
     let valid = spec.common.valid_fraction;
     let shares = |test| Shares {
         test,

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use elapid_config::{DataSpec, ImageSpec, Plan, Source};
 use elapid_data::{
     Augment, Corrupt, DataError, EvalLoader, ImageBatcher, ImageDataset, ImagePipeline,
-    ImageSplits, Mixing, Order, TrainLoader, cifar, digits, image_folder, mnist,
+    ImageSplits, Mixing, Order, TrainLoader, cifar, digits, image_folder, mnist, tar_shards,
+    tiny_imagenet,
 };
 use elapid_train::{EvalSource, TrainSource};
 
@@ -26,7 +27,8 @@ pub(super) struct ImageData {
     order: Order,
     corrupt: Corrupt,
     workers: usize,
-    is_folder: bool,
+    /// Whether images are decoded when they are asked for.
+    is_lazy: bool,
 }
 
 /// How images are prepared for the model of a plan, where `normalisation` has one value a channel.
@@ -91,7 +93,10 @@ impl ImageData {
             order: order(plan, images),
             corrupt: corrupt(&plan.data),
             workers: plan.data.common.workers,
-            is_folder: matches!(plan.data.source, Source::ImageFolder(_)),
+            is_lazy: matches!(
+                plan.data.source,
+                Source::ImageFolder(_) | Source::TinyImageNet(_) | Source::TarShards(_)
+            ),
         })
     }
 
@@ -109,10 +114,10 @@ impl ImageData {
 }
 
 impl Data for ImageData {
-    /// Opens every image of a folder of moderate size. Larger folders, those with `corrupt = "skip"`, and formats that
+    /// Opens every image of a set of files of moderate size. Larger sets, those with `corrupt = "skip"`, and formats that
     /// were read whole already, are trusted.
     fn check(&self) -> Result<(), DataError> {
-        match self.is_folder && self.corrupt == Corrupt::Error {
+        match self.is_lazy && self.corrupt == Corrupt::Error {
             true => check_all(&self.splits),
             false => Ok(()),
         }
@@ -161,13 +166,18 @@ impl Data for ImageData {
 }
 
 /// The splits of the data set that a specification names.
-fn splits(spec: &DataSpec) -> Result<ImageSplits, DataError> {
+pub(super) fn splits(spec: &DataSpec) -> Result<ImageSplits, DataError> {
     let (valid, seed) = (spec.common.valid_fraction, SPLIT_SEED);
     let splits = match &spec.source {
         Source::Digits(_) => digits::splits(valid, seed),
         Source::ImageFolder(s) => {
             image_folder::splits(Path::new(&s.path), valid, s.test_fraction, seed)
         }
+        Source::TinyImageNet(s) => tiny_imagenet::splits(Path::new(&s.path), valid, seed),
+        Source::TarShards(s) => {
+            tar_shards::splits(Path::new(&s.path), valid, s.test_fraction, seed)
+        }
+        Source::FashionMnist(s) => mnist::fashion(Path::new(&s.path), valid, seed),
         Source::Mnist(s) => mnist::splits(Path::new(&s.path), valid, seed),
         Source::Cifar10(s) => cifar::splits10(Path::new(&s.path), valid, seed),
         Source::Cifar100(s) => cifar::splits100(Path::new(&s.path), valid, seed),

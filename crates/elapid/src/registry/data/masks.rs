@@ -157,7 +157,7 @@ impl Data for MaskData {
 }
 
 /// The splits of the data set that a specification names.
-fn splits(spec: &DataSpec) -> Result<MaskSplits, DataError> {
+pub(super) fn splits(spec: &DataSpec) -> Result<MaskSplits, DataError> {
     let (valid, seed) = (spec.common.valid_fraction, SPLIT_SEED);
     let splits = match &spec.source {
         Source::Ade20k(s) => mask_folder::ade20k(Path::new(&s.path), valid, seed),

@@ -287,7 +287,7 @@ fn augment(spec: &SoundAugment) -> AudioAugment {
 }
 
 /// The splits of the data set that a specification names.
-fn splits(spec: &DataSpec) -> Result<AudioSplits, DataError> {
+pub(super) fn splits(spec: &DataSpec) -> Result<AudioSplits, DataError> {
     let (held_out, seed) = (spec.common.valid_fraction, SPLIT_SEED);
     let splits = match &spec.source {
         Source::AudioFolder(s) => {

@@ -1,5 +1,9 @@
 //! `elapid data`.
 
+mod list;
+mod prepare;
+mod verify;
+
 use std::path::{Path, PathBuf};
 
 use elapid::data::audio::synth::{self, CommandsOptions};
@@ -10,12 +14,15 @@ use elapid::data::series::synth::{Seasonal, write_seasonal};
 use elapid::data::shapes::{self, Settings};
 use elapid::data::{DataError, digits};
 
-use super::failure::Failure;
-use super::print;
+use crate::cli::failure::Failure;
+use crate::cli::print;
 
-/// Make data sets.
+/// List, fetch, check and make data sets.
 #[derive(clap::Subcommand)]
 pub(crate) enum DataCommand {
+    List(list::ListArgs),
+    Prepare(prepare::PrepareArgs),
+    Verify(verify::VerifyArgs),
     /// Make a data set from nothing, to try things out without a download.
     #[command(subcommand)]
     Synth(SynthCommand),
@@ -154,6 +161,9 @@ pub(crate) enum GraphSet {
 
 pub(crate) fn data(command: DataCommand) -> Result<(), Failure> {
     match command {
+        DataCommand::List(args) => list::list(args),
+        DataCommand::Prepare(args) => prepare::prepare(args),
+        DataCommand::Verify(args) => verify::verify(args),
         DataCommand::Synth(SynthCommand::Commands {
             out,
             speakers,
