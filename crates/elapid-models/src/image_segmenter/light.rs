@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::{Tensor, activation};
-use elapid_nn::{Conv2d, Doubling, Init, Linear, Noise, Seen, dropout_channels, show};
+use elapid_nn::{Conv2d, Doubling, Init, Linear, Noise, Seen, dropout_channels, gelu, show};
 
 use super::SegmenterConfig;
 use super::part::{ChannelNorm, scores};
@@ -90,7 +90,7 @@ impl LightHead {
         let x = self.fuse.forward(Tensor::cat(maps, 3));
         let mut x = activation::relu(self.mix.norm.forward(self.mix.conv.forward(x)));
         for step in &self.up {
-            x = activation::gelu(step.norm.forward(step.deconv.forward(x)));
+            x = gelu(step.norm.forward(step.deconv.forward(x)));
         }
         let x = dropout_channels(x, self.dropout, noise.as_deref_mut());
         let scores = self.scores.forward(x);

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use elapid_config::{
-    self as config, Batching, GraphCsv, GraphPadding, GraphSpec, ModelSpec, Plan, Source,
+    self as config, Batching, DataSpec, GraphCsv, GraphPadding, GraphSpec, ModelSpec, Plan, Source,
     SpecialEdges, TaskSpec,
 };
 use elapid_data::graph::read::graph_csv::Asks;
