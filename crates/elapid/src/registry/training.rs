@@ -219,7 +219,7 @@ mod tests {
     fn plan(train: &str, optim: &str) -> Plan {
         let text = format!(
             "[data]\nname = \"digits\"\n[model]\nbackbone = \"vim\"\n[task]\nkind = \"classify\"\n\
-             [train]\nbatch_size = 16\n{train}\n[optim]\n{optim}\n"
+             [train]\nepochs = 1\nbatch_size = 16\n{train}\n[optim]\n{optim}\n"
         );
         elapid_config::parse(&text, std::path::Path::new("test.toml")).unwrap()
     }

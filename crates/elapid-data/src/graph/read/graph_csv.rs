@@ -101,7 +101,7 @@ fn first_line(path: &Path, known: &[&str]) -> Result<Vec<String>, DataError> {
         .trim(csv::Trim::All)
         .from_reader(open(path, "a CSV table")?);
     let header = reader.headers();
-    let header = header.map_err(|error| DataError::layout(path, error.to_string()))?;
+    let header = header.map_err(|error| DataError::layout(path, in_words(&error)))?;
     let columns = header.iter().filter(|name| !known.contains(name));
     Ok(columns.map(str::to_owned).collect())
 }
@@ -514,7 +514,7 @@ pub(super) fn rows<const N: usize>(
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
         .from_reader(text);
-    let unreadable = |error: csv::Error| DataError::layout(path, error.to_string());
+    let unreadable = |error: csv::Error| DataError::layout(path, in_words(&error));
     let header = reader.headers().map_err(unreadable)?.clone();
     if header.is_empty() {
         return Err(DataError::layout(path, "the file is empty"));
@@ -542,6 +542,20 @@ pub(super) fn rows<const N: usize>(
         has: places.map(|place| place.is_some()),
         rest: rest.iter().map(|&at| header[at].to_owned()).collect(),
     })
+}
+
+fn in_words(error: &csv::Error) -> String {
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths {
+            pos: Some(pos),
+            expected_len,
+            len,
+        } => format!(
+            "line {}: {len} cells, expected {expected_len} as in the first line",
+            pos.line()
+        ),
+        _ => error.to_string(),
+    }
 }
 
 /// Places of the columns that are wanted; all that are missing are named.

@@ -59,7 +59,22 @@ pub(super) fn parsed(path: &Path) -> Result<File, DataError> {
         let line = text[..at.min(text.len())].matches('\n').count() + 1;
         DataError::layout(path, format!("line {line}: {problem}"))
     })?;
+    file.places = lines(&text, &file.places);
     Ok(file)
+}
+
+/// Numbers of the lines in which ascending places of the text are.
+fn lines(text: &str, places: &[usize]) -> Vec<usize> {
+    let (mut line, mut counted) = (1, 0);
+    let of = |&place: &usize| {
+        line += text.as_bytes()[counted..place]
+            .iter()
+            .filter(|&&byte| byte == b'\n')
+            .count();
+        counted = place;
+        line
+    };
+    places.iter().map(of).collect()
 }
 
 /// An attribute that the file declares.
@@ -86,7 +101,7 @@ pub(super) struct File {
     numbers: HashMap<String, u32>,
     nodes: Vec<Element>,
     ends: Vec<[String; 2]>,
-    /// Place of each edge in the file.
+    /// Place of each edge in the file: of its first byte while the file is read, of its line then.
     places: Vec<usize>,
     edges: Vec<Element>,
     /// What data belong to.
@@ -348,8 +363,8 @@ impl File {
             let of = |name: &String| {
                 self.numbers.get(name).copied().ok_or_else(|| {
                     wrong(format!(
-                        "edge {edge}, from `{}` to `{}`: node `{name}` is not there; add the node or remove the edge",
-                        names[0], names[1]
+                        "line {}: edge from `{}` to `{}`: node `{name}` is not there; add the node or remove the edge",
+                        self.places[edge], names[0], names[1]
                     ))
                 })
             };
@@ -477,7 +492,8 @@ mod tests {
         );
         let error = read(&TEXT.replace("target=\"c\"", "target=\"d\""), "club").unwrap_err();
         assert!(
-            error.contains("edge 1, from `b` to `d`: node `d` is not there"),
+            error.contains(": edge from `b` to `d`: node `d` is not there")
+                && error.contains("line "),
             "{error}"
         );
         let error = read(&TEXT.replace("id=\"c\"", "id=\"a\""), "club").unwrap_err();
