@@ -253,7 +253,7 @@ fn print_numbers(print: Fingerprint, values: &[f32]) -> Fingerprint {
 ///
 /// # Errors
 ///
-/// Masks that are not one entry a node, that overlap, or none of which says that a node is trained on or tested.
+/// Masks that are not one entry a node, that overlap, or none of which says that a node is trained on or tested; a split without labels.
 pub(super) fn by_masks(
     graph: Graph,
     labels: &[i32],
@@ -263,6 +263,7 @@ pub(super) fn by_masks(
     name: &str,
 ) -> Result<GraphSplits, DataError> {
     check_masks(labels.len(), masks, name)?;
+    check_labels(labels, masks, name)?;
     let graph = Arc::new(graph);
     let part = |mask: &[bool]| {
         let labels = labels.iter().zip(mask);
@@ -286,6 +287,19 @@ pub(super) fn by_masks(
         test: part(test)?,
         card,
     })
+}
+
+fn check_labels(labels: &[i32], masks: [&[bool]; 3], name: &str) -> Result<(), DataError> {
+    for (mask, of) in masks.iter().zip(["train", "valid", "test"]) {
+        let is_labelled = |(&is_in, &label): (&bool, &i32)| is_in && label != -1;
+        if mask.contains(&true) && !mask.iter().zip(labels).any(is_labelled) {
+            return Err(DataError::Sample {
+                sample: name.to_owned(),
+                reason: format!("no node of the split `{of}` has a label"),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn check_masks(nodes: usize, masks: [&[bool]; 3], name: &str) -> Result<(), DataError> {
