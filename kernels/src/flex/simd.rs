@@ -99,7 +99,7 @@ fn ln_1p_unit<S: Simd>(s: S, y: S::f32s) -> S::f32s {
 #[inline(always)]
 pub(crate) fn normal<S: Simd>(s: S, x: S::f32s) -> [S::f32s; 2] {
     const ROOT: f32 = 0.353_553_39;
-    const DENSITY: f32 = 0.398_942_28;
+    const DENSITY: f32 = 0.398_942_3;
     let (one, half) = (s.splat_f32s(1.0), s.splat_f32s(0.5));
     let far = s.mul_add_e_f32s(s.abs_f32s(x), s.splat_f32s(ROOT), one);
     let u = s.div_f32s(one, far);
