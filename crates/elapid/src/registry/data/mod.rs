@@ -164,7 +164,7 @@ impl dyn Data + '_ {
     ///
     /// # Errors
     ///
-    /// As [`batches`](Self::batches), and a test of which a plan leaves nothing.
+    /// As `batches`, and a test of which a plan leaves nothing.
     pub fn planned(
         &self,
         split: Split,
