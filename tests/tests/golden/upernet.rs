@@ -19,7 +19,7 @@ use elapid_config::{ModelSpec, Segment, TapValue, TaskSpec};
 
 use super::{assert_close, case, tensors};
 
-/// Of scores, losses and statistics; see `case.toml`. Measured: at most 1.4e-6.
+/// Of scores, losses and statistics; see `case.toml`.
 const SCORES: f64 = 2e-4;
 /// Of gradients.
 const GRADIENTS: f64 = 1e-3;
