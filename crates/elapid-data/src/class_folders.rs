@@ -22,10 +22,13 @@ pub(crate) struct HeldOut {
 }
 
 impl HeldOut {
-    /// Refuses shares that are not in `[0, 1)`.
-    pub(crate) fn check(self) -> Result<(), DataError> {
-        check_fraction("valid_fraction", self.valid)?;
-        check_fraction("test_fraction", self.test)
+    /// # Errors
+    ///
+    /// Shares that are not in `[0, 1)`.
+    pub(crate) fn new(valid: f64, test: f64, seed: u64) -> Result<Self, DataError> {
+        check_fraction("valid_fraction", valid)?;
+        check_fraction("test_fraction", test)?;
+        Ok(Self { valid, test, seed })
     }
 }
 
@@ -48,14 +51,13 @@ impl<'a> Known<'a> {
 ///
 /// # Errors
 ///
-/// If there is no such folder, a share is not legal, or `scan` or [`arranged`] fails.
+/// If there is no such folder, or `scan` or [`arranged`] fails.
 pub(crate) fn splits<S: 'static>(
     root: &Path,
     name: &str,
     held_out: HeldOut,
     scan: impl Fn(&Path, Option<Known<'_>>) -> Result<Shared<S>, DataError>,
 ) -> Result<Splits<S>, DataError> {
-    held_out.check()?;
     if !root.is_dir() {
         return Err(DataError::Missing {
             path: root.to_owned(),

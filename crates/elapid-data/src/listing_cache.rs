@@ -32,14 +32,8 @@ pub(crate) fn list(root: &Path, kind: Kind) -> Result<Listing, DataError> {
 }
 
 fn list_with(root: &Path, kind: Kind, caches: &Path, large: usize) -> Result<Listing, DataError> {
-    let file = fs::canonicalize(root).ok().map(|path| {
-        let mut name = Fingerprint::new().bytes(path.as_os_str().as_encoded_bytes());
-        if kind != IMAGES {
-            name = name.bytes(kind.endings.join(" ").as_bytes());
-        }
-        let name = name.finish();
-        caches.join(format!("{name}.txt"))
-    });
+    let of = (kind != IMAGES).then(|| kind.endings.join(" "));
+    let file = file(caches, root, of.as_deref());
     let kept = file.as_deref().and_then(read);
     if let Some(listing) = kept.filter(|listing| is_current(root, listing)) {
         tracing::debug!(folder = %root.display(), "listing from the cache");
@@ -85,6 +79,16 @@ pub(crate) fn settled_before(started: SystemTime) -> u128 {
         .checked_sub(SETTLED)
         .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     settled.map_or(0, |since| since.as_nanos())
+}
+
+/// The file in the folder `caches` for what was found below `root`, told apart from others of the same folder by `of`.
+pub(crate) fn file(caches: &Path, root: &Path, of: Option<&str>) -> Option<PathBuf> {
+    let path = fs::canonicalize(root).ok()?;
+    let name = Fingerprint::new().bytes(path.as_os_str().as_encoded_bytes());
+    let name = of
+        .into_iter()
+        .fold(name, |name, of| name.bytes(of.as_bytes()));
+    Some(caches.join(format!("{}.txt", name.finish())))
 }
 
 /// Writes a file of the cache, and its folder.

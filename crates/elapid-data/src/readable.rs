@@ -1,11 +1,8 @@
 //! Opening every sample of a set.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
-
 use burn_dataset::DatasetError;
 
-use crate::{DataError, SampleSet};
+use crate::{DataError, SampleSet, side_by_side};
 
 /// A sample that cannot be loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,36 +20,16 @@ pub fn read_all<S>(
     look: impl Fn(S) -> Result<(), DataError> + Sync,
     done: impl Fn() + Sync,
 ) -> Vec<Unreadable> {
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    let next = AtomicUsize::new(0);
     let check = |index: usize| {
         let wrong =
             |error: &DatasetError| DataError::from_dataset(error, || dataset.describe(index));
         look(dataset.get(index).map_err(|error| wrong(&error))?)
     };
-    let mut failures: Vec<Unreadable> = thread::scope(|scope| {
-        let work = || {
-            let mut failures = Vec::new();
-            loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                if index >= dataset.len() {
-                    return failures;
-                }
-                if let Err(error) = check(index) {
-                    failures.push(Unreadable { index, error });
-                }
-                done();
-            }
-        };
-        let handles: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        let done = handles.into_iter().map(|handle| {
-            let failures = handle.join();
-            failures.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        });
-        done.flatten().collect()
-    });
-    failures.sort_by_key(|failure| failure.index);
-    failures
+    side_by_side::filter_map(dataset.len(), side_by_side::cores(), |index| {
+        let failure = check(index).err();
+        done();
+        failure.map(|error| Unreadable { index, error })
+    })
 }
 
 /// Loads every sample once, on all cores, so that an unreadable file or an impossible label is
@@ -71,6 +48,8 @@ pub fn check_readable<S>(dataset: &dyn SampleSet<S>) -> Result<(), DataError> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     #[test]

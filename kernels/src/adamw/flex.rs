@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::AdamWOptions;
 use super::ops::{AdamWOps, AdamWPlan, AdamWTensors};
-use crate::flex::{dense, numbers, plain};
+use crate::flex::{dense, numbers};
 
 /// Elements of a task: few enough to stay in a core's cache.
 const BLOCK: usize = 1 << 14;
@@ -28,7 +28,7 @@ impl AdamWOps for Flex {
         if scale < 0.0 {
             return (input.parameter, input.first, input.second);
         }
-        let gradient = plain(input.gradient);
+        let gradient = input.gradient.to_contiguous();
         let gradient = gradient.as_slice::<f32>().expect("made contiguous above");
         let mut parameter = dense(input.parameter);
         let mut first = dense(input.first);

@@ -2,11 +2,6 @@
 
 use burn_flex::FlexTensor;
 
-/// The tensor in row-major order without gaps, such that it can be read as a slice; free when it already is.
-pub(crate) fn plain(tensor: FlexTensor) -> FlexTensor {
-    tensor.to_contiguous()
-}
-
 /// All elements of a 32-bit tensor.
 pub(crate) fn numbers(tensor: &FlexTensor) -> Vec<f32> {
     let tensor = tensor.to_contiguous();

@@ -8,7 +8,7 @@ pub(crate) mod scatter;
 pub(crate) mod simd;
 pub(crate) mod sums;
 
-pub(crate) use dense::{dense, numbers, plain};
+pub(crate) use dense::{dense, numbers};
 
 use burn::backend::Flex;
 use burn::backend::ops::FloatTensorOps;

@@ -3,7 +3,7 @@
 use burn::backend::{Autodiff, tensor::FloatTensor};
 use burn_autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn_autodiff::grads::Gradients;
-use burn_autodiff::ops::{Backward, Ops, OpsKind};
+use burn_autodiff::ops::{Backward, Ops, OpsKind, unary};
 
 use super::ops::{GeluBackward, GeluOps};
 
@@ -20,11 +20,8 @@ impl<B: GeluBackward> Backward<B, 1> for GeluStep {
         grads: &mut Gradients,
         _checkpointer: &mut Checkpointer,
     ) {
-        let grad = grads.consume::<B>(&ops.node);
-        let [parent] = ops.parents;
-        if let Some(node) = parent {
-            grads.register::<B>(node.id, B::gelu_input(ops.state, grad));
-        }
+        let x = ops.state;
+        unary::<B, _>(ops.parents, ops.node, grads, |grad| B::gelu_input(x, grad));
     }
 }
 

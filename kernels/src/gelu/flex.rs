@@ -7,8 +7,8 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::ops::{GeluBackward, GeluOps};
+use crate::flex::output;
 use crate::flex::simd::{load, normal, store};
-use crate::flex::{output, plain};
 
 /// Elements of a task.
 const BLOCK: usize = 1 << 14;
@@ -16,7 +16,7 @@ const BLOCK: usize = 1 << 14;
 impl GeluOps for Flex {
     fn gelu_forward(x: FloatTensor<Self>) -> FloatTensor<Self> {
         let shape = x.shape();
-        let x = plain(x);
+        let x = x.to_contiguous();
         let mut y = output(shape.num_elements());
         let arch = Arch::new();
         y.par_chunks_mut(BLOCK)
@@ -29,7 +29,7 @@ impl GeluOps for Flex {
 impl GeluBackward for Flex {
     fn gelu_input(x: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
         let shape = x.shape();
-        let (x, grad) = (plain(x), plain(grad));
+        let (x, grad) = (x.to_contiguous(), grad.to_contiguous());
         let mut dx = output(shape.num_elements());
         let arch = Arch::new();
         dx.par_chunks_mut(BLOCK)

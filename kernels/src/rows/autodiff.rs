@@ -4,7 +4,7 @@ use burn::backend::{Autodiff, TensorMetadata, tensor::FloatTensor};
 use burn::tensor::DType;
 use burn_autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn_autodiff::grads::Gradients;
-use burn_autodiff::ops::{Backward, Ops, OpsKind};
+use burn_autodiff::ops::{Backward, Ops, OpsKind, unary};
 
 use super::ops::RowOps;
 
@@ -21,13 +21,10 @@ impl<B: RowOps> Backward<B, 1> for SumStep {
         grads: &mut Gradients,
         _checkpointer: &mut Checkpointer,
     ) {
-        let grad = grads.consume::<B>(&ops.node);
-        let [parent] = ops.parents;
         let (shape, dtype) = ops.state;
-        if let Some(node) = parent {
-            let grad = B::float_cast(grad, dtype.into());
-            grads.register::<B>(node.id, B::row_repeated(grad, shape));
-        }
+        unary::<B, _>(ops.parents, ops.node, grads, |grad| {
+            B::row_repeated(B::float_cast(grad, dtype.into()), shape)
+        });
     }
 }
 
@@ -44,11 +41,10 @@ impl<B: RowOps> Backward<B, 1> for RepeatStep {
         grads: &mut Gradients,
         _checkpointer: &mut Checkpointer,
     ) {
-        let grad = grads.consume::<B>(&ops.node);
-        let [parent] = ops.parents;
-        if let Some(node) = parent {
-            grads.register::<B>(node.id, B::row_sums(grad, ops.state));
-        }
+        let dtype = ops.state;
+        unary::<B, _>(ops.parents, ops.node, grads, |grad| {
+            B::row_sums(grad, dtype)
+        });
     }
 }
 

@@ -4,7 +4,7 @@ use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, AutodiffBackend, Backend};
 use burn_autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn_autodiff::grads::Gradients;
-use burn_autodiff::ops::{Backward, Ops, OpsKind};
+use burn_autodiff::ops::{Backward, Ops, OpsKind, unary};
 
 use super::ops::{SegmentOps, SegmentPlan};
 
@@ -29,13 +29,10 @@ impl<B: SegmentOps> Backward<B, 1> for SumStep {
         grads: &mut Gradients,
         _checkpointer: &mut Checkpointer,
     ) {
-        let grad = grads.consume::<B>(&ops.node);
-        let [parent] = ops.parents;
-        if let Some(node) = parent {
-            let kept = ops.state;
-            let rows = B::segment_spread(grad, kept.of_row, kept.pointers, kept.order, kept.plan);
-            grads.register::<B>(node.id, rows);
-        }
+        let kept = ops.state;
+        unary::<B, _>(ops.parents, ops.node, grads, |grad| {
+            B::segment_spread(grad, kept.of_row, kept.pointers, kept.order, kept.plan)
+        });
     }
 }
 
@@ -51,16 +48,13 @@ impl<B: SegmentOps> Backward<B, 1> for SpreadStep {
         grads: &mut Gradients,
         _checkpointer: &mut Checkpointer,
     ) {
-        let grad = grads.consume::<B>(&ops.node);
-        let [parent] = ops.parents;
-        if let Some(node) = parent {
-            let kept = ops.state;
-            let sums = match kept.plan.reorders {
+        let kept = ops.state;
+        unary::<B, _>(ops.parents, ops.node, grads, |grad| {
+            match kept.plan.reorders {
                 true => B::segment_spread(grad, kept.order, kept.pointers, kept.of_row, kept.plan),
                 false => B::segment_sum(grad, kept.of_row, kept.pointers, kept.order, kept.plan),
-            };
-            grads.register::<B>(node.id, sums);
-        }
+            }
+        });
     }
 }
 

@@ -1,6 +1,5 @@
 //! What graphs are prepared with, kept.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::dataset::GraphDataset;
@@ -8,6 +7,7 @@ use super::encoding::{EncodingSettings, Prepared};
 use super::graph::Graph;
 use super::order::Ranking;
 use crate::error::DataError;
+use crate::side_by_side;
 
 /// Encodings of the graphs of one set, each computed once. Batchers of the same set and settings share one.
 pub struct PreparedGraphs {
@@ -50,30 +50,11 @@ impl PreparedGraphs {
     ///
     /// A graph that cannot be read or is too large for its encodings.
     pub fn fill(&self, set: &GraphDataset) -> Result<(), DataError> {
-        let workers = std::thread::available_parallelism().map_or(1, usize::from);
-        let (next, failed) = (AtomicUsize::new(0), OnceLock::new());
-        let work = || {
-            loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                if index >= self.graphs.len() || failed.get().is_some() {
-                    return;
-                }
-                let sample = set.get(index);
-                let sample =
-                    sample.map_err(|error| DataError::from_dataset(&error, || set.describe(index)));
-                if let Err(error) = sample.and_then(|sample| self.get(index, &sample.graph)) {
-                    let _ = failed.set(error);
-                }
-            }
-        };
-        std::thread::scope(|scope| {
-            for _ in 0..workers.min(self.graphs.len()) {
-                scope.spawn(work);
-            }
-        });
-        match failed.into_inner() {
-            Some(error) => Err(error),
-            None => Ok(()),
-        }
+        side_by_side::try_each(self.graphs.len(), side_by_side::cores(), |index| {
+            let sample = set.get(index);
+            let sample =
+                sample.map_err(|error| DataError::from_dataset(&error, || set.describe(index)))?;
+            self.get(index, &sample.graph).map(drop)
+        })
     }
 }

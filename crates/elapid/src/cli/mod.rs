@@ -80,8 +80,8 @@ pub(crate) fn main() -> ExitCode {
     elapid_kernels::memory::keep_freed();
     failure::report_panics();
     logging::install();
-    work_in_the_pool();
     let cli = Cli::parse();
+    work_in_the_pool();
     let outcome = failure::without_panics(|| match cli.command {
         Command::Train(args) => train::train(args),
         Command::Resume(args) => train::resume(args),
@@ -108,7 +108,8 @@ pub(crate) fn main() -> ExitCode {
 }
 
 /// Makes this thread one of the pool's workers. Otherwise every operator hands its work to other threads and sleeps until they are done,
-/// which takes longer than a small operator itself.
+/// which takes longer than a small operator itself. On one core it is the only worker, so no other thread may use the pool while this one
+/// waits for it.
 fn work_in_the_pool() {
     // It fails where a pool exists already, which then serves.
     let _ = rayon::ThreadPoolBuilder::new()

@@ -25,11 +25,7 @@ pub fn splits(
     test_fraction: f64,
     seed: u64,
 ) -> Result<AudioSplits, DataError> {
-    let held_out = HeldOut {
-        valid: valid_fraction,
-        test: test_fraction,
-        seed,
-    };
+    let held_out = HeldOut::new(valid_fraction, test_fraction, seed)?;
     class_folders::splits(root, "audio_folder", held_out, |folder, known| {
         Ok(Arc::new(scan(root, folder, known)?))
     })

@@ -4,9 +4,6 @@ use std::ffi::OsStr;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use super::noise::{Colour, add, noise};
 use super::voice::{self, VOICES, Voice, name, say};
@@ -16,6 +13,7 @@ use crate::audio::waveform::Waveform;
 use crate::error::DataError;
 use crate::order::permuted;
 use crate::random::{below, derived_seed, purpose, stream, unit, unit64};
+use crate::side_by_side;
 use crate::transform::require;
 
 /// What is said.
@@ -101,7 +99,8 @@ fn spoken_by(
         fs::create_dir_all(&folder).map_err(|error| DataError::unwritable(&folder, error))?;
     }
     let takes: Vec<Take> = takes(options).collect();
-    in_parallel(&takes, |take| {
+    side_by_side::try_each(takes.len(), side_by_side::cores(), |at| {
+        let take = &takes[at];
         let sound = take.sound(program, options.seed)?;
         write_wav(&out.join(take.file()), &sound, RATE)
     })?;
@@ -249,31 +248,6 @@ fn trimmed(sound: &Waveform) -> &[f32] {
     let first = samples.iter().position(is_loud).unwrap_or(0);
     let last = samples.iter().rposition(is_loud).map_or(0, |at| at + 1);
     &samples[first.min(last)..last]
-}
-
-/// Does `job` for each take on all cores; the first error ends it.
-fn in_parallel(
-    takes: &[Take],
-    job: impl Fn(&Take) -> Result<(), DataError> + Sync,
-) -> Result<(), DataError> {
-    let (next, failure) = (AtomicUsize::new(0), Mutex::new(None));
-    let work = || {
-        while let Some(take) = takes.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if let Err(error) = job(take) {
-                next.store(takes.len(), Ordering::Relaxed);
-                let mut failure = failure.lock().unwrap_or_else(|e| e.into_inner());
-                failure.get_or_insert(error);
-            }
-        }
-    };
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(work);
-        }
-    });
-    let failure = failure.into_inner().unwrap_or_else(|e| e.into_inner());
-    failure.map_or(Ok(()), Err)
 }
 
 fn list(takes: &[Take], part: usize) -> String {

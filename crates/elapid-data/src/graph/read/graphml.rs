@@ -55,26 +55,9 @@ pub(super) fn parsed(path: &Path) -> Result<File, DataError> {
     }
     let text = std::fs::read_to_string(path).map_err(|error| DataError::unreadable(path, error))?;
     let mut file = File::default();
-    file.read(&text).map_err(|(at, problem)| {
-        let line = text[..at.min(text.len())].matches('\n').count() + 1;
-        DataError::layout(path, format!("line {line}: {problem}"))
-    })?;
-    file.places = lines(&text, &file.places);
+    file.read(&text)
+        .map_err(|(line, problem)| DataError::layout(path, format!("line {line}: {problem}")))?;
     Ok(file)
-}
-
-/// Numbers of the lines in which ascending places of the text are.
-fn lines(text: &str, places: &[usize]) -> Vec<usize> {
-    let (mut line, mut counted) = (1, 0);
-    let of = |&place: &usize| {
-        line += text.as_bytes()[counted..place]
-            .iter()
-            .filter(|&&byte| byte == b'\n')
-            .count();
-        counted = place;
-        line
-    };
-    places.iter().map(of).collect()
 }
 
 /// An attribute that the file declares.
@@ -101,8 +84,8 @@ pub(super) struct File {
     numbers: HashMap<String, u32>,
     nodes: Vec<Element>,
     ends: Vec<[String; 2]>,
-    /// Place of each edge in the file: of its first byte while the file is read, of its line then.
-    places: Vec<usize>,
+    /// Line of each edge in the file.
+    lines: Vec<usize>,
     edges: Vec<Element>,
     /// What data belong to.
     inside: Inside,
@@ -117,21 +100,25 @@ enum Inside {
     Edge,
 }
 
+/// Line and problem.
 type Fault = (usize, String);
 
 impl File {
     fn read(&mut self, text: &str) -> Result<(), Fault> {
         let mut reader = Reader::from_str(text);
         let mut collected = None;
+        let (mut line, mut counted) = (1, 0);
         loop {
-            let at = reader.buffer_position() as usize;
-            let fault = |problem: String| (at, problem);
+            let at = (reader.buffer_position() as usize).min(text.len());
+            line += text[counted..at].matches('\n').count();
+            counted = at;
+            let fault = |problem: String| (line, problem);
             match reader
                 .read_event()
                 .map_err(|error| fault(error.to_string()))?
             {
                 Event::Start(tag) => {
-                    self.open(&tag, at).map_err(fault)?;
+                    self.open(&tag, line).map_err(fault)?;
                     let key = match tag.local_name().as_ref() {
                         "data" => Some(attribute(&tag, "key").map_err(fault)?),
                         "default" => Some(String::new()),
@@ -142,7 +129,7 @@ impl File {
                     }
                 }
                 Event::Empty(tag) => {
-                    self.open(&tag, at).map_err(fault)?;
+                    self.open(&tag, line).map_err(fault)?;
                     self.close(tag.local_name().as_ref());
                 }
                 Event::Text(text) => {
@@ -172,7 +159,7 @@ impl File {
         }
     }
 
-    fn open(&mut self, tag: &BytesStart<'_>, at: usize) -> Result<(), String> {
+    fn open(&mut self, tag: &BytesStart<'_>, line: usize) -> Result<(), String> {
         match tag.local_name().as_ref() {
             "key" => {
                 let kind = attribute(tag, "attr.type").unwrap_or_default();
@@ -205,7 +192,7 @@ impl File {
             "edge" => {
                 let ends = [attribute(tag, "source")?, attribute(tag, "target")?];
                 self.ends.push(ends);
-                self.places.push(at);
+                self.lines.push(line);
                 self.edges.push(Element::default());
                 self.inside = Inside::Edge;
             }
@@ -364,7 +351,7 @@ impl File {
                 self.numbers.get(name).copied().ok_or_else(|| {
                     wrong(format!(
                         "line {}: edge from `{}` to `{}`: node `{name}` is not there; add the node or remove the edge",
-                        self.places[edge], names[0], names[1]
+                        self.lines[edge], names[0], names[1]
                     ))
                 })
             };
@@ -492,8 +479,7 @@ mod tests {
         );
         let error = read(&TEXT.replace("target=\"c\"", "target=\"d\""), "club").unwrap_err();
         assert!(
-            error.contains(": edge from `b` to `d`: node `d` is not there")
-                && error.contains("line "),
+            error.contains("line 11: edge from `b` to `d`: node `d` is not there"),
             "{error}"
         );
         let error = read(&TEXT.replace("id=\"c\"", "id=\"a\""), "club").unwrap_err();

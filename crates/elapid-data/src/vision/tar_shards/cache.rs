@@ -4,13 +4,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::Lines;
 use std::time::SystemTime;
 
 use super::archive::{Label, Member};
 use super::shards::{Shard, Stamp};
-use crate::fingerprint::Fingerprint;
 use crate::listing_cache::{keep, settled_before};
 
 /// First line of the file; another number for another form.
@@ -37,13 +36,6 @@ pub(super) fn write(file: &Path, shards: &[Shard]) {
         // Without the file the next run reads the archives anew, which harms nothing.
         let _ = keep(file, &text);
     }
-}
-
-/// The file among `caches` for the archives of a folder.
-pub(super) fn file(caches: &Path, folder: &Path) -> Option<PathBuf> {
-    let path = fs::canonicalize(folder).ok()?;
-    let name = Fingerprint::new().bytes(path.as_os_str().as_encoded_bytes());
-    Some(caches.join(format!("{}.txt", name.finish())))
 }
 
 /// A line an archive, and a line an image behind it; `None` if a name cannot stand in a line.

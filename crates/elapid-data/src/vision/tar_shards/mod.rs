@@ -44,12 +44,7 @@ pub fn splits(
     test_fraction: f64,
     seed: u64,
 ) -> Result<ImageSplits, DataError> {
-    let held_out = HeldOut {
-        valid: valid_fraction,
-        test: test_fraction,
-        seed,
-    };
-    held_out.check()?;
+    let held_out = HeldOut::new(valid_fraction, test_fraction, seed)?;
     if !root.is_dir() {
         return Err(DataError::Missing {
             path: root.to_owned(),

@@ -8,7 +8,7 @@ use super::archive::{self, Member};
 use super::cache;
 use crate::class_folders::Folders;
 use crate::error::DataError;
-use crate::listing_cache::LARGE;
+use crate::listing_cache::{self, LARGE};
 use crate::side_by_side;
 
 /// An archive that has been read through.
@@ -125,7 +125,7 @@ pub(super) fn shards_with(
     large: usize,
 ) -> Result<Vec<Shard>, DataError> {
     let found = names(folder)?;
-    let file = caches.and_then(|caches| cache::file(caches, folder));
+    let file = caches.and_then(|caches| listing_cache::file(caches, folder, None));
     let kept = file.as_deref().map(cache::read).unwrap_or_default();
     let fresh = side_by_side::map(&found, side_by_side::WAITING, |(name, stamp)| {
         if let Some(same) = kept.get(name).filter(|shard| shard.stamp == *stamp) {

@@ -94,23 +94,17 @@ fn by_endings(folder: &Path, depth: usize) -> Option<&'static str> {
     })
 }
 
+/// The files of ETT.
+const ETT: [&str; 4] = ["ETTh1.csv", "ETTh2.csv", "ETTm1.csv", "ETTm2.csv"];
+
 /// The files of ETT in a folder, or the file itself.
 fn ett_files(path: &Path) -> Vec<String> {
-    let is_ett = |path: &Path| {
-        let name = path.file_name().and_then(|name| name.to_str());
-        matches!(
-            name,
-            Some("ETTh1.csv" | "ETTh2.csv" | "ETTm1.csv" | "ETTm2.csv")
-        )
-    };
     let paths = match path.is_dir() {
-        false => vec![path.to_owned()],
-        true => {
-            let names = ["ETTh1.csv", "ETTh2.csv", "ETTm1.csv", "ETTm2.csv"];
-            names.map(|name| path.join(name)).to_vec()
-        }
+        true => ETT.map(|name| path.join(name)).to_vec(),
+        false if ETT.iter().any(|name| path.ends_with(name)) => vec![path.to_owned()],
+        false => Vec::new(),
     };
-    let found = paths.iter().filter(|path| is_ett(path) && path.is_file());
+    let found = paths.iter().filter(|path| path.is_file());
     found.map(|path| path.display().to_string()).collect()
 }
 
