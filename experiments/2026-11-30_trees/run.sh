@@ -27,8 +27,7 @@ settings() { # layers model
 train() { # depth model arguments…
     local depth=$1 model=$2 started=$SECONDS batch=64 arguments=()
     shift 2
-    # As published.
-    [ "$depth" -gt 3 ] && batch=1024
+    [ "$depth" -gt 3 ] && batch=256
     for setting in $(settings $((depth + 1)) "$model") data.depth=$depth train.batch_size=$batch; do arguments+=(--set "$setting"); done
     timeout --signal=INT $((all > SECONDS ? all - SECONDS : 1)) "$elapid" train "$here/trees.toml" --device "$device" \
         --out "$out/$model-$depth" "${arguments[@]}" "$@" >"$out/$model-$depth.txt" 2>&1
