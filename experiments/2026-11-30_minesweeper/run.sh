@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Graph-Mamba on Minesweeper and the same network without its scan, a run for each of the published splits, side by side on one device:
 #   experiments/2026-11-30_minesweeper/run.sh target/release/elapid OUT DEVICE ["0 1 2 3 4"] [--set …]
-# Run number r has the seed r and split r of one board (BOARD, 0). Prints a line a run and a table: area under the ROC of the test nodes, of
-# the weights with the best area of the validation nodes. AT_ONCE runs share the device (5); none goes on after SECONDS_IN_ALL (570).
-# MODELS="mamba" leaves the control out.
+# Run number r has the seed r and split r of one board: that of the published file BOARD, or one that is drawn. Prints a line a run and a table:
+# area under the ROC of the test nodes, of the weights with the best area of the validation nodes. AT_ONCE runs share the device (5); none goes on
+# after SECONDS_IN_ALL (570). MODELS="mamba" leaves the control out.
 set -uo pipefail
 elapid=$(realpath "$1") out=$2 device=$3 splits=${4:-0 1 2 3 4}
 shift $(($# < 4 ? $# : 4))
 at_once=${AT_ONCE:-5} all=${SECONDS_IN_ALL:-570}
+board=()
+[ -n "${BOARD:-}" ] && board=(--set data.name=heterophilous --set "data.path=$BOARD" --set data.padding=none)
 mkdir -p "$out"
 
 train() { # name arguments…
@@ -21,7 +23,7 @@ train() { # name arguments…
 for model in ${MODELS:-mamba none}; do
     for split in $splits; do
         while [ "$(jobs -rp | wc -l)" -ge "$at_once" ]; do wait -n; done
-        train "$model-$split" --set model.global=$model --set run.seed=$split --set data.split=$split --set data.draw_seed=${BOARD:-0} "$@" &
+        train "$model-$split" "${board[@]}" --set model.global=$model --set run.seed=$split --set data.split=$split "$@" &
     done
 done
 wait
