@@ -17,6 +17,8 @@
 
 #[cfg(feature = "gpu")]
 mod cube;
+#[cfg(feature = "gpu")]
+mod eight;
 mod flex;
 pub mod graph;
 #[cfg(feature = "gpu")]
@@ -32,6 +34,7 @@ pub mod add_norm;
 pub mod blend;
 pub mod buffers;
 pub mod causal_conv1d;
+pub mod gated_edges;
 pub mod gelu;
 pub mod group;
 pub mod linear;

@@ -41,6 +41,11 @@ impl Linear {
         self.biased(linear(x, self.weight.val()))
     }
 
+    /// `x Wᵀ`, for a caller that adds the bias elsewhere. Shapes as for [`forward`](Self::forward).
+    pub fn unbiased<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        linear(x, self.weight.val())
+    }
+
     /// `(factor · x) Wᵀ + b`, without a pass over x: the weights are few.
     pub fn forward_scaled<const D: usize>(&self, x: Tensor<D>, factor: f64) -> Tensor<D> {
         self.biased(linear(x, self.weight.val().mul_scalar(factor)))

@@ -2,7 +2,8 @@
 
 use burn::backend::fusion::custom::TensorSpec;
 
-use super::ops::{AdamWPlan, AdamWTensorsMetadata};
+use super::ops::{AdamWOfEightMetadata, AdamWPlan, AdamWTensorsMetadata, SteppedEightMetadata};
+use crate::eight::EIGHT;
 
 pub(crate) fn step(
     input: &AdamWTensorsMetadata,
@@ -13,4 +14,15 @@ pub(crate) fn step(
         input.first.clone(),
         input.second.clone(),
     )
+}
+
+pub(crate) fn step_of_eight(
+    input: &AdamWOfEightMetadata,
+    _plans: &[AdamWPlan; EIGHT],
+) -> SteppedEightMetadata {
+    SteppedEightMetadata {
+        parameters: input.parameters.clone(),
+        firsts: input.firsts.clone(),
+        seconds: input.seconds.clone(),
+    }
 }

@@ -16,6 +16,7 @@ mod cube;
 mod flex;
 #[cfg(feature = "gpu")]
 mod fusion;
+mod group;
 mod ops;
 pub mod reference;
 #[cfg(test)]
@@ -24,6 +25,7 @@ mod tests;
 use burn::backend::Dispatch;
 use burn::tensor::{DType, Tensor};
 
+pub use group::{Stepped, Steps};
 use ops::{AdamWOps, AdamWPlan, AdamWTensors};
 
 /// Numbers of [`Dials`] that a step reads.
@@ -84,11 +86,7 @@ pub fn adamw<const D: usize>(
     dials: Dials,
     options: AdamWOptions,
 ) -> (Tensor<D>, [Tensor<D>; 2]) {
-    let shapes = crate::native::Shapes { operator: "adamw" };
-    shapes.equal("gradient", gradient.dims(), parameter.dims());
-    for moment in &moments {
-        shapes.equal("moments", moment.dims(), parameter.dims());
-    }
+    check(&parameter, &gradient, &moments);
     let types = [&parameter, &gradient, &moments[0], &moments[1]].map(Tensor::dtype);
     let native = crate::native::is_native(&parameter.device(), DType::F32);
     if !native || types != [DType::F32; 4] {
@@ -110,4 +108,15 @@ pub fn adamw<const D: usize>(
     let (parameter, first, second) = Dispatch::adamw_step(tensors, plan);
     let moments = [first, second].map(Tensor::from_dispatch);
     (Tensor::from_dispatch(parameter), moments)
+}
+
+/// # Panics
+///
+/// Panics if the shapes differ.
+fn check<const D: usize>(parameter: &Tensor<D>, gradient: &Tensor<D>, moments: &[Tensor<D>; 2]) {
+    let shapes = crate::native::Shapes { operator: "adamw" };
+    shapes.equal("gradient", gradient.dims(), parameter.dims());
+    for moment in moments {
+        shapes.equal("moments", moment.dims(), parameter.dims());
+    }
 }

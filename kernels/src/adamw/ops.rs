@@ -3,6 +3,8 @@
 use burn::backend::{Backend, ExtensionType, backend_extension, tensor::FloatTensor};
 
 use super::AdamWOptions;
+#[cfg(feature = "gpu")]
+use crate::eight::{EIGHT, Eight};
 
 /// The operands as backend tensors, all 32-bit.
 #[derive(Clone, Debug, ExtensionType)]
@@ -44,4 +46,55 @@ pub(crate) trait AdamWOps: Backend {
         #[extension_type] input: AdamWTensors<Self>,
         plan: AdamWPlan,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+}
+
+/// Operands of eight parameters, all 32-bit.
+#[cfg(feature = "gpu")]
+#[derive(Clone, Debug, ExtensionType)]
+#[extension_type(fusion: cfg(feature = "gpu"))]
+pub(crate) struct AdamWOfEight<B: Backend> {
+    /// The parameters.
+    #[extension_type]
+    pub parameters: Eight<B>,
+    /// Their gradients.
+    #[extension_type]
+    pub gradients: Eight<B>,
+    /// Their first moments.
+    #[extension_type]
+    pub firsts: Eight<B>,
+    /// Their second moments.
+    #[extension_type]
+    pub seconds: Eight<B>,
+    /// Factor of the gradients, `[1]`.
+    pub grad_scale: FloatTensor<B>,
+    /// Numbers of the step, `[N]`.
+    pub table: FloatTensor<B>,
+}
+
+/// Eight parameters and their moments after a step.
+#[cfg(feature = "gpu")]
+#[derive(Clone, Debug, ExtensionType)]
+#[extension_type(fusion: cfg(feature = "gpu"))]
+pub(crate) struct SteppedEight<B: Backend> {
+    /// The parameters.
+    #[extension_type]
+    pub parameters: Eight<B>,
+    /// Their first moments.
+    #[extension_type]
+    pub firsts: Eight<B>,
+    /// Their second moments.
+    #[extension_type]
+    pub seconds: Eight<B>,
+}
+
+/// Several parameters at a time, reached through burn's dispatch.
+#[cfg(feature = "gpu")]
+#[backend_extension(Cube, Fusion)]
+pub(crate) trait AdamWGroupOps: Backend {
+    /// The step of eight parameters, each with its plan.
+    #[fusion(meta = super::fusion::step_of_eight)]
+    fn adamw_step_of_eight(
+        #[extension_type] input: AdamWOfEight<Self>,
+        plans: [AdamWPlan; EIGHT],
+    ) -> SteppedEight<Self>;
 }

@@ -1,6 +1,6 @@
 use burn::tensor::{DType, Tensor};
 
-use super::{AdamWOptions, Dials, adamw, dials, reference};
+use super::{AdamWOptions, Dials, Steps, adamw, dials, reference};
 use crate::buffers::duplicate;
 use crate::testing::{Numbers, assert_close, device, poison};
 
@@ -139,4 +139,42 @@ fn gradient_in_columns_is_read_in_rows() {
     let (expected, _) = adamw(p.clone(), g, moments.clone(), dials, options(false));
     let (found, _) = adamw(p, strided, moments, dials, options(false));
     assert_eq!(found.into_data(), expected.into_data());
+}
+
+/// Twenty parameters of many shapes: groups of eight and what is left over, of rows that vectors fit and do not.
+#[test]
+fn steps_of_many_are_those_of_each() {
+    poison(&device());
+    let (table, scale) = table();
+    let dials = Dials {
+        grad_scale: &scale,
+        table: &table,
+        first: 5,
+    };
+    let shapes: Vec<[usize; 2]> = (0..20).map(|i| [1 + i * i, 1 + (i * 7) % 12]).collect();
+    for in_place in [false, true] {
+        let mut steps = Steps::new(dials, options(in_place));
+        for (key, shape) in shapes.iter().enumerate() {
+            let (p, g, moments) = operands(*shape);
+            // A gradient in columns among the others.
+            let g = if key == 11 {
+                duplicate(g.transpose()).transpose()
+            } else {
+                g
+            };
+            let [p, first, second] = [p, moments[0].clone(), moments[1].clone()].map(duplicate);
+            steps.add(key, p, g, [first, second], 5);
+        }
+        let stepped = steps.finish();
+        assert_eq!(stepped.len(), shapes.len());
+        for (key, stepped) in stepped {
+            let (p, g, moments) = operands(shapes[key]);
+            let (expected, expected_moments) = adamw(p, g, moments, dials, options(false));
+            let (found, found_moments) = stepped.into_tensors::<2>();
+            assert_eq!(found.into_data(), expected.into_data(), "{key}");
+            for (found, expected) in found_moments.into_iter().zip(expected_moments) {
+                assert_eq!(found.into_data(), expected.into_data(), "{key}");
+            }
+        }
+    }
 }

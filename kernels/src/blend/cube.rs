@@ -61,6 +61,10 @@ fn blend_kernel<N: Size>(
         terminate!();
     }
     let row = at / columns;
-    let new = current[row * pitch + at - row * columns];
-    average[at] = average[at] * Vector::new(table[first]) + new * Vector::new(table[first + 1]);
+    let mut blended = average[at] * Vector::new(table[first]);
+    if table[first + 1] != 0.0 {
+        let new = current[row * pitch + at - row * columns];
+        blended += new * Vector::new(table[first + 1]);
+    }
+    average[at] = blended;
 }

@@ -24,7 +24,7 @@ impl BlendOps for Flex {
             .zip(current.storage::<f32>().par_chunks(BLOCK))
             .for_each(|(average, current)| {
                 for (average, current) in average.iter_mut().zip(current) {
-                    *average = *average * keep + *current * add;
+                    *average = *average * keep + if add == 0.0 { 0.0 } else { *current * add };
                 }
             });
         average

@@ -16,8 +16,8 @@ use ops::{BlendOps, BlendPlan};
 
 /// The average after it has taken in `current`; both of one shape, outside autodiff.
 ///
-/// `table`, 32-bit, `[N]`, holds how much of the average is kept at `first`, and behind it what is added of the other. With
-/// `in_place` it is written into the average's memory, which has to be row-major and without gaps; see
+/// `table`, 32-bit, `[N]`, holds how much of the average is kept at `first`, and behind it what is added of the other: if that is zero,
+/// nothing is, whatever the other holds. With `in_place` it is written into the average's memory, which has to be row-major and without gaps; see
 /// [`duplicate`](crate::buffers::duplicate). The CPU does so only where nobody else sees it.
 ///
 /// # Panics
@@ -38,7 +38,9 @@ pub fn blend<const D: usize>(
             let factor = table.clone().slice(at..at + 1).reshape([1; D]);
             factor.cast(average.dtype())
         };
-        return average.clone() * factor(first) + current * factor(first + 1);
+        let is_off = factor(first + 1).equal_elem(0.0).expand(average.dims());
+        let added = (current * factor(first + 1)).mask_fill(is_off, 0.0);
+        return average.clone() * factor(first) + added;
     }
     let plan = BlendPlan { first, in_place };
     Tensor::from_dispatch(Dispatch::blend(

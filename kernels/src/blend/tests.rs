@@ -1,4 +1,4 @@
-use burn::tensor::{DType, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 
 use super::blend;
 use crate::buffers::duplicate;
@@ -26,5 +26,16 @@ fn average_follows_by_the_formula() {
         if crate::native::has_cube_kernels(&device(), DType::F32) {
             assert_close(&seen.into_data(), &expected, 1e-6, 1e-7, &what);
         }
+    }
+}
+
+#[test]
+fn of_what_is_not_added_nothing_is_read() {
+    let table = |device: &Device| Tensor::<1>::from_floats([0.5, 0.0], device);
+    for (device, dtype) in [(device(), DType::F32), (Device::flex(), DType::F64)] {
+        let table = table(&device);
+        let filled = |value: f32| Tensor::<2>::full([3, 8], value, (&device, dtype));
+        let found = blend(filled(4.0), filled(f32::NAN), &table, 0, false);
+        assert_eq!(found.into_data(), filled(2.0).into_data());
     }
 }

@@ -16,7 +16,7 @@ mod cube;
 #[cfg(feature = "gpu")]
 mod fusion;
 #[cfg(feature = "gpu")]
-mod ops;
+pub(crate) mod ops;
 pub mod reference;
 #[cfg(test)]
 mod tests;

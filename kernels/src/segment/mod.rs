@@ -20,7 +20,7 @@ mod cube;
 mod flex;
 #[cfg(feature = "gpu")]
 mod fusion;
-mod ops;
+pub(crate) mod ops;
 mod pieces;
 pub mod reference;
 #[cfg(test)]
@@ -30,6 +30,8 @@ use burn::backend::Dispatch;
 use burn::tensor::{DType, Int, IntDType, Tensor};
 
 use ops::{SegmentOps, SegmentPlan};
+#[cfg(feature = "gpu")]
+pub(crate) use pieces::piece;
 
 /// Which row belongs to which segment, both ways. R rows, S segments.
 ///
@@ -117,7 +119,7 @@ impl Segments {
         counts.float().cast(DType::F32).unsqueeze_dim(1)
     }
 
-    fn plan(&self) -> SegmentPlan {
+    pub(crate) fn plan(&self) -> SegmentPlan {
         SegmentPlan {
             ordered: self.order.is_some(),
             reorders: self.pointers.is_none(),
@@ -125,7 +127,7 @@ impl Segments {
     }
 
     /// Segments of the rows, pointers, and the order; what is absent is not read, and the first stand in its place.
-    fn operands(&self) -> (Tensor<1, Int>, Tensor<1, Int>, Tensor<1, Int>) {
+    pub(crate) fn operands(&self) -> (Tensor<1, Int>, Tensor<1, Int>, Tensor<1, Int>) {
         let or_first = |t: &Option<Tensor<1, Int>>| t.as_ref().unwrap_or(&self.of_row).clone();
         (
             self.of_row.clone(),

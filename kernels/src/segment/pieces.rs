@@ -19,7 +19,7 @@ const FEW: usize = 512;
 const SHORTEST: usize = 64;
 
 /// Length of a piece, such that no unit adds up many more than `4 √rows` numbers; none where all rows are few.
-pub(super) fn piece(rows: usize) -> Option<usize> {
+pub(crate) fn piece(rows: usize) -> Option<usize> {
     (rows >= FEW).then(|| (1 << (rows / 2).isqrt().ilog2()).max(SHORTEST))
 }
 

@@ -1,6 +1,6 @@
 //! The Euclidean norm of many tensors together, as gradients are clipped by.
 //!
-//! By tensor operations a model of hundreds of small parameters takes three launches for each; here it is one.
+//! By tensor operations a model of hundreds of small parameters takes three launches for each; here it is one for eight.
 
 #[cfg(feature = "gpu")]
 mod cube;
@@ -13,10 +13,20 @@ mod tests;
 
 use burn::tensor::{DType, Device, Tensor};
 
+#[cfg(feature = "gpu")]
+use crate::eight::EIGHT;
+
 /// Elements that a part sum covers, at least.
 const PART: usize = 8192;
 /// Part sums of one tensor, at most.
 const PARTS: usize = 128;
+
+/// A tensor and the places of its part sums.
+#[cfg(feature = "gpu")]
+type Waiting = (
+    burn::backend::tensor::FloatTensor<burn::backend::Dispatch>,
+    ops::SquarePlan,
+);
 
 /// Adds up squares, in 32 bits and in a fixed order.
 #[derive(Debug)]
@@ -24,8 +34,11 @@ pub struct Norm {
     device: Device,
     /// Part sums of all tensors, where kernels write them.
     parts: Option<Tensor<1>>,
-    /// Part sums written so far.
-    written: usize,
+    /// Part sums that have a place so far.
+    placed: usize,
+    /// What is to be launched together: rows that vectors fit, and others.
+    #[cfg(feature = "gpu")]
+    waiting: [Vec<Waiting>; 2],
     /// Sums of tensors, elsewhere.
     sums: Vec<Tensor<1>>,
 }
@@ -40,40 +53,67 @@ impl Norm {
         Self {
             device,
             parts,
-            written: 0,
+            placed: 0,
+            #[cfg(feature = "gpu")]
+            waiting: Default::default(),
             sums: Vec::new(),
         }
     }
 
     /// Takes in the next tensor, of any float type, outside autodiff.
     pub fn add<const D: usize>(&mut self, tensor: Tensor<D>) {
-        match self.parts.take() {
-            #[cfg(feature = "gpu")]
-            Some(sums) if crate::native::has_cube_kernels(&self.device, tensor.dtype()) => {
-                use burn::backend::Dispatch;
-                use ops::SquareOps;
-                let plan = ops::SquarePlan {
-                    first: self.written,
-                    parts: parts(tensor.dims().iter().product()),
-                };
-                self.written += plan.parts;
-                let sums =
-                    Dispatch::sum_squares(sums.into_dispatch(), tensor.into_dispatch(), plan);
-                self.parts = Some(Tensor::from_dispatch(sums));
+        #[cfg(feature = "gpu")]
+        if self.parts.is_some() && crate::native::has_cube_kernels(&self.device, tensor.dtype()) {
+            let shape = tensor.dims();
+            let plan = ops::SquarePlan {
+                first: self.placed,
+                parts: parts(shape.iter().product()),
+            };
+            self.placed += plan.parts;
+            let is_even = D > 0 && shape[D - 1].is_multiple_of(4);
+            let waiting = &mut self.waiting[usize::from(!is_even)];
+            waiting.push((tensor.into_dispatch(), plan));
+            if waiting.len() == EIGHT {
+                let waiting = std::mem::take(waiting);
+                self.launch(waiting);
             }
-            parts => {
-                self.parts = parts;
-                // Half precision has too few digits for a sum over a large tensor.
-                let tensor = tensor.cast(DType::F32);
-                self.sums.push((tensor.clone() * tensor).sum());
-            }
+            return;
         }
+        // Half precision has too few digits for a sum over a large tensor.
+        let tensor = tensor.cast(DType::F32);
+        self.sums.push((tensor.clone() * tensor).sum());
+    }
+
+    /// Has the part sums of these tensors written: of eight in one launch, of fewer one by one.
+    #[cfg(feature = "gpu")]
+    fn launch(&mut self, waiting: Vec<Waiting>) {
+        use burn::backend::Dispatch;
+        use ops::SquareOps;
+        let Some(sums) = self.parts.take() else {
+            return;
+        };
+        let sums = sums.into_dispatch();
+        let sums = match <[Waiting; EIGHT]>::try_from(waiting) {
+            Ok(eight) => {
+                let plans = eight.each_ref().map(|(_, plan)| *plan);
+                let tensors = eight.map(|(tensor, _)| tensor);
+                Dispatch::sum_squares_of_eight(sums, tensors.into(), plans)
+            }
+            Err(few) => few.into_iter().fold(sums, |sums, (tensor, plan)| {
+                Dispatch::sum_squares(sums, tensor, plan)
+            }),
+        };
+        self.parts = Some(Tensor::from_dispatch(sums));
     }
 
     /// The norm, shape `[1]`, 32-bit.
     pub fn finish(mut self) -> Tensor<1> {
-        if let Some(parts) = self.parts.filter(|_| self.written > 0) {
-            self.sums.push(parts.slice(0..self.written).sum());
+        #[cfg(feature = "gpu")]
+        for waiting in std::mem::take(&mut self.waiting) {
+            self.launch(waiting);
+        }
+        if let Some(parts) = self.parts.filter(|_| self.placed > 0) {
+            self.sums.push(parts.slice(0..self.placed).sum());
         }
         match self.sums.len() {
             0 => Tensor::zeros([1], (&self.device, DType::F32)),

@@ -2,6 +2,8 @@
 
 use burn::backend::{Backend, backend_extension, tensor::FloatTensor};
 
+use crate::eight::{EIGHT, Eight};
+
 /// Which sums are written.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct SquarePlan {
@@ -20,5 +22,13 @@ pub(crate) trait SquareOps: Backend {
         sums: FloatTensor<Self>,
         tensor: FloatTensor<Self>,
         plan: SquarePlan,
+    ) -> FloatTensor<Self>;
+
+    /// The same for eight tensors.
+    #[fusion(meta = super::fusion::sums_of_eight)]
+    fn sum_squares_of_eight(
+        sums: FloatTensor<Self>,
+        #[extension_type] tensors: Eight<Self>,
+        plans: [SquarePlan; EIGHT],
     ) -> FloatTensor<Self>;
 }

@@ -11,7 +11,10 @@ fn check(dtype: DType, relative: f64) {
         let data = numbers.normal(shape);
         Tensor::<2>::from_data(data, (&device, dtype))
     };
-    let tensors = [[1, 1], [5, 7], [384, 44], [1000, 512], [3, 8192]].map(&mut tensor);
+    // More than eight with rows that vectors fit, and more than eight with others.
+    let many = (0..22).map(|i| [i + 1, 1 + (i % 2) * 3 + (i / 7) * 4]);
+    let shapes = [[1, 1], [5, 7], [384, 44], [1000, 512], [3, 8192]].into_iter();
+    let tensors: Vec<Tensor<2>> = shapes.chain(many).map(&mut tensor).collect();
     let mut lens: Vec<usize> = tensors.iter().map(|t| t.dims().iter().product()).collect();
     lens.push(21);
     let mut norm = Norm::over(&lens, &device);

@@ -4,13 +4,10 @@
 
 use burn::module::Module;
 use burn::tensor::{Tensor, activation};
-use elapid_kernels::segment::{segment_sum, spread};
+use elapid_kernels::gated_edges::{Ends, edge_states, gated_mean};
 
 use super::{Adjacency, BatchNorm};
 use crate::{Init, Linear, Noise, dropout};
-
-/// Keeps a node without incoming edges from dividing by zero.
-const EPSILON: f64 = 1e-6;
 
 /// For an edge e from node j to node i, with σ channel by channel:
 ///
@@ -69,24 +66,36 @@ impl GatedGcn {
         adjacency: &Adjacency,
         mut noise: Option<&mut Noise>,
     ) -> (Tensor<2>, Tensor<2>) {
-        let at_target = |t: Tensor<2>| spread(t, &adjacency.target);
-        let at_source = |t: Tensor<2>| spread(t, &adjacency.source);
-        let gate_input = at_target(self.D.forward(x.clone()))
-            + at_source(self.E.forward(x.clone()))
-            + self.C.forward(e.clone());
-        let gate = activation::sigmoid(gate_input.clone());
-        let sent = gate.clone() * at_source(self.B.forward(x.clone()));
-        let received = segment_sum(sent, &adjacency.target);
-        let gates = segment_sum(gate, &adjacency.target);
-        let nodes = self.A.forward(x.clone()) + received / (gates + EPSILON);
+        let ends = Ends {
+            source: &adjacency.source,
+            target: &adjacency.target,
+        };
+        let states = edge_states(
+            self.D.unbiased(x.clone()),
+            self.E.unbiased(x.clone()),
+            self.C.unbiased(e.clone()),
+            self.bias_of_states().cast(e.dtype()),
+            ends,
+        );
+        let received = gated_mean(states.clone(), self.B.forward(x.clone()), ends);
+        let nodes = self.A.forward(x.clone()) + received;
 
         let real = (adjacency.real_nodes.as_ref(), adjacency.real_edges.as_ref());
         let nodes = self.bn_node_x.forward(nodes, real.0, noise.as_deref_mut());
-        let edges = self
-            .bn_edge_e
-            .forward(gate_input, real.1, noise.as_deref_mut());
+        let edges = self.bn_edge_e.forward(states, real.1, noise.as_deref_mut());
         let nodes = dropout(activation::relu(nodes), self.dropout, noise.as_deref_mut());
         let edges = dropout(activation::relu(edges), self.dropout, noise);
         (x + nodes, e + edges)
+    }
+
+    /// Three biases of one sum, which is rounded and added once.
+    fn bias_of_states(&self) -> Tensor<1> {
+        let biases = [&self.D, &self.E, &self.C].map(|linear| linear.bias.as_ref());
+        let sum = biases
+            .into_iter()
+            .flatten()
+            .map(|bias| bias.val())
+            .reduce(|sum, bias| sum + bias);
+        sum.expect("the maps were made with biases")
     }
 }

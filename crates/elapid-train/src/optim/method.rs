@@ -89,6 +89,14 @@ impl Method {
         }
     }
 
+    /// β₁ and β₂, and ε, of the parameters that AdamW steps as they are; `None` where it steps none so.
+    pub(super) fn adamw(&self) -> Option<((f64, f64), f64)> {
+        match *self {
+            Self::AdamW { betas, eps } | Self::Muon { betas, eps, .. } => Some((betas, eps)),
+            Self::Adam { .. } | Self::Lion { .. } => None,
+        }
+    }
+
     /// What weights are reduced by, per unit of learning rate, and what part of them is added to their gradients, of a weight
     /// decay.
     pub(super) fn decays(&self, weight_decay: f64) -> [f64; 2] {
@@ -100,6 +108,15 @@ impl Method {
 }
 
 impl Step<'_> {
+    /// Whether it is AdamW's, of the gradient as it is.
+    pub(super) fn is_adamw<const D: usize>(&self) -> bool {
+        match self.method {
+            Method::AdamW { .. } => true,
+            Method::Muon { .. } => !(self.hidden_matrix && D == 2),
+            Method::Adam { .. } | Method::Lion { .. } => false,
+        }
+    }
+
     /// The parameter and its moments after the step.
     pub(super) fn make<const D: usize>(
         &self,
@@ -144,12 +161,7 @@ impl Step<'_> {
             table: self.numbers,
             first: self.first,
         };
-        let options = AdamWOptions {
-            beta_1: betas.0 as f32,
-            beta_2: betas.1 as f32,
-            epsilon: eps as f32,
-            in_place: self.in_place,
-        };
+        let options = adamw_options(betas, eps, self.in_place);
         let (parameter, moments) = adamw(
             operands.parameter,
             operands.gradient,
@@ -216,6 +228,16 @@ impl Step<'_> {
             true => overwrite(old, new),
             false => new,
         }
+    }
+}
+
+/// AdamW's constants as its operator takes them.
+pub(super) fn adamw_options(betas: (f64, f64), eps: f64, in_place: bool) -> AdamWOptions {
+    AdamWOptions {
+        beta_1: betas.0 as f32,
+        beta_2: betas.1 as f32,
+        epsilon: eps as f32,
+        in_place,
     }
 }
 

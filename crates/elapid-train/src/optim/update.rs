@@ -1,12 +1,14 @@
 //! The step of all parameters of a module.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::tensor::Tensor;
+use elapid_kernels::adamw::{Dials, Stepped, Steps};
 
-use super::method::{Operands, Step};
+use super::method::{Operands, Step, adamw_options};
 use super::{Method, Pool, Table, filled, taken};
+use crate::step::replaced;
 
 /// What an update reads besides weights and gradients.
 pub(crate) struct Update<'a> {
@@ -33,22 +35,51 @@ pub(crate) fn update<M: Module>(
         gradients,
         new: old.iter().map(|_| Pool::new()).collect(),
         old,
+        steps: with.steps(),
     };
     let module = module.map(&mut stepping);
+    let mut stepped = Replacing {
+        stepped: stepping
+            .steps
+            .map(Steps::finish)
+            .into_iter()
+            .flatten()
+            .collect(),
+        moments: stepping.new,
+    };
+    let module = module.map(&mut stepped);
     // Those of parameters without a gradient are still among the old ones.
     let kept = forms
         .into_iter()
         .zip(stepping.old)
         .map(|(form, old)| filled(form, old));
-    let moments = kept.zip(stepping.new).map(|(form, new)| filled(form, new));
+    let moments = kept
+        .zip(stepped.moments)
+        .map(|(form, new)| filled(form, new));
     (module, moments.collect())
 }
 
+impl Update<'_> {
+    /// Where parameters wait that AdamW steps together, if it steps any.
+    fn steps(&self) -> Option<Steps<'_, ParamId>> {
+        let (betas, epsilon) = self.method.adamw()?;
+        let dials = Dials {
+            grad_scale: self.grad_scale,
+            table: self.numbers,
+            first: 0,
+        };
+        let options = adamw_options(betas, epsilon, self.in_place);
+        Some(Steps::new(dials, options))
+    }
+}
+
+/// Steps parameters, or leaves nothing in the place of those that wait for others.
 struct Stepping<'a, 'b> {
     with: &'a Update<'b>,
     gradients: Pool,
     old: Vec<Pool>,
     new: Vec<Pool>,
+    steps: Option<Steps<'a, ParamId>>,
 }
 
 impl ModuleMapper for Stepping<'_, '_> {
@@ -56,10 +87,21 @@ impl ModuleMapper for Stepping<'_, '_> {
         let Some(gradient) = self.gradients.remove::<D>(param.id) else {
             return param;
         };
+        let id = param.id;
+        replaced(param, |parameter| self.stepped(id, parameter, gradient))
+    }
+}
+
+impl Stepping<'_, '_> {
+    fn stepped<const D: usize>(
+        &mut self,
+        id: ParamId,
+        parameter: Tensor<D>,
+        gradient: Tensor<D>,
+    ) -> Tensor<D> {
         let with = self.with;
-        let (id, tensor, mapper) = param.consume();
-        let is_trained = tensor.is_require_grad();
-        let is_tracked = tensor.device().is_autodiff();
+        let moments = self.old.iter_mut().filter_map(|old| old.remove::<D>(id));
+        let moments: Vec<Tensor<D>> = moments.collect();
         let step = Step {
             method: with.method,
             grad_scale: with.grad_scale,
@@ -68,23 +110,45 @@ impl ModuleMapper for Stepping<'_, '_> {
             hidden_matrix: with.hidden_matrices.contains(&id),
             in_place: with.in_place,
         };
-        let moments = self.old.iter_mut().filter_map(|old| old.remove::<D>(id));
-        let (tensor, moments) = step.make(Operands {
-            moments: moments.collect(),
-            parameter: tensor.inner(),
-            gradient,
-        });
-        for (pool, moment) in self.new.iter_mut().zip(moments) {
-            pool.register(id, moment);
+        match (&mut self.steps, step.is_adamw::<D>()) {
+            (Some(steps), true) => {
+                let nothing = Tensor::empty([0; D], &parameter.device());
+                let moments = moments
+                    .try_into()
+                    .expect("AdamW has two moments a parameter");
+                steps.add(id, parameter, gradient, moments, step.first);
+                nothing
+            }
+            _ => {
+                let (parameter, moments) = step.make(Operands {
+                    parameter,
+                    gradient,
+                    moments,
+                });
+                for (pool, moment) in self.new.iter_mut().zip(moments) {
+                    pool.register(id, moment);
+                }
+                parameter
+            }
         }
-        let tensor = match is_tracked {
-            true => Tensor::from_inner(tensor),
-            false => tensor,
+    }
+}
+
+/// Puts parameters that were stepped together where they belong.
+struct Replacing {
+    stepped: BTreeMap<ParamId, Stepped>,
+    moments: Vec<Pool>,
+}
+
+impl ModuleMapper for Replacing {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let Some(stepped) = self.stepped.remove(&param.id) else {
+            return param;
         };
-        let tensor = match is_trained {
-            true => tensor.require_grad(),
-            false => tensor,
-        };
-        Param::from_mapped_value(id, tensor, mapper)
+        let (parameter, moments) = stepped.into_tensors::<D>();
+        for (pool, moment) in self.moments.iter_mut().zip(moments) {
+            pool.register(param.id, moment);
+        }
+        replaced(param, |_| parameter)
     }
 }

@@ -29,4 +29,4 @@ pub(crate) use operands::{Numbers, Operands};
 pub(crate) use recipe::gradients;
 pub(crate) use recipe::{Made, Phase, Recipe};
 pub(crate) use team::Team;
-pub(crate) use weights::Weights;
+pub(crate) use weights::{Weights, replaced};

@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
-use burn::tensor::{DType, Tensor};
-use elapid_kernels::buffers::overwrite;
+use burn::tensor::Tensor;
+use elapid_kernels::blend::blend;
 
 use super::weights::replaced;
 use crate::ParamRule;
@@ -70,6 +70,7 @@ impl Running {
             running: self,
             seen,
             how,
+            factors: Vec::new(),
         })
     }
 }
@@ -107,6 +108,29 @@ struct Following<'a, 'b> {
     running: &'a Running,
     seen: Pool,
     how: &'a Follow<'b>,
+    /// Of every momentum that was met: how much is kept of a running statistic, and what is added of a batch's.
+    factors: Vec<(f64, Tensor<1>)>,
+}
+
+impl Following<'_, '_> {
+    /// `[2]`; made on the device, as whether the step is made is known there only.
+    fn factors(&mut self, momentum: f64) -> Tensor<1> {
+        let known = self.factors.iter().find(|(of, _)| *of == momentum);
+        if let Some((_, factors)) = known {
+            return factors.clone();
+        }
+        let is_off = self.how.grad_scale.clone().lower_elem(0.0);
+        let taken = self.how.grad_scale.ones_like() * momentum;
+        let taken = taken.mask_fill(is_off, 0.0);
+        let kept = taken.clone().neg().add_scalar(1.0);
+        let added = match self.how.loss_scale {
+            Some(scale) => taken / scale.clone(),
+            None => taken,
+        };
+        let factors = Tensor::cat(vec![kept, added], 0);
+        self.factors.push((momentum, factors.clone()));
+        factors
+    }
 }
 
 impl ModuleMapper for Following<'_, '_> {
@@ -115,21 +139,9 @@ impl ModuleMapper for Following<'_, '_> {
         let (Some(momentum), Some(seen)) = (momentum, self.seen.remove::<D>(param.id)) else {
             return param;
         };
-        let how = self.how;
-        let seen = match how.loss_scale {
-            Some(scale) => seen / scale.clone().reshape([1; D]),
-            None => seen,
-        };
-        replaced(param, |old| {
-            let new = old.clone().cast(DType::F32) * (1.0 - momentum) + seen * *momentum;
-            let is_off = how.grad_scale.clone().lower_elem(0.0).reshape([1; D]);
-            let new = new.cast(old.dtype());
-            let new = new.mask_where(is_off.expand(old.dims()), old.clone());
-            match how.in_place {
-                true => overwrite(&old, new),
-                false => new,
-            }
-        })
+        let factors = self.factors(*momentum);
+        let in_place = self.how.in_place;
+        replaced(param, |old| blend(old, seen, &factors, 0, in_place))
     }
 }
 
@@ -149,7 +161,7 @@ mod tests {
         Tensor::from_floats(values, &Device::flex())
     }
 
-    fn step(grad_scale: f32, in_place: bool) -> (usize, f32, f32) {
+    fn step(grad_scale: f32, seen: f32, in_place: bool) -> (usize, f32, f32) {
         let module = Two {
             weight: Param::from_tensor(row(&[5.0])),
             running: Param::from_tensor(row(&[1.0])),
@@ -169,7 +181,7 @@ mod tests {
         let running = Running::new(&rules);
         let mut gradients = Pool::new();
         gradients.register::<1>(module.weight.id, row(&[7.0]));
-        gradients.register::<1>(module.running.id, row(&[6.0]));
+        gradients.register::<1>(module.running.id, row(&[seen]));
         assert_eq!(running.parameters(&module), 1);
         let seen = running.taken(&module, &mut gradients);
         let how = Follow {
@@ -185,7 +197,7 @@ mod tests {
     #[test]
     fn statistics_are_followed_and_leave_the_gradients() {
         for in_place in [false, true] {
-            let (gradients, weight, running) = step(1.0, in_place);
+            let (gradients, weight, running) = step(1.0, 6.0, in_place);
             assert_eq!((gradients, weight), (1, 5.0));
             // 0.9 · 1 + 0.1 · 6 / 2
             assert!((running - 1.2).abs() < 1e-6);
@@ -194,6 +206,8 @@ mod tests {
 
     #[test]
     fn a_step_that_is_not_made_leaves_them_alone() {
-        assert_eq!(step(-1.0, false).2, 1.0);
+        for seen in [6.0, f32::NAN, f32::INFINITY] {
+            assert_eq!(step(-1.0, seen, false).2, 1.0);
+        }
     }
 }

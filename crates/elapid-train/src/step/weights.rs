@@ -147,7 +147,7 @@ impl ModuleMapper for Overwritten {
 }
 
 /// The parameter with another tensor, as trainable and as tracked as it was.
-pub(super) fn replaced<const D: usize>(
+pub(crate) fn replaced<const D: usize>(
     param: Param<Tensor<D>>,
     with: impl FnOnce(Tensor<D>) -> Tensor<D>,
 ) -> Param<Tensor<D>> {
