@@ -69,7 +69,7 @@ fn mark(graph: &Graph) -> u64 {
             .map(move |&src| [src as u64, node as u64])
     };
     let ends = (0..graph.nodes()).flat_map(into);
-    ends.fold(0, |mark, [src, dst]| mix(mark ^ (src << 32 | dst)))
+    ends.fold(0, |mark, [src, dst]| mix(mark ^ ((src << 32) | dst)))
 }
 
 fn laplacian(graph: &Graph) -> DMatrix<f64> {
