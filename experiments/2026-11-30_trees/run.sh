@@ -3,12 +3,12 @@
 #   experiments/2026-11-30_trees/run.sh target/release/elapid OUT DEVICE ["2 3 4 5 6"] [--set …]
 # Trains each network on trees of each depth and prints a line a run and a table: the highest accuracy on the training trees, as
 # published. Networks have one layer more than the trees are deep. MODELS names the networks, AT_ONCE how many runs share the device (10); none
-# goes on after SECONDS_IN_ALL (570), and the table has what they reached by then.
+# goes on after SECONDS_IN_ALL (330), and the table has what they reached by then.
 set -uo pipefail
 elapid=$(realpath "$1") out=$2 device=$3 depths=${4:-2 3 4 5 6}
 shift $(($# < 4 ? $# : 4))
 here=$(realpath "$(dirname "$0")")
-at_once=${AT_ONCE:-10} all=${SECONDS_IN_ALL:-570}
+at_once=${AT_ONCE:-10} all=${SECONDS_IN_ALL:-330}
 models=${MODELS:-gcn gin gated_gcn graph_mamba bidirectional gmn neural_walker}
 mkdir -p "$out"
 

@@ -48,8 +48,7 @@ pub(super) fn eigen(graph: &Graph, count: usize) -> Result<GraphEigen, DataError
     for (at, value) in values.into_iter().enumerate() {
         eigen.values[at] = value.max(0.0) as f32;
         // LAPACK leaves signs to rounding, and half of the graphs have either. Here all graphs would have the same one in the trivial
-        // vector. Training turns a vector round for a whole batch, so batch norms would see all of it on one side, then on
-        // the other, and running statistics would be those of the last batches' sides.
+        // vector, and training, which turns a vector round for a whole batch, would have all of its graphs on one side.
         let sign = match QuickRandom::of(mark, at as u64).below(2) {
             0 => -1.0,
             _ => 1.0,
@@ -70,7 +69,7 @@ fn mark(graph: &Graph) -> u64 {
             .map(move |&src| [src as u64, node as u64])
     };
     let ends = (0..graph.nodes()).flat_map(into);
-    ends.fold(0, |mark, [src, dst]| mix(mark ^ (src << 32 | dst)))
+    ends.fold(0, |mark, [src, dst]| mix(mark ^ ((src << 32) | dst)))
 }
 
 fn laplacian(graph: &Graph) -> DMatrix<f64> {
