@@ -1,17 +1,21 @@
 //! The Euclidean norm of many tensors together, as gradients are clipped by.
 //!
-//! By tensor operations a model of hundreds of small parameters takes three launches for each; here it is one.
+//! By tensor operations a model of hundreds of small parameters takes three launches for each on a GPU, and as many passes on a CPU;
+//! here it is one.
 
 #[cfg(feature = "gpu")]
 mod cube;
+mod flex;
 #[cfg(feature = "gpu")]
 mod fusion;
-#[cfg(feature = "gpu")]
 mod ops;
 #[cfg(test)]
 mod tests;
 
+use burn::backend::Dispatch;
 use burn::tensor::{DType, Device, Tensor};
+
+use ops::{SquareOps, SquarePlan};
 
 /// Elements that a part sum covers, at least.
 const PART: usize = 8192;
@@ -22,7 +26,7 @@ const PARTS: usize = 128;
 #[derive(Debug)]
 pub struct Norm {
     device: Device,
-    /// Part sums of all tensors, where kernels write them.
+    /// Part sums of all tensors, where native implementations write them.
     parts: Option<Tensor<1>>,
     /// Part sums written so far.
     written: usize,
@@ -34,7 +38,7 @@ impl Norm {
     /// The norm of tensors on `device` that have so many elements each; [`add`](Self::add) them in this order.
     pub fn over(lens: &[usize], device: &Device) -> Self {
         let device = device.clone().inner();
-        let is_native = crate::native::has_cube_kernels(&device, DType::F32);
+        let is_native = crate::native::is_native(&device, DType::F32);
         let parts = lens.iter().map(|len| parts(*len)).sum::<usize>();
         let parts = is_native.then(|| Tensor::empty([parts.max(1)], (&device, DType::F32)));
         Self {
@@ -48,11 +52,8 @@ impl Norm {
     /// Takes in the next tensor, of any float type, outside autodiff.
     pub fn add<const D: usize>(&mut self, tensor: Tensor<D>) {
         match self.parts.take() {
-            #[cfg(feature = "gpu")]
-            Some(sums) if crate::native::has_cube_kernels(&self.device, tensor.dtype()) => {
-                use burn::backend::Dispatch;
-                use ops::SquareOps;
-                let plan = ops::SquarePlan {
+            Some(sums) if crate::native::is_native(&self.device, tensor.dtype()) => {
+                let plan = SquarePlan {
                     first: self.written,
                     parts: parts(tensor.dims().iter().product()),
                 };

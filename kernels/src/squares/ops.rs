@@ -1,4 +1,4 @@
-//! The interface between the public type and the GPU implementation.
+//! The interface between the public type and native implementations.
 
 use burn::backend::{Backend, backend_extension, tensor::FloatTensor};
 
@@ -12,7 +12,11 @@ pub(crate) struct SquarePlan {
 }
 
 /// Reached through burn's dispatch.
-#[backend_extension(Cube, Fusion)]
+#[backend_extension(
+    Flex,
+    Cube: cfg(feature = "gpu"),
+    Fusion: cfg(feature = "gpu")
+)]
 pub(crate) trait SquareOps: Backend {
     /// `sums`, 32-bit, with those of the plan written where they are: sums of squares of parts of `tensor`.
     #[fusion(meta = super::fusion::sums)]
