@@ -20,8 +20,7 @@ import torch
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent.parent / "tests/golden"))
 
-from mamba1_mixer.generate import import_mamba
-from support import plain_ops
+from support import official_mamba, plain_ops
 from support.modules import module
 
 ROWS, COLUMNS, LOOKBACK, HORIZON, BATCH = 17_420, 7, 96, 96, 32
@@ -54,7 +53,7 @@ def write(path):
 
 def measure(arguments):
     torch.set_num_threads(arguments.threads)
-    mixer = import_mamba(arguments.mamba)
+    mixer = official_mamba.mixer(arguments.mamba)
     sys.modules["mamba_ssm"].Mamba = mixer
     sys.modules[mixer.__module__].selective_scan_fn = scan
     module("reformer_pytorch", LSHSelfAttention=None)

@@ -20,7 +20,7 @@ import torch
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent.parent / "tests/golden"))
 
-from mamba1_mixer.generate import import_mamba
+from support import official_mamba
 from support.modules import module
 
 LOOKBACK, HORIZON, BATCH, EPOCHS = 2016, 24, 32, 8
@@ -36,7 +36,7 @@ def main():
         arguments.add_argument(name, type=Path, required=True)
     arguments.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     arguments = arguments.parse_args()
-    mixer = import_mamba(arguments.mamba)
+    mixer = official_mamba.mixer(arguments.mamba)
     sys.modules["mamba_ssm"].Mamba = mixer
     module("reformer_pytorch", LSHSelfAttention=None)
     sys.path.insert(0, str(arguments.smamba))

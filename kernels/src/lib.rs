@@ -28,6 +28,7 @@ mod native;
 pub mod probe;
 #[cfg(test)]
 mod testing;
+mod two_outputs;
 
 pub mod adamw;
 pub mod add_norm;
@@ -49,7 +50,7 @@ pub mod squares;
 pub use add_norm::{AddNormInput, AddNormOptions, NormKind, add_norm};
 pub use causal_conv1d::{ConvInput, ConvOptions, causal_conv1d, final_columns};
 pub use gelu::gelu;
-pub use linear::linear;
+pub use linear::{linear, linear_halves};
 pub use mamba_inner::Branch;
 pub use selective_scan::{
     ScanInput, ScanOptions, Tuning, bidirectional_scan, selective_scan, selective_scan_with_state,

@@ -32,8 +32,8 @@ impl PointwiseConv1d {
     /// - input `[B, L, in]`
     /// - output `[B, L, out]`
     pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        let y = linear(x, self.weight.val().squeeze_dim::<2>(2));
-        y.clone() + self.bias.val().cast(y.dtype()).unsqueeze()
+        let weight = self.weight.val().squeeze_dim::<2>(2);
+        linear(x, weight, Some(self.bias.val()))
     }
 }
 

@@ -35,7 +35,7 @@ impl Doubling {
         let [batch, height, width, _] = x.dims();
         let [inputs, outputs, _, _] = self.weight.dims();
         let rows = self.weight.val().permute([2, 3, 1, 0]);
-        let y = linear(x, rows.reshape([4 * outputs, inputs]));
+        let y = linear(x, rows.reshape([4 * outputs, inputs]), None);
         let y = y
             .reshape([batch, height, width, 2, 2, outputs])
             .permute([0, 1, 3, 2, 4, 5])

@@ -4,7 +4,6 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
 use elapid_kernels::linear;
-use elapid_kernels::rows::repeat_row;
 
 use crate::Init;
 
@@ -38,27 +37,18 @@ impl Linear {
     ///
     /// Panics if the last axis of the input is not `in`.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        self.biased(linear(x, self.weight.val()))
+        linear(x, self.weight.val(), self.bias.as_ref().map(Param::val))
     }
 
     /// `x Wᵀ`, for a caller that adds the bias elsewhere. Shapes as for [`forward`](Self::forward).
     pub fn unbiased<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        linear(x, self.weight.val())
+        linear(x, self.weight.val(), None)
     }
 
     /// `(factor · x) Wᵀ + b`, without a pass over x: the weights are few.
     pub fn forward_scaled<const D: usize>(&self, x: Tensor<D>, factor: f64) -> Tensor<D> {
-        self.biased(linear(x, self.weight.val().mul_scalar(factor)))
-    }
-
-    fn biased<const D: usize>(&self, y: Tensor<D>) -> Tensor<D> {
-        match &self.bias {
-            Some(bias) => {
-                let bias = repeat_row(bias.val().cast(y.dtype()), y.dims());
-                y + bias
-            }
-            None => y,
-        }
+        let weight = self.weight.val().mul_scalar(factor);
+        linear(x, weight, self.bias.as_ref().map(Param::val))
     }
 }
 

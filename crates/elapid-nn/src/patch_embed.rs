@@ -100,8 +100,8 @@ impl PatchEmbed {
         let [dim, channels, rows, columns] = self.proj.weight.dims();
         let patches = tiles(images, [rows, columns]);
         let weight = self.proj.weight.val();
-        let tokens = linear(patches, weight.reshape([dim, channels * rows * columns]));
-        tokens.clone() + self.proj.bias.val().cast(tokens.dtype()).unsqueeze()
+        let weight = weight.reshape([dim, channels * rows * columns]);
+        linear(patches, weight, Some(self.proj.bias.val()))
     }
 
     fn overlapping(&self, images: Tensor<4>) -> Tensor<3> {

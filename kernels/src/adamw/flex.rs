@@ -1,10 +1,12 @@
 //! The native CPU implementation: one pass over four arrays, in place where nobody else holds them.
 
 use burn::backend::{Flex, tensor::FloatTensor};
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::AdamWOptions;
 use super::ops::{AdamWOps, AdamWPlan, AdamWTensors};
+use crate::flex::simd::{load, store};
 use crate::flex::{dense, numbers};
 
 /// Elements of a task: few enough to stay in a core's cache.
@@ -33,13 +35,14 @@ impl AdamWOps for Flex {
         let mut parameter = dense(input.parameter);
         let mut first = dense(input.first);
         let mut second = dense(input.second);
+        let arch = Arch::new();
         parameter
             .storage_mut::<f32>()
             .par_chunks_mut(BLOCK)
             .zip(gradient.par_chunks(BLOCK))
             .zip(first.storage_mut::<f32>().par_chunks_mut(BLOCK))
             .zip(second.storage_mut::<f32>().par_chunks_mut(BLOCK))
-            .for_each(|(((p, g), m), v)| step.block(p, g, m, v));
+            .for_each(|(((p, g), m), v)| arch.dispatch(Block { step, p, g, m, v }));
         (parameter, first, second)
     }
 }
@@ -54,20 +57,38 @@ struct Step {
     correction: f32,
 }
 
-impl Step {
-    fn block(self, p: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32]) {
-        let AdamWOptions {
-            beta_1,
-            beta_2,
-            epsilon,
-            ..
-        } = self.options;
-        for (((p, g), m), v) in p.iter_mut().zip(g).zip(m).zip(v) {
-            let g = g * self.scale;
-            *m = *m * beta_1 + g * (1.0 - beta_1);
-            *v = *v * beta_2 + g * g * (1.0 - beta_2);
-            let root = v.sqrt() / self.correction + epsilon;
-            *p = *p * self.decay - *m / root * self.size;
+struct Block<'a> {
+    step: Step,
+    p: &'a mut [f32],
+    g: &'a [f32],
+    m: &'a mut [f32],
+    v: &'a mut [f32],
+}
+
+impl WithSimd for Block<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, s: S) {
+        let Self { step, p, g, m, v } = self;
+        let lanes = S::F32_LANES;
+        let all = |x| s.splat_f32s(x);
+        let [keep_1, add_1] = [step.options.beta_1, 1.0 - step.options.beta_1].map(all);
+        let [keep_2, add_2] = [step.options.beta_2, 1.0 - step.options.beta_2].map(all);
+        let [scale, decay, size] = [step.scale, step.decay, step.size].map(all);
+        let [correction, epsilon] = [step.correction, step.options.epsilon].map(all);
+        let moments = m.chunks_mut(lanes).zip(v.chunks_mut(lanes));
+        let rows = p.chunks_mut(lanes).zip(g.chunks(lanes)).zip(moments);
+        for ((p, g), (m, v)) in rows {
+            let g = s.mul_f32s(load(s, g), scale);
+            let first = s.add_f32s(s.mul_f32s(load(s, m), keep_1), s.mul_f32s(g, add_1));
+            let square = s.mul_f32s(s.mul_f32s(g, g), add_2);
+            let second = s.add_f32s(s.mul_f32s(load(s, v), keep_2), square);
+            let root = s.add_f32s(s.div_f32s(s.sqrt_f32s(second), correction), epsilon);
+            let change = s.mul_f32s(s.div_f32s(first, root), size);
+            store(s, p, s.sub_f32s(s.mul_f32s(load(s, p), decay), change));
+            store(s, m, first);
+            store(s, v, second);
         }
     }
 }

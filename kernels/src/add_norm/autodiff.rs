@@ -1,68 +1,19 @@
 //! Registration of the hand-derived backward pass.
 //!
-//! A step of burn's graph has one output and this operator has two. Three steps stand for it: one for
-//! the operator, and behind it one for each output, which does nothing but hand its gradient over.
-//! Steps run from the deepest to the shallowest, so both gradients have arrived, complete, when the
-//! operator's turn comes, and one kernel takes them together: the gradient of the residual stream,
-//! which every block adds to, is never added in a pass of its own.
-
-use std::sync::{Arc, Mutex, PoisonError};
+//! This operator has two outputs ([`Inbox`]), and one kernel takes the gradients of both: that of the residual stream, which every
+//! block adds to, is never added in a pass of its own.
 
 use burn::backend::{Autodiff, AutodiffBackend, Backend, TensorMetadata, tensor::FloatTensor};
 use burn::tensor::DType;
 use burn_autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn_autodiff::grads::Gradients;
-use burn_autodiff::ops::{Backward, NodeGuard, Ops, OpsKind};
+use burn_autodiff::ops::{Backward, Ops, OpsKind};
 
 use super::ops::{
     AddNormBackward, AddNormBackwardTensors, AddNormOps, AddNormPlan, AddNormTensors,
 };
 use crate::native::Optional;
-
-/// Gradients of the outputs on their way to the operator's step.
-#[derive(Debug)]
-struct Arrived<B: Backend> {
-    normal: Option<FloatTensor<B>>,
-    sum: Option<FloatTensor<B>>,
-}
-
-/// Where the outputs' steps leave gradients. It belongs to no node, so that an abandoned graph is
-/// freed.
-type Inbox<B> = Arc<Mutex<Arrived<B>>>;
-
-fn open<B: Backend>(inbox: &Inbox<B>) -> impl std::ops::DerefMut<Target = Arrived<B>> {
-    inbox.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// An output of the operator.
-#[derive(Clone, Copy, Debug)]
-enum Output {
-    Normal,
-    Sum,
-}
-
-/// The step of one output; its parent is the operator's step.
-#[derive(Debug)]
-struct OutputStep;
-
-impl<B: Backend> Backward<B, 1> for OutputStep {
-    type State = (Inbox<B>, Output);
-
-    fn backward(
-        self,
-        ops: Ops<Self::State, 1>,
-        grads: &mut Gradients,
-        _checkpointer: &mut Checkpointer,
-    ) {
-        let grad = Some(grads.consume::<B>(&ops.node));
-        let (inbox, output) = ops.state;
-        let mut arrived = open(&inbox);
-        match output {
-            Output::Normal => arrived.normal = grad,
-            Output::Sum => arrived.sum = grad,
-        }
-    }
-}
+use crate::two_outputs::Inbox;
 
 /// The operator's step: four parents, in the order of [`AddNormTensors`] without `row_scale`.
 #[derive(Debug)]
@@ -99,10 +50,7 @@ impl<B: AddNormBackward> Backward<B, 4> for AddNormStep {
 impl<B: AddNormBackward> Kept<B> {
     /// Gradients of the hidden state, the residual stream, the weight and the bias.
     fn gradients(self) -> [Option<FloatTensor<B>>; 4] {
-        let (normal, sum) = {
-            let mut arrived = open(&self.inbox);
-            (arrived.normal.take(), arrived.sum.take())
-        };
+        let [normal, sum] = self.inbox.take();
         let plan = self.plan;
         let (hidden, residual, weight, bias) = match (normal, sum) {
             (Some(d_normal), d_sum) => {
@@ -167,10 +115,7 @@ impl<B: AddNormBackward, C: CheckpointStrategy> AddNormOps for Autodiff<B, C> {
         let (normal, sum) = B::add_norm_forward(input, plan);
         match AddNormStep.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(step) => {
-                let inbox = Inbox::<B>::new(Mutex::new(Arrived {
-                    normal: None,
-                    sum: None,
-                }));
+                let inbox = Inbox::<B>::new();
                 let kept = Kept {
                     sum: sum.clone(),
                     row_scale,
@@ -179,30 +124,11 @@ impl<B: AddNormBackward, C: CheckpointStrategy> AddNormOps for Autodiff<B, C> {
                     inbox: inbox.clone(),
                 };
                 let operator = step.finish(kept, sum.clone());
-                (
-                    output::<B, C>(operator.node(), &inbox, Output::Normal, normal),
-                    output::<B, C>(operator.node(), &inbox, Output::Sum, sum),
-                )
+                let [normal, sum] = inbox.outputs::<C>(&operator, [normal, sum]);
+                (normal, sum)
             }
             OpsKind::UnTracked(step) => (step.finish(normal), Self::from_inner(sum)),
         }
-    }
-}
-
-/// Registers one output of the operator whose step is `operator`.
-fn output<B: Backend, C: CheckpointStrategy>(
-    operator: NodeGuard,
-    inbox: &Inbox<B>,
-    output: Output,
-    value: FloatTensor<B>,
-) -> FloatTensor<Autodiff<B, C>> {
-    match OutputStep
-        .prepare::<C>([operator])
-        .compute_bound()
-        .stateful()
-    {
-        OpsKind::Tracked(step) => step.finish((inbox.clone(), output), value),
-        OpsKind::UnTracked(step) => step.finish(value),
     }
 }
 

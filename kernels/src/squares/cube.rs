@@ -7,7 +7,7 @@ use burn_cubecl::CubeBackend;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-use super::ops::{SquareOps, SquarePlan};
+use super::ops::{SquareGroupOps, SquareOps, SquarePlan};
 use crate::cube::{Rows, address_type};
 use crate::eight::{EIGHT, Eight, can_bind};
 
@@ -23,7 +23,9 @@ impl SquareOps for CubeBackend {
         launch(&sums, vec![tensor], &[plan], width);
         sums
     }
+}
 
+impl SquareGroupOps for CubeBackend {
     fn sum_squares_of_eight(
         sums: FloatTensor<Self>,
         tensors: Eight<Self>,

@@ -1,20 +1,23 @@
 //! The Euclidean norm of many tensors together, as gradients are clipped by.
 //!
-//! By tensor operations a model of hundreds of small parameters takes three launches for each; here it is one for eight.
+//! By tensor operations a model of hundreds of small parameters takes three launches for each on a GPU, and as many passes on a CPU; here it
+//! is one launch for eight, and one pass.
 
 #[cfg(feature = "gpu")]
 mod cube;
+mod flex;
 #[cfg(feature = "gpu")]
 mod fusion;
-#[cfg(feature = "gpu")]
 mod ops;
 #[cfg(test)]
 mod tests;
 
+use burn::backend::Dispatch;
 use burn::tensor::{DType, Device, Tensor};
 
 #[cfg(feature = "gpu")]
 use crate::eight::EIGHT;
+use ops::{SquareOps, SquarePlan};
 
 /// Elements that a part sum covers, at least.
 const PART: usize = 8192;
@@ -25,14 +28,14 @@ const PARTS: usize = 128;
 #[cfg(feature = "gpu")]
 type Waiting = (
     burn::backend::tensor::FloatTensor<burn::backend::Dispatch>,
-    ops::SquarePlan,
+    SquarePlan,
 );
 
 /// Adds up squares, in 32 bits and in a fixed order.
 #[derive(Debug)]
 pub struct Norm {
     device: Device,
-    /// Part sums of all tensors, where kernels write them.
+    /// Part sums of all tensors, where native implementations write them.
     parts: Option<Tensor<1>>,
     /// Part sums that have a place so far.
     placed: usize,
@@ -47,7 +50,7 @@ impl Norm {
     /// The norm of tensors on `device` that have so many elements each; [`add`](Self::add) them in this order.
     pub fn over(lens: &[usize], device: &Device) -> Self {
         let device = device.clone().inner();
-        let is_native = crate::native::has_cube_kernels(&device, DType::F32);
+        let is_native = crate::native::is_native(&device, DType::F32);
         let parts = lens.iter().map(|len| parts(*len)).sum::<usize>();
         let parts = is_native.then(|| Tensor::empty([parts.max(1)], (&device, DType::F32)));
         Self {
@@ -62,33 +65,46 @@ impl Norm {
 
     /// Takes in the next tensor, of any float type, outside autodiff.
     pub fn add<const D: usize>(&mut self, tensor: Tensor<D>) {
+        let Some(sums) = self
+            .parts
+            .take_if(|_| crate::native::is_native(&self.device, tensor.dtype()))
+        else {
+            // Half precision has too few digits for a sum over a large tensor.
+            let tensor = tensor.cast(DType::F32);
+            self.sums.push((tensor.clone() * tensor).sum());
+            return;
+        };
+        let shape = tensor.dims();
+        let plan = SquarePlan {
+            first: self.placed,
+            parts: parts(shape.iter().product()),
+        };
+        self.placed += plan.parts;
         #[cfg(feature = "gpu")]
-        if self.parts.is_some() && crate::native::has_cube_kernels(&self.device, tensor.dtype()) {
-            let shape = tensor.dims();
-            let plan = ops::SquarePlan {
-                first: self.placed,
-                parts: parts(shape.iter().product()),
-            };
-            self.placed += plan.parts;
+        if crate::native::has_cube_kernels(&self.device, tensor.dtype()) {
+            self.parts = Some(sums);
             let is_even = D > 0 && shape[D - 1].is_multiple_of(4);
-            let waiting = &mut self.waiting[usize::from(!is_even)];
-            waiting.push((tensor.into_dispatch(), plan));
-            if waiting.len() == EIGHT {
-                let waiting = std::mem::take(waiting);
-                self.launch(waiting);
-            }
+            self.wait(usize::from(!is_even), (tensor.into_dispatch(), plan));
             return;
         }
-        // Half precision has too few digits for a sum over a large tensor.
-        let tensor = tensor.cast(DType::F32);
-        self.sums.push((tensor.clone() * tensor).sum());
+        let sums = Dispatch::sum_squares(sums.into_dispatch(), tensor.into_dispatch(), plan);
+        self.parts = Some(Tensor::from_dispatch(sums));
+    }
+
+    /// Keeps a tensor until there are eight.
+    #[cfg(feature = "gpu")]
+    fn wait(&mut self, queue: usize, waiting: Waiting) {
+        self.waiting[queue].push(waiting);
+        if self.waiting[queue].len() == EIGHT {
+            let waiting = std::mem::take(&mut self.waiting[queue]);
+            self.launch(waiting);
+        }
     }
 
     /// Has the part sums of these tensors written: of eight in one launch, of fewer one by one.
     #[cfg(feature = "gpu")]
     fn launch(&mut self, waiting: Vec<Waiting>) {
-        use burn::backend::Dispatch;
-        use ops::SquareOps;
+        use ops::SquareGroupOps;
         let Some(sums) = self.parts.take() else {
             return;
         };

@@ -1,7 +1,8 @@
-//! The interface between the public type and the GPU implementation.
+//! The interface between the public type and native implementations.
 
 use burn::backend::{Backend, backend_extension, tensor::FloatTensor};
 
+#[cfg(feature = "gpu")]
 use crate::eight::{EIGHT, Eight};
 
 /// Which sums are written.
@@ -14,7 +15,11 @@ pub(crate) struct SquarePlan {
 }
 
 /// Reached through burn's dispatch.
-#[backend_extension(Cube, Fusion)]
+#[backend_extension(
+    Flex,
+    Cube: cfg(feature = "gpu"),
+    Fusion: cfg(feature = "gpu")
+)]
 pub(crate) trait SquareOps: Backend {
     /// `sums`, 32-bit, with those of the plan written where they are: sums of squares of parts of `tensor`.
     #[fusion(meta = super::fusion::sums)]
@@ -23,8 +28,13 @@ pub(crate) trait SquareOps: Backend {
         tensor: FloatTensor<Self>,
         plan: SquarePlan,
     ) -> FloatTensor<Self>;
+}
 
-    /// The same for eight tensors.
+/// Several tensors at a time.
+#[cfg(feature = "gpu")]
+#[backend_extension(Cube, Fusion)]
+pub(crate) trait SquareGroupOps: Backend {
+    /// As [`sum_squares`](SquareOps::sum_squares), for eight tensors, each with its plan.
     #[fusion(meta = super::fusion::sums_of_eight)]
     fn sum_squares_of_eight(
         sums: FloatTensor<Self>,

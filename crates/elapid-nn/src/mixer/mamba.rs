@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Bool, Tensor};
 
-use elapid_kernels::linear;
+use elapid_kernels::linear_halves;
 use elapid_kernels::mamba_inner::{InnerInput, is_fused, mamba_inner};
 
 use super::selective_ssm::{DtBias, DtInit, SelectiveSsm, SsmState};
@@ -111,19 +111,10 @@ impl Projections {
     }
 
     /// x and z, each `[B, L, E]`.
-    ///
-    /// Two products with half the weight each: slicing one product in two would cost the backward
-    /// pass two padded copies of an activation, slicing the weight costs it two small ones.
     pub(super) fn enter(&self, h: Tensor<3>) -> (Tensor<3>, Tensor<3>) {
-        let inner = self.in_proj.weight.dims()[0] / 2;
-        let half = |range: std::ops::Range<usize>| {
-            let y = linear(h.clone(), self.in_proj.weight.val().slice([range.clone()]));
-            match &self.in_proj.bias {
-                Some(bias) => y.clone() + bias.val().slice([range]).cast(y.dtype()).unsqueeze(),
-                None => y,
-            }
-        };
-        (half(0..inner), half(inner..2 * inner))
+        let bias = self.in_proj.bias.as_ref().map(Param::val);
+        let [x, z] = linear_halves(h, self.in_proj.weight.val(), bias);
+        (x, z)
     }
 
     /// x and z side by side, `[B, L, 2E]`.

@@ -164,6 +164,7 @@ impl SelectiveSsm {
         let delta = linear(
             projected.clone().slice(s![.., .., ..rank]),
             self.dt_proj.weight.val(),
+            None,
         );
         let matrix = |from: usize| {
             let part = projected.clone().slice(s![.., .., from..from + states]);

@@ -91,7 +91,7 @@ impl TimeVariantMamba {
         let x = self.conv1d.forward(x, None, false);
         let [delta, b, c] = self.varying(&x);
         let delta = match (delta, &self.dt_proj.weight) {
-            (Some(low), Some(weight)) => linear(low, weight.val()),
+            (Some(low), Some(weight)) => linear(low, weight.val(), None),
             _ => x.zeros_like(),
         };
         let groups = match (&self.B, &self.C) {
