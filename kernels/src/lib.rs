@@ -29,6 +29,7 @@ mod testing;
 
 pub mod adamw;
 pub mod add_norm;
+pub mod attach;
 pub mod blend;
 pub mod buffers;
 pub mod causal_conv1d;
