@@ -30,6 +30,7 @@ mod testing;
 pub mod adamw;
 pub mod add_norm;
 pub mod attach;
+pub mod batch_norm;
 pub mod blend;
 pub mod buffers;
 pub mod causal_conv1d;
@@ -45,6 +46,7 @@ pub mod selective_scan;
 pub mod squares;
 
 pub use add_norm::{AddNormInput, AddNormOptions, NormKind, add_norm};
+pub use batch_norm::{BatchNormInput, BatchNormOutput, batch_norm};
 pub use causal_conv1d::{ConvInput, ConvOptions, causal_conv1d, final_columns};
 pub use gelu::gelu;
 pub use linear::linear;
