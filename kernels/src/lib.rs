@@ -32,6 +32,8 @@ mod two_outputs;
 
 pub mod adamw;
 pub mod add_norm;
+pub mod attach;
+pub mod batch_norm;
 pub mod blend;
 pub mod buffers;
 pub mod causal_conv1d;
@@ -48,6 +50,7 @@ pub mod selective_scan;
 pub mod squares;
 
 pub use add_norm::{AddNormInput, AddNormOptions, NormKind, add_norm};
+pub use batch_norm::{BatchNormInput, BatchNormOutput, batch_norm};
 pub use causal_conv1d::{ConvInput, ConvOptions, causal_conv1d, final_columns};
 pub use gelu::gelu;
 pub use linear::{linear, linear_halves};

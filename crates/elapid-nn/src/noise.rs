@@ -2,6 +2,7 @@
 
 use burn::module::Param;
 use burn::tensor::{DType, Int, Tensor};
+use elapid_kernels::attach::attach;
 use elapid_kernels::random::{self, random_key};
 
 use crate::Probe;
@@ -16,7 +17,7 @@ pub struct Noise<'a> {
     key: Tensor<1, Int>,
     next_draw: u32,
     probe: Option<&'a mut dyn Probe>,
-    statistics: Vec<Tensor<1>>,
+    statistics: Option<Tensor<1>>,
 }
 
 impl<'a> Noise<'a> {
@@ -26,7 +27,7 @@ impl<'a> Noise<'a> {
             key,
             next_draw: first_draw,
             probe: None,
-            statistics: Vec::new(),
+            statistics: None,
         }
     }
 
@@ -64,19 +65,17 @@ impl<'a> Noise<'a> {
         random::keep_factors(&self.key, draw, shape, rate)
     }
 
-    /// Takes note of a batch's statistic, which `running` is to follow.
+    /// Takes note of a batch's statistic, `[C]` and 32-bit, which `running` is to follow.
     pub(crate) fn track(&mut self, running: &Param<Tensor<1>>, seen: Tensor<1>) {
         let running = running.val();
-        let nothing = running.clone() - running.detach();
-        let seen = seen.detach().cast(DType::F32);
-        self.statistics
-            .push((nothing.cast(DType::F32) * seen).sum());
+        let nothing = || Tensor::zeros([1], (&running.device(), DType::F32));
+        let term = self.statistics.take().unwrap_or_else(nothing);
+        self.statistics = Some(attach(term, running, seen));
     }
 
     /// What has to be added to the loss for running statistics to follow those of the batch, shape `[1]`: zero, with
     /// the batch's statistics as gradients with respect to the running ones. `None` where there are none.
     pub fn statistics(&mut self) -> Option<Tensor<1>> {
-        let terms = std::mem::take(&mut self.statistics).into_iter();
-        terms.reduce(|sum, term| sum + term)
+        self.statistics.take()
     }
 }

@@ -1,4 +1,4 @@
-//! Sums over the rows of tall matrices, and rows repeated: biases, and statistics of a batch.
+//! Sums over the rows of tall matrices, and rows repeated, as biases need them.
 //!
 //! ```text
 //! sum      s_c = Σ x_{r,c} over all rows r

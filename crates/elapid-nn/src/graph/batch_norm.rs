@@ -3,7 +3,8 @@
 use burn::module::{Module, Param};
 use burn::tensor::{DType, Tensor};
 
-use elapid_kernels::rows::{repeat_row, sum_rows};
+use elapid_kernels::batch_norm::{BatchNormInput, Real, batch_norm};
+use elapid_kernels::rows::repeat_row;
 
 use super::RealRows;
 use crate::{Init, Noise};
@@ -57,23 +58,10 @@ impl BatchNorm {
         real: Option<&RealRows>,
         noise: Option<&mut Noise>,
     ) -> Tensor<2> {
-        let dtype = x.dtype();
-        let (shape, x) = (x.dims(), x.cast(DType::F32));
-        let wide = |row: Tensor<1>| row.cast(DType::F32);
-        let (centred, variance) = match noise {
+        match noise {
             Some(noise) => self.of_batch(x, real, noise),
-            None => (
-                x - repeat_row(wide(self.running_mean.val()), shape),
-                wide(self.running_var.val()),
-            ),
-        };
-        let scale = (variance + EPSILON).sqrt().recip() * wide(self.weight.val());
-        let y = centred * repeat_row(scale, shape) + repeat_row(wide(self.bias.val()), shape);
-        let y = match real {
-            Some(real) => y * real.weights.clone(),
-            None => y,
-        };
-        y.cast(dtype)
+            None => self.of_running(x, real),
+        }
     }
 
     /// As [`forward`](Self::forward) over all positions of a grid, as PyTorch's `BatchNorm2d`.
@@ -88,45 +76,35 @@ impl BatchNorm {
         self.forward(rows, None, noise).reshape(shape)
     }
 
-    /// Rows less their mean, and the variance, `[D]`.
-    fn of_batch(
-        &self,
-        x: Tensor<2>,
-        real: Option<&RealRows>,
-        noise: &mut Noise,
-    ) -> (Tensor<2>, Tensor<1>) {
-        let mean = mean(x.clone(), real);
-        let shape = x.dims();
-        let centred = x - repeat_row(mean.clone(), shape);
-        let variance = self::mean(centred.clone().square(), real);
-        noise.track(&self.running_mean, mean);
-        noise.track(&self.running_var, unbiased(&centred, &variance, real));
-        (centred, variance)
+    /// By the statistics of the batch, which the noise takes note of.
+    fn of_batch(&self, x: Tensor<2>, real: Option<&RealRows>, noise: &mut Noise) -> Tensor<2> {
+        let input = BatchNormInput {
+            x,
+            weight: self.weight.val(),
+            bias: self.bias.val(),
+            real: real.map(|real| Real {
+                weights: real.weights.clone(),
+                count: real.count.clone(),
+            }),
+        };
+        let output = batch_norm(input, EPSILON);
+        noise.track(&self.running_mean, output.mean);
+        noise.track(&self.running_var, output.unbiased);
+        output.y
     }
-}
 
-/// Mean over the rows, `[D]`.
-fn mean(x: Tensor<2>, real: Option<&RealRows>) -> Tensor<1> {
-    match real {
-        Some(real) => sum_rows(x * real.weights.clone()) / real.count.clone(),
-        None => {
-            let rows = x.dims()[0] as f64;
-            sum_rows(x) / rows
-        }
-    }
-}
-
-/// The variance `v n / (n − 1)` of n rows, `[D]`.
-fn unbiased(x: &Tensor<2>, variance: &Tensor<1>, real: Option<&RealRows>) -> Tensor<1> {
-    let variance = variance.clone().detach();
-    match real {
-        Some(real) => {
-            let count = real.count.clone();
-            variance * (count.clone() / count.sub_scalar(1.0).clamp_min(1.0))
-        }
-        None => {
-            let rows = x.dims()[0] as f64;
-            variance.mul_scalar(rows / (rows - 1.0).max(1.0))
-        }
+    /// By the running statistics.
+    fn of_running(&self, x: Tensor<2>, real: Option<&RealRows>) -> Tensor<2> {
+        let dtype = x.dtype();
+        let (shape, x) = (x.dims(), x.cast(DType::F32));
+        let wide = |row: &Param<Tensor<1>>| row.val().cast(DType::F32);
+        let centred = x - repeat_row(wide(&self.running_mean), shape);
+        let scale = (wide(&self.running_var) + EPSILON).sqrt().recip() * wide(&self.weight);
+        let y = centred * repeat_row(scale, shape) + repeat_row(wide(&self.bias), shape);
+        let y = match real {
+            Some(real) => y * real.weights.clone(),
+            None => y,
+        };
+        y.cast(dtype)
     }
 }
