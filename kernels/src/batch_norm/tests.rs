@@ -160,7 +160,7 @@ fn variance_keeps_its_digits_where_the_mean_is_large() {
             .iter::<f32>()
             .map(|x| x + 1000.0)
             .collect();
-        let real = |row: usize| row % 3 != 0;
+        let real = |row: usize| !row.is_multiple_of(3);
         for row in (0..rows).filter(|row| !real(*row)) {
             values[row * columns..][..columns].fill(-7.0);
         }

@@ -91,7 +91,7 @@ pub(super) fn sums_kernel<F: Float, N: Size>(
 }
 
 /// Gradients of weight and bias, `[D]`, from the sums of the parts, which are the rows of `extent`; and what the gradient of a row takes:
-/// with `s = 1 / √(variance + ε)`, `s w`, `s w db / n` and `s² w dw / n`, `[3, D]`.
+/// with `s = 1 / √(variance + ε)`, `s w`, `db / n` and `s² w dw / n`, `[3, D]`.
 #[cube(launch_unchecked, address_type = "dynamic")]
 pub(super) fn totals_kernel<N: Size>(
     sums: &[Vector<f32, N>],
@@ -133,12 +133,12 @@ pub(super) fn totals_kernel<N: Size>(
         let slope = scale * weight[place.column];
         let share = slope / Vector::new(n);
         slopes[place.column] = slope;
-        slopes[place.column + extent.columns] = share * all.bias;
+        slopes[place.column + extent.columns] = all.bias / Vector::new(n);
         slopes[place.column + 2 * extent.columns] = share * scale * all.weight;
     }
 }
 
-/// Writes the gradient of the rows, `[R, D]`, zeros for padding: with [`totals_kernel`]'s slopes a, b, c, `a dy − b − c (x − mean)`.
+/// Writes the gradient of the rows, `[R, D]`, zeros for padding: with [`totals_kernel`]'s slopes a, b, c, `a (dy − b) − c (x − mean)`.
 #[cube(launch_unchecked, address_type = "dynamic")]
 pub(super) fn rows_kernel<F: Float, N: Size>(
     x: &[Vector<F, N>],
@@ -172,8 +172,8 @@ pub(super) fn rows_kernel<F: Float, N: Size>(
             let at = row + comptime!(i * form.side);
             let centred = Vector::<f32, N>::cast_from(values[i]) - centre;
             let grad = Vector::<f32, N>::cast_from(grads[i]);
-            let grad = fma(grad, slope, -shift);
-            let grad = fma(-drift, centred, grad);
+            // Equal numbers cancel exactly, as in a batch of one row.
+            let grad = fma(grad - shift, slope, -drift * centred);
             let grad = select(is_real(real, at, place.end, form), grad, Vector::new(0.0));
             if place.inside && at < place.end {
                 d_x[at * extent.columns + place.column] = Vector::cast_from(grad);
