@@ -4,7 +4,8 @@
     python smamba.py --csv ETTh1.csv                           # writes a random file of ETTh1's size for elapid
 
 Batches are cut from random series of ETTh1's size as the official loader does, in the training process. The mixer is the official one on its unfused
-path; its scan is the loop of tests/golden/support/plain_ops.py, which is faster than the official `selective_scan_ref`. Needs torch, numpy and einops.
+path; its scan is the loop of tests/golden/support/plain_ops.py, which is faster than the official `selective_scan_ref`, or that one with --official-scan.
+Needs torch, numpy and einops.
 """
 
 import argparse
@@ -33,6 +34,7 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     for name in ("--smamba", "--mamba", "--csv"):
         arguments.add_argument(name, type=Path)
+    arguments.add_argument("--official-scan", action="store_true")
     arguments.add_argument("--threads", type=int, default=2)
     arguments.add_argument("--steps", type=int, default=200)
     arguments = arguments.parse_args()
@@ -55,7 +57,8 @@ def measure(arguments):
     torch.set_num_threads(arguments.threads)
     mixer = official_mamba.mixer(arguments.mamba)
     sys.modules["mamba_ssm"].Mamba = mixer
-    sys.modules[mixer.__module__].selective_scan_fn = scan
+    if not arguments.official_scan:
+        sys.modules[mixer.__module__].selective_scan_fn = scan
     module("reformer_pytorch", LSHSelfAttention=None)
     sys.path.insert(0, str(arguments.smamba))
     from model.S_Mamba import Model
