@@ -4,8 +4,7 @@
     python smamba.py --csv ETTh1.csv                           # writes a random file of ETTh1's size for elapid
 
 Batches are cut from random series of ETTh1's size as the official loader does, in the training process. The mixer is the official one on its unfused
-path; its scan is the loop of tests/golden/support/plain_ops.py, which is faster than the official `selective_scan_ref`, or that one with --official-scan.
-Needs torch, numpy and einops.
+path; its scan is the loop of tests/golden/support/plain_ops.py, or the official `selective_scan_ref` with --official-scan. Needs torch, numpy and einops.
 """
 
 import argparse

@@ -52,6 +52,7 @@ pub(super) fn forward(
         );
     }
     let union = Division::of_parts(columns);
+    // SAFETY: as above.
     unsafe {
         statistics_kernel::launch_unchecked(
             &x.tensor.client,
@@ -68,6 +69,7 @@ pub(super) fn forward(
         );
     }
     let map = Division::by_rows(shape);
+    // SAFETY: as above.
     unsafe {
         normalise_kernel::launch_unchecked(
             &x.tensor.client,
@@ -140,6 +142,7 @@ pub(super) fn backward(
         );
     }
     let union = Division::of_parts(columns);
+    // SAFETY: as above.
     unsafe {
         totals_kernel::launch_unchecked(
             &x.tensor.client,
@@ -161,6 +164,7 @@ pub(super) fn backward(
         );
     }
     let map = Division::by_rows(shape);
+    // SAFETY: as above.
     unsafe {
         rows_kernel::launch_unchecked(
             &x.tensor.client,
