@@ -4,6 +4,8 @@
 use burn::backend::{Backend, ExtensionType, tensor::FloatTensor};
 use burn_cubecl::tensor::CubeTensor;
 
+use crate::cube::vector;
+
 /// As many tensors as [`Eight`] holds.
 pub(crate) const EIGHT: usize = 8;
 
@@ -51,6 +53,11 @@ impl<B: Backend> From<[FloatTensor<B>; EIGHT]> for Eight<B> {
             h,
         }
     }
+}
+
+/// Which of two queues a tensor of this shape waits in: a launch reads all of its tensors in vectors of one width.
+pub(crate) fn queue(shape: &[usize]) -> usize {
+    usize::from(vector(shape.last().copied().unwrap_or(1)) == 1)
 }
 
 /// Whether a kernel may read and write so many buffers beside those that every kernel has.

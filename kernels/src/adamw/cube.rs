@@ -6,7 +6,7 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
 use super::ops::{AdamWGroupOps, AdamWOfEight, AdamWOps, AdamWPlan, AdamWTensors, SteppedEight};
-use crate::cube::{Rows, address_type, contiguous, writable};
+use crate::cube::{Rows, address_type, contiguous, vector, writable};
 use crate::eight::{EIGHT, can_bind};
 
 const UNITS: usize = 256;
@@ -106,10 +106,7 @@ impl Operands {
 
     /// Elements that a unit steps at once.
     fn width(&self) -> usize {
-        match self.columns().is_multiple_of(4) {
-            true => 4,
-            false => 1,
-        }
+        vector(self.columns())
     }
 
     fn columns(&self) -> usize {

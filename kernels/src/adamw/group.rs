@@ -96,7 +96,7 @@ mod several {
 
     use super::{AnyTensor, Stepped, Steps};
     use crate::adamw::ops::{AdamWGroupOps, AdamWOfEight, AdamWOps, AdamWPlan, AdamWTensors};
-    use crate::eight::EIGHT;
+    use crate::eight::{EIGHT, queue};
 
     /// A parameter, its gradient and its moments.
     #[derive(Debug)]
@@ -124,8 +124,7 @@ mod several {
             moments: [Tensor<D>; 2],
             first: usize,
         ) {
-            let is_even = D > 0 && parameter.dims()[D - 1].is_multiple_of(4);
-            let waiting = &mut self.waiting[usize::from(!is_even)];
+            let waiting = &mut self.waiting[queue(&parameter.dims())];
             waiting.push(Waiting {
                 key,
                 parameter: parameter.into_dispatch(),

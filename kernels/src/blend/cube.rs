@@ -5,7 +5,7 @@ use burn_cubecl::CubeBackend;
 use cubecl::prelude::*;
 
 use super::ops::{BlendOps, BlendPlan};
-use crate::cube::{Rows, address_type, contiguous, spread, writable};
+use crate::cube::{Rows, address_type, contiguous, spread, vector, writable};
 
 const UNITS: usize = 256;
 
@@ -22,7 +22,7 @@ impl BlendOps for CubeBackend {
             return average;
         }
         let columns = average.meta.shape().last().copied().unwrap_or(1);
-        let width = if columns.is_multiple_of(4) { 4 } else { 1 };
+        let width = vector(columns);
         let current = Rows::new(current, width);
         // SAFETY: a unit beyond the vectors leaves first; the others read and write one vector of the average below their
         // count, and read the other's of the same row and column. The table holds two numbers from `first`.

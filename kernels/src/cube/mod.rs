@@ -10,5 +10,5 @@ mod tensors;
 pub(crate) use hardware::Units;
 pub(crate) use sum::Partials;
 pub(crate) use tensors::{
-    Rows, address_type, contiguous, empty, float, part, reshaped, spread, writable,
+    Rows, address_type, contiguous, empty, float, part, reshaped, spread, vector, writable,
 };

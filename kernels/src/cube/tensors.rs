@@ -26,6 +26,11 @@ pub(crate) fn float(tensor: CubeTensor, dtype: DType) -> CubeTensor {
     CubeBackend::float_cast(tensor, float)
 }
 
+/// Elements of a row that a unit reads at once: what divides every row of `columns` elements.
+pub(crate) fn vector(columns: usize) -> usize {
+    if columns.is_multiple_of(4) { 4 } else { 1 }
+}
+
 /// A tensor whose last axis is dense and whose rows are one distance apart, however many axes they
 /// come in.
 #[derive(Clone, Debug)]

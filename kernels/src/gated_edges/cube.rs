@@ -10,7 +10,8 @@ use cubecl::prelude::*;
 use super::EPSILON;
 use super::ops::{GatedEdgeBackward, GatedEdgeOps};
 use crate::cube::math::sigmoid;
-use crate::cube::{Rows, Units, address_type, contiguous, empty, spread};
+use crate::cube::{Rows, Units, address_type, contiguous, empty, spread, vector};
+use crate::segment::cube::{places, row};
 use crate::segment::ops::SegmentPlan;
 use crate::segment::piece;
 
@@ -372,11 +373,11 @@ fn sum_kernel<F: Float, O: Float, N: Size>(
     let mut first_piece = 0_usize;
     let mut last_piece = 0_usize;
     if comptime!(piece > 0) {
-        // As `Parts::of` has it.
-        first_piece = (start + comptime!(piece - 1)) / piece;
-        last_piece = end / piece;
-        front_end = min(first_piece * piece, end);
-        back_start = max(last_piece * piece, front_end);
+        let places = places(start, end, piece);
+        first_piece = places.first_piece;
+        last_piece = places.last_piece;
+        front_end = places.front_end;
+        back_start = places.back_start;
     }
     let whole = whole_pieces::<N>(pieces, first_piece, last_piece, column, &layout);
     let front = edges::<F, O, N>(
@@ -418,8 +419,8 @@ fn piece_kernel<F: Float, O: Float, N: Size>(
     let column = unit - number * layout.columns;
     let start = number * piece;
     let end = start + piece;
-    let first = edge(order, start, form.ordered);
-    let last = edge(order, end - 1, form.ordered);
+    let first = row(order, start, form.ordered);
+    let last = row(order, end - 1, form.ordered);
     if of_row[first] != of_row[last] {
         terminate!();
     }
@@ -458,18 +459,18 @@ fn edges<F: Float, O: Float, N: Size>(
     let mut place = start;
     // Loads of four edges are under way together.
     while place + 3 < end {
-        let first = edge(order, place, form.ordered);
-        let second = edge(order, place + 1, form.ordered);
-        let third = edge(order, place + 2, form.ordered);
-        let fourth = edge(order, place + 3, form.ordered);
+        let first = row(order, place, form.ordered);
+        let second = row(order, place + 1, form.ordered);
+        let third = row(order, place + 2, form.ordered);
+        let fourth = row(order, place + 3, form.ordered);
         let state_1 = Vector::cast_from(states[first * layout.states + column]);
         let state_2 = Vector::cast_from(states[second * layout.states + column]);
         let state_3 = Vector::cast_from(states[third * layout.states + column]);
         let state_4 = Vector::cast_from(states[fourth * layout.states + column]);
-        let row_1 = row::<O, N>(other, of_other, first, column, layout);
-        let row_2 = row::<O, N>(other, of_other, second, column, layout);
-        let row_3 = row::<O, N>(other, of_other, third, column, layout);
-        let row_4 = row::<O, N>(other, of_other, fourth, column, layout);
+        let row_1 = other_row::<O, N>(other, of_other, first, column, layout);
+        let row_2 = other_row::<O, N>(other, of_other, second, column, layout);
+        let row_3 = other_row::<O, N>(other, of_other, third, column, layout);
+        let row_4 = other_row::<O, N>(other, of_other, fourth, column, layout);
         let gate_1 = sigmoid::<N>(state_1, form.units);
         let gate_2 = sigmoid::<N>(state_2, form.units);
         let gate_3 = sigmoid::<N>(state_3, form.units);
@@ -479,10 +480,10 @@ fn edges<F: Float, O: Float, N: Size>(
         place += 4;
     }
     while place < end {
-        let number = edge(order, place, form.ordered);
+        let number = row(order, place, form.ordered);
         let state = Vector::cast_from(states[number * layout.states + column]);
         let gate = sigmoid::<N>(state, form.units);
-        sum += gate * row::<O, N>(other, of_other, number, column, layout);
+        sum += gate * other_row::<O, N>(other, of_other, number, column, layout);
         gates += gate;
         place += 1;
     }
@@ -512,7 +513,7 @@ fn whole_pieces<N: Size>(
 
 /// Vector `column` of the row of an edge's other end.
 #[cube]
-fn row<O: Float, N: Size>(
+fn other_row<O: Float, N: Size>(
     other: &[Vector<O, N>],
     of_other: &[i32],
     edge: usize,
@@ -521,16 +522,6 @@ fn row<O: Float, N: Size>(
 ) -> Vector<f32, N> {
     let node = usize::cast_from(of_other[edge]);
     Vector::cast_from(other[node * layout.other + column])
-}
-
-/// The edge at a place.
-#[cube]
-fn edge(order: &[i32], place: usize, #[comptime] ordered: bool) -> usize {
-    if comptime!(ordered) {
-        usize::cast_from(order[place])
-    } else {
-        place
-    }
 }
 
 /// Unit `e · columns + c` writes vector c of an edge's gradient.
@@ -567,9 +558,4 @@ fn state_gradient_kernel<F: Float, N: Size>(
     let gate = sigmoid::<N>(state, units);
     let slope = gate * (Vector::new(1.0) - gate);
     gradient[unit] = Vector::cast_from(q[to * q_pitch + column] * (sent - mean) * slope);
-}
-
-/// Channels that a unit reads at once.
-fn vector(columns: usize) -> usize {
-    if columns.is_multiple_of(4) { 4 } else { 1 }
 }

@@ -8,7 +8,7 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
 use super::ops::RowOps;
-use crate::cube::{Rows, address_type, empty};
+use crate::cube::{Rows, address_type, empty, vector};
 
 const UNITS: usize = 256;
 /// Vectors of columns that a cube has at most: with as many, its units read whole cache lines.
@@ -69,10 +69,6 @@ fn sums(x: CubeTensor, [rows, columns]: [usize; 2], parts: usize, dtype: DType) 
         );
     }
     out
-}
-
-fn vector(columns: usize) -> usize {
-    if columns.is_multiple_of(4) { 4 } else { 1 }
 }
 
 /// Vectors of columns of a cube, a power of two.

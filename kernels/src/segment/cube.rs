@@ -9,7 +9,7 @@ use cubecl::prelude::*;
 
 use super::ops::{SegmentOps, SegmentPlan};
 use super::pieces::piece;
-use crate::cube::{Rows, address_type, contiguous, empty, spread};
+use crate::cube::{Rows, address_type, contiguous, empty, spread, vector};
 
 const UNITS: usize = 256;
 
@@ -24,7 +24,7 @@ impl SegmentOps for CubeBackend {
         let (pointers, order) = (contiguous(pointers), contiguous(order));
         let segments = pointers.meta.shape()[0] - 1;
         let columns = x.meta.shape()[1];
-        let vector = vector(&x);
+        let vector = vector(columns);
         let x = Rows::new(x, vector);
         let piece = piece(of_row.meta.shape()[0]);
         let pieces = match piece {
@@ -69,7 +69,7 @@ impl SegmentOps for CubeBackend {
         let of_row = contiguous(of_row);
         let rows = of_row.meta.shape()[0];
         let columns = x.meta.shape()[1];
-        let vector = vector(&x);
+        let vector = vector(columns);
         let x = Rows::new(x, vector);
         let out = empty(&x.tensor, [rows, columns], x.tensor.dtype);
         let units = rows * columns / vector;
@@ -209,11 +209,27 @@ fn piece_argmaxes(
     largest
 }
 
-/// Channels that a unit reads at once.
-fn vector(x: &CubeTensor) -> usize {
-    match x.meta.shape()[1].is_multiple_of(4) {
-        true => 4,
-        false => 1,
+/// Where whole pieces of a segment are; places in front of and behind them are read one by one. As `Parts::of` has it.
+#[derive(CubeType, Clone, Copy)]
+pub(crate) struct Places {
+    pub(crate) front_end: usize,
+    pub(crate) first_piece: usize,
+    pub(crate) last_piece: usize,
+    pub(crate) back_start: usize,
+}
+
+/// Those of a segment of the places `start` to `end`.
+#[cube]
+pub(crate) fn places(start: usize, end: usize, #[comptime] piece: usize) -> Places {
+    let first_piece = (start + comptime!(piece - 1)) / piece;
+    let last_piece = end / piece;
+    let front_end = min(first_piece * piece, end);
+    let back_start = max(last_piece * piece, front_end);
+    Places {
+        front_end,
+        first_piece,
+        last_piece,
+        back_start,
     }
 }
 
@@ -244,14 +260,35 @@ fn sum_kernel<F: Float, N: Size>(
     if comptime!(piece == 0) {
         total = add_rows::<F, N>(total, x, order, start, end, pitch, column, ordered);
     } else {
-        // As `Parts::of` has it.
-        let first_piece = (start + comptime!(piece - 1)) / piece;
-        let last_piece = end / piece;
-        let first = min(first_piece * piece, end);
-        let last = max(last_piece * piece, first);
-        total = add_rows::<F, N>(total, x, order, start, first, pitch, column, ordered);
-        total = add_pieces::<N>(total, pieces, first_piece, last_piece, columns, column);
-        total = add_rows::<F, N>(total, x, order, last, end, pitch, column, ordered);
+        let places = places(start, end, piece);
+        total = add_rows::<F, N>(
+            total,
+            x,
+            order,
+            start,
+            places.front_end,
+            pitch,
+            column,
+            ordered,
+        );
+        total = add_pieces::<N>(
+            total,
+            pieces,
+            places.first_piece,
+            places.last_piece,
+            columns,
+            column,
+        );
+        total = add_rows::<F, N>(
+            total,
+            x,
+            order,
+            places.back_start,
+            end,
+            pitch,
+            column,
+            ordered,
+        );
     }
     sums[unit] = Vector::cast_from(total);
 }
@@ -395,19 +432,33 @@ fn argmax_kernel<F: Float>(
     if comptime!(piece == 0) {
         found = largest_row::<F>(found, x, order, start, end, pitch, column, ordered);
     } else {
-        // As `Parts::of` has it.
-        let first_piece = (start + comptime!(piece - 1)) / piece;
-        let last_piece = end / piece;
-        let first = min(first_piece * piece, end);
-        let last = max(last_piece * piece, first);
-        found = largest_row::<F>(found, x, order, start, first, pitch, column, ordered);
-        let mut number = first_piece;
-        while number < last_piece {
+        let places = places(start, end, piece);
+        found = largest_row::<F>(
+            found,
+            x,
+            order,
+            start,
+            places.front_end,
+            pitch,
+            column,
+            ordered,
+        );
+        let mut number = places.first_piece;
+        while number < places.last_piece {
             let candidate = pieces[number * columns + column];
             found = larger::<F>(found, candidate, x, pitch, column);
             number += 1;
         }
-        found = largest_row::<F>(found, x, order, last, end, pitch, column, ordered);
+        found = largest_row::<F>(
+            found,
+            x,
+            order,
+            places.back_start,
+            end,
+            pitch,
+            column,
+            ordered,
+        );
     }
     largest[unit] = found;
 }
@@ -496,7 +547,7 @@ fn exceeds(value: f32, best: f32) -> bool {
 
 /// The row at a place.
 #[cube]
-fn row(order: &[i32], place: usize, #[comptime] ordered: bool) -> usize {
+pub(crate) fn row(order: &[i32], place: usize, #[comptime] ordered: bool) -> usize {
     if comptime!(ordered) {
         usize::cast_from(order[place])
     } else {

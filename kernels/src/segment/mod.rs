@@ -16,7 +16,7 @@
 
 mod autodiff;
 #[cfg(feature = "gpu")]
-mod cube;
+pub(crate) mod cube;
 mod flex;
 #[cfg(feature = "gpu")]
 mod fusion;

@@ -8,7 +8,7 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
 use super::ops::{SquareGroupOps, SquareOps, SquarePlan};
-use crate::cube::{Rows, address_type};
+use crate::cube::{Rows, address_type, vector};
 use crate::eight::{EIGHT, Eight, can_bind};
 
 const UNITS: usize = 256;
@@ -50,7 +50,7 @@ impl SquareGroupOps for CubeBackend {
 /// Elements that a unit reads at once.
 fn width(tensor: &CubeTensor) -> usize {
     let columns = tensor.meta.shape().last().copied().unwrap_or(1);
-    if columns.is_multiple_of(4) { 4 } else { 1 }
+    vector(columns)
 }
 
 /// One launch for tensors of one type, all read in vectors of one width.

@@ -16,7 +16,7 @@ use burn::backend::Dispatch;
 use burn::tensor::{DType, Device, Tensor};
 
 #[cfg(feature = "gpu")]
-use crate::eight::EIGHT;
+use crate::eight::{EIGHT, queue};
 use ops::{SquareOps, SquarePlan};
 
 /// Elements that a part sum covers, at least.
@@ -83,8 +83,7 @@ impl Norm {
         #[cfg(feature = "gpu")]
         if crate::native::has_cube_kernels(&self.device, tensor.dtype()) {
             self.parts = Some(sums);
-            let is_even = D > 0 && shape[D - 1].is_multiple_of(4);
-            self.wait(usize::from(!is_even), (tensor.into_dispatch(), plan));
+            self.wait(queue(&shape), (tensor.into_dispatch(), plan));
             return;
         }
         let sums = Dispatch::sum_squares(sums.into_dispatch(), tensor.into_dispatch(), plan);
@@ -93,10 +92,10 @@ impl Norm {
 
     /// Keeps a tensor until there are eight.
     #[cfg(feature = "gpu")]
-    fn wait(&mut self, queue: usize, waiting: Waiting) {
-        self.waiting[queue].push(waiting);
-        if self.waiting[queue].len() == EIGHT {
-            let waiting = std::mem::take(&mut self.waiting[queue]);
+    fn wait(&mut self, at: usize, waiting: Waiting) {
+        self.waiting[at].push(waiting);
+        if self.waiting[at].len() == EIGHT {
+            let waiting = std::mem::take(&mut self.waiting[at]);
             self.launch(waiting);
         }
     }

@@ -65,7 +65,7 @@ impl Division {
 
     /// Blocks of `most` vectors or less, about equally wide, and one part.
     fn of_columns(columns: usize, most: usize) -> Self {
-        let vector = if columns.is_multiple_of(4) { 4 } else { 1 };
+        let vector = crate::cube::vector(columns);
         let vectors = columns / vector;
         let lanes = vectors.div_ceil(vectors.div_ceil(most));
         Self {
