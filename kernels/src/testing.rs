@@ -17,14 +17,6 @@ pub(crate) fn device() -> Device {
     }
 }
 
-/// How far a 32-bit matrix product of the tested device may lie off: CUDA's takes operands of ten bits (TF32).
-pub(crate) fn product_error() -> f64 {
-    match std::env::var("ELAPID_TEST_DEVICE").as_deref() {
-        Ok("cuda") => 2e-3,
-        _ => 1e-5,
-    }
-}
-
 /// The 16-bit float types that the tested device has.
 pub(crate) fn half_types() -> Vec<(DType, f64)> {
     let has = |dtype| device().supports_dtype(dtype);

@@ -223,10 +223,7 @@ fn attempt<T: Task>(
     let device = trial.device.clone();
     let (mut weights, mut machine) = trial.into_machine(setup.config);
     // As a checkpoint that is being written does.
-    let held = match machine.works_in_place() {
-        true => weights.clone().duplicated(),
-        false => weights.clone(),
-    };
+    let held = weights.clone().duplicated();
     let steps = match (machine.works_in_place(), gauge.forgives()) {
         (true, _) => RECORDED,
         (false, true) => EAGER,

@@ -1,5 +1,6 @@
 //! What the CubeCL kernels of all operators share.
 
+mod exact;
 mod hardware;
 pub(crate) mod math;
 pub(crate) mod narrow;

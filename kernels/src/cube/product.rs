@@ -21,6 +21,7 @@ use cubek::matmul::multi_level::stage::SwizzleModes;
 use cubek::matmul::routine::BlueprintStrategy::Forced;
 use cubek::std::InputBinding;
 
+use super::exact::multiply_exactly;
 use super::sum::Partials;
 use super::tensors::{Rows, empty};
 use burn::backend::cubecl::dtype_to_storage_type;
@@ -129,7 +130,7 @@ fn units_of_part(all: usize, most: usize) -> usize {
 
 /// `out = lhs · rhs`, batched over any leading axes.
 fn multiply(lhs: &CubeTensor, rhs: &CubeTensor, out: &CubeTensor) {
-    if multiply_fixed(lhs, rhs, out).is_some() {
+    if multiply_fixed(lhs, rhs, out).is_some() || multiply_exactly(lhs, rhs, out) {
         return;
     }
     let strategy = MatmulStrategy::default();

@@ -3,7 +3,7 @@
 use burn::tensor::{Bool, DType, Device, Tensor, TensorData};
 
 use super::{Branch, InnerInput, mamba_inner, parts};
-use crate::testing::{Named, Numbers, assert_all_close, device, half_types, poison, product_error};
+use crate::testing::{Named, Numbers, assert_all_close, device, half_types, poison};
 
 #[derive(Clone, Copy, Debug)]
 struct Case {
@@ -134,9 +134,7 @@ fn check(case: Case, dtype: DType, tolerance: f64) {
 }
 
 /// A block holds four products behind each other.
-fn tolerance() -> f64 {
-    (4.0 * product_error()).max(1e-4)
-}
+const TOLERANCE: f64 = 1e-4;
 
 #[test]
 fn fused_equals_its_parts() {
@@ -148,7 +146,7 @@ fn fused_equals_its_parts() {
     };
     for case in [FULL, bare] {
         for length in [1, 37, 130] {
-            check(Case { length, ..case }, DType::F32, tolerance());
+            check(Case { length, ..case }, DType::F32, TOLERANCE);
         }
     }
 }
@@ -164,7 +162,7 @@ fn fused_equals_its_parts_at_odd_sizes() {
         taps: 2,
         ..FULL
     };
-    check(odd, DType::F32, tolerance());
+    check(odd, DType::F32, TOLERANCE);
     check(
         Case {
             both: false,
@@ -172,7 +170,7 @@ fn fused_equals_its_parts_at_odd_sizes() {
             ..odd
         },
         DType::F32,
-        tolerance(),
+        TOLERANCE,
     );
     check(
         Case {
@@ -182,7 +180,7 @@ fn fused_equals_its_parts_at_odd_sizes() {
             ..odd
         },
         DType::F32,
-        tolerance(),
+        TOLERANCE,
     );
 }
 

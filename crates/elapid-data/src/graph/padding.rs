@@ -10,9 +10,10 @@ pub struct Padding {
     pub edges: usize,
 }
 
-/// Deviations of a batch's size from its mean that the multiples leave room for: in a Gaussian one of 31,000 batches is larger,
-/// and has two multiples.
-const ROOM: f64 = 4.0;
+/// Deviations of a batch's size from its mean that the multiples leave room for: in a Gaussian one of 3.5 million batches is
+/// larger, and has two multiples. Edges are skewed, so that with 4 a run of CLUSTER has three larger ones, for each of which a GPU
+/// compiles and tunes for a minute and more.
+const ROOM: f64 = 5.0;
 
 impl Padding {
     /// Multiples that nearly all batches of `batch` graphs fit in once, of a sample of graphs with these numbers of nodes and
@@ -60,17 +61,17 @@ mod tests {
 
     #[test]
     fn multiples_leave_room_for_deviations() {
-        // Mean 100, deviation 10: 32 graphs have 3200 ± 4·57.
+        // Mean 100, deviation 10: 32 graphs have 3200 ± 5·57.
         let padding = Padding::fitting(&[[90, 1000], [110, 1000]], 32);
         assert_eq!(
             padding,
             Padding {
-                nodes: 3456,
+                nodes: 3520,
                 edges: 32768
             }
         );
-        assert_eq!(padding.nodes(3456), 6912);
-        assert_eq!(padding.nodes(3455), 3456);
+        assert_eq!(padding.nodes(3520), 7040);
+        assert_eq!(padding.nodes(3519), 3520);
         assert_eq!(padding.edges(32768), 32768);
         assert_eq!(padding.edges(0), 32768);
     }

@@ -13,7 +13,7 @@ use crate::step::Weights;
 use crate::{Task, TrainError};
 use burn::module::Module;
 
-/// A checkpoint that a thread writes while training goes on. Tensors are values, so the thread has those of its step.
+/// A checkpoint that a thread writes while training goes on, from copies of the tensors of its step.
 pub(super) struct Saving {
     step: u64,
     /// Steps of the best validations so far, in order of merit.
@@ -41,10 +41,9 @@ impl<T: Task> Session<'_, T> {
             ..self.state.clone()
         };
         let best = state.best_ones().iter().map(|best| best.step).collect();
-        let mut copy = weights.clone();
-        if self.engine.works_in_place() {
-            copy = copy.duplicated();
-        }
+        // Always: burn's fusion frees a tensor that two threads share when the other thread drops its clone, even while this
+        // one is about to hand an operation on it in ("Should have handle for tensor").
+        let copy = weights.clone().duplicated();
         let checkpoints = self.checkpoints.clone();
         let write = move || {
             let average = copy.average.map(|average| average.into_record());

@@ -7,6 +7,10 @@ use super::operands::Signature;
 const WARM_UP: u32 = 3;
 /// Forms of batches that are recorded; each holds memory for a whole step.
 const FORMS: usize = 3;
+/// Forms of batches that are counted, so that rare ones, though they came first, do not take the place of frequent ones.
+const COUNTED: usize = 64;
+/// Attempts to record a form; see [`leave_room`](elapid_kernels::graph::leave_room) for why one may fail that succeeds later.
+const ATTEMPTS: u32 = 3;
 
 /// Batches by their form: of every device, the signature of its share.
 pub(super) struct Forms<R>(Vec<Form<R>>);
@@ -14,6 +18,8 @@ pub(super) struct Forms<R>(Vec<Form<R>>);
 struct Form<R> {
     signatures: Vec<Signature>,
     state: State<R>,
+    /// Failed attempts to record it.
+    failures: u32,
 }
 
 enum State<R> {
@@ -28,10 +34,18 @@ enum State<R> {
 pub(super) enum Turn<'a, R> {
     /// One operation at a time.
     Make,
-    /// The same, and recorded for those that follow; as form of this number.
-    Record(usize),
+    /// The same, and recorded for those that follow.
+    Record(Attempt),
     /// By replaying one.
     Replay(&'a mut R),
+}
+
+/// An attempt to record a form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Attempt {
+    form: usize,
+    /// From 0.
+    pub(super) number: u32,
 }
 
 impl<R> Forms<R> {
@@ -41,13 +55,18 @@ impl<R> Forms<R> {
 
     /// Counts a step of a batch, and says how it is made.
     pub(super) fn turn(&mut self, signatures: Vec<Signature>) -> Turn<'_, R> {
+        let has_room = self.has_room();
         let Some(form) = self.find(&signatures) else {
-            if self.0.len() < FORMS {
-                let state = State::Seen(1);
-                self.0.push(Form { signatures, state });
+            if self.0.len() < COUNTED {
+                self.0.push(Form {
+                    signatures,
+                    state: State::Seen(1),
+                    failures: 0,
+                });
             }
             return Turn::Make;
         };
+        let number = self.0[form].failures;
         match &mut self.0[form].state {
             State::Refused => Turn::Make,
             State::Recorded(recording) => Turn::Replay(recording),
@@ -55,39 +74,63 @@ impl<R> Forms<R> {
                 *steps += 1;
                 Turn::Make
             }
-            State::Seen(_) => Turn::Record(form),
+            State::Seen(_) if has_room => Turn::Record(Attempt { form, number }),
+            State::Seen(_) => Turn::Make,
         }
     }
 
     /// Whether the next step of such a batch is recorded.
     pub(super) fn is_about_to_record(&self, signatures: &[Signature]) -> bool {
         let form = self.find(signatures);
-        form.is_some_and(|form| matches!(self.0[form].state, State::Seen(WARM_UP)))
+        self.has_room()
+            && form.is_some_and(|form| matches!(self.0[form].state, State::Seen(WARM_UP)))
+    }
+
+    /// Whether another form may be recorded.
+    fn has_room(&self) -> bool {
+        self.recorded() < FORMS
+    }
+
+    fn recorded(&self) -> usize {
+        let states = self.0.iter().map(|form| &form.state);
+        states
+            .filter(|state| matches!(state, State::Recorded(_)))
+            .count()
     }
 
     /// Whether there is a recorded step.
     pub(super) fn has_recorded(&self) -> bool {
-        let mut states = self.0.iter().map(|form| &form.state);
-        states.any(|state| matches!(state, State::Recorded(_)))
+        self.recorded() > 0
     }
 
-    pub(super) fn keep(&mut self, form: usize, recording: R) {
+    pub(super) fn keep(&mut self, attempt: Attempt, recording: R) {
+        let Attempt { form, number } = attempt;
         self.0[form].state = State::Recorded(recording);
-        tracing::debug!(form, "step recorded");
+        tracing::debug!(form, number, "step recorded");
     }
 
-    /// Gives up on recording a form; this is what to tell people. Others are recorded anew when their turn comes: what they
-    /// wrote to was given up together with the failed recording.
-    pub(super) fn refuse(&mut self, form: usize, problem: &str) -> String {
+    /// Notes that an attempt failed; after the last one this is what to tell people. Other forms are recorded anew when
+    /// their turn comes: what they wrote to was given up together with the failed recording.
+    pub(super) fn refuse(&mut self, attempt: Attempt, problem: &str) -> Option<String> {
         for other in &mut self.0 {
             if matches!(other.state, State::Recorded(_)) {
                 other.state = State::Seen(WARM_UP);
             }
         }
-        self.0[form].state = State::Refused;
-        format!(
+        let form = &mut self.0[attempt.form];
+        form.failures += 1;
+        if form.failures < ATTEMPTS {
+            tracing::debug!(
+                form = attempt.form,
+                problem,
+                "step not recorded; tried again"
+            );
+            return None;
+        }
+        form.state = State::Refused;
+        Some(format!(
             "steps are made one operation at a time, since this one could not be recorded as a graph: {problem}"
-        )
+        ))
     }
 
     pub(super) fn clear(&mut self) {
@@ -106,7 +149,7 @@ mod tests {
     fn turn(forms: &mut Forms<&str>, parts: usize) -> String {
         match forms.turn(vec![vec![Vec::new(); parts]]) {
             Turn::Make => "make".to_owned(),
-            Turn::Record(form) => format!("record {form}"),
+            Turn::Record(Attempt { form, number }) => format!("record {form}, {number}"),
             Turn::Replay(recording) => (*recording).to_owned(),
         }
     }
@@ -119,25 +162,48 @@ mod tests {
         }
         assert!(forms.is_about_to_record(&[vec![Vec::new()]]));
         assert_eq!(turn(&mut forms, 2), "make");
-        assert_eq!(turn(&mut forms, 1), "record 0");
-        forms.keep(0, "replay");
+        assert_eq!(turn(&mut forms, 1), "record 0, 0");
+        forms.keep(Attempt { form: 0, number: 0 }, "replay");
         assert_eq!(turn(&mut forms, 1), "replay");
         assert!(forms.has_recorded());
     }
 
     #[test]
-    fn after_a_failure_other_forms_are_recorded_anew() {
+    fn rare_forms_keep_no_place() {
+        let mut forms = Forms::new();
+        for parts in 1..=FORMS + 1 {
+            assert_eq!(turn(&mut forms, parts), "make");
+        }
+        for form in 1..=FORMS {
+            for _ in 1..WARM_UP {
+                assert_eq!(turn(&mut forms, form + 1), "make");
+            }
+            let record = format!("record {form}, 0");
+            assert_eq!(turn(&mut forms, form + 1), record);
+            forms.keep(Attempt { form, number: 0 }, "replay");
+        }
+        for _ in 0..=WARM_UP {
+            assert_eq!(turn(&mut forms, 1), "make");
+        }
+        assert!(!forms.is_about_to_record(&[vec![Vec::new()]]));
+    }
+
+    #[test]
+    fn after_a_failure_all_forms_are_recorded_anew() {
         let mut forms = Forms::new();
         for parts in [1, 2] {
             for _ in 0..WARM_UP {
                 turn(&mut forms, parts);
             }
         }
-        assert_eq!(turn(&mut forms, 1), "record 0");
-        forms.keep(0, "replay");
-        assert_eq!(turn(&mut forms, 2), "record 1");
-        assert!(forms.refuse(1, "no room").contains("no room"));
+        assert_eq!(turn(&mut forms, 1), "record 0, 0");
+        forms.keep(Attempt { form: 0, number: 0 }, "replay");
+        for number in 0..ATTEMPTS {
+            assert_eq!(turn(&mut forms, 2), format!("record 1, {number}"));
+            let said = forms.refuse(Attempt { form: 1, number }, "no room");
+            assert_eq!(said.is_some(), number + 1 == ATTEMPTS);
+        }
         assert_eq!(turn(&mut forms, 2), "make");
-        assert_eq!(turn(&mut forms, 1), "record 0");
+        assert_eq!(turn(&mut forms, 1), "record 0, 0");
     }
 }

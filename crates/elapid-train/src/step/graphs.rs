@@ -8,7 +8,7 @@
 use burn::tensor::Device;
 use elapid_kernels::graph::{self, Graph};
 
-use super::forms::{Forms, Turn};
+use super::forms::{Attempt, Forms, Turn};
 use super::{Made, Operands, Recipe, Weights};
 use crate::{Task, TrainError};
 
@@ -88,7 +88,7 @@ impl Machine {
         }
         match self.forms.turn(vec![operands.signature()]) {
             Turn::Make => self.recipe.make(weights, &operands),
-            Turn::Record(form) => self.record(form, weights, operands),
+            Turn::Record(attempt) => self.record(attempt, weights, operands),
             Turn::Replay(recording) => {
                 let made = recording.replay(&operands)?;
                 Ok((weights, made))
@@ -99,7 +99,7 @@ impl Machine {
     /// Makes a step, and records the same one for those that follow.
     fn record<T: Task>(
         &mut self,
-        form: usize,
+        attempt: Attempt,
         weights: Weights<T>,
         operands: Operands,
     ) -> Result<(Weights<T>, Made), TrainError> {
@@ -113,13 +113,13 @@ impl Machine {
         let (weights, made) = match warm {
             Ok(made) => made?,
             Err(problem) => {
-                self.refuse(form, &problem);
+                self.refuse(attempt, &problem);
                 return self.recipe.make(weights, &operands);
             }
         };
         let made = made.duplicated();
         let copy = copy.overwritten(weights.clone());
-        let _ = self.device.sync();
+        graph::leave_room(&self.device, attempt.number);
         match graph::record(&self.device, || recipe.make(weights, &operands)) {
             Ok((graph, recorded)) => {
                 let (weights, recorded) = recorded?;
@@ -128,12 +128,12 @@ impl Machine {
                     operands,
                     made: recorded,
                 };
-                self.forms.keep(form, Box::new(recording));
+                self.forms.keep(attempt, Box::new(recording));
                 self.release_memory();
                 Ok((weights, made))
             }
             Err(problem) => {
-                self.refuse(form, &problem);
+                self.refuse(attempt, &problem);
                 Ok((copy, made))
             }
         }
@@ -145,8 +145,8 @@ impl Machine {
         self.device.memory_cleanup();
     }
 
-    fn refuse(&mut self, form: usize, problem: &str) {
-        self.message = Some(self.forms.refuse(form, problem));
+    fn refuse(&mut self, attempt: Attempt, problem: &str) {
+        self.message = self.forms.refuse(attempt, problem);
     }
 }
 

@@ -12,7 +12,7 @@ use elapid_kernels::buffers::overwrite;
 use elapid_kernels::graph::{self, Graph};
 use elapid_kernels::group::Group;
 
-use super::forms::{Forms, Turn};
+use super::forms::{Attempt, Forms, Turn};
 use super::recipe::gradients;
 use super::row::Places;
 use super::{Made, Operands, Recipe, Weights};
@@ -142,7 +142,7 @@ impl<T: Task> Team<T> {
         };
         let (mut all, made) = match turn {
             Turn::Make => self.make(all, &operands)?,
-            Turn::Record(form) => self.record(form, all, operands)?,
+            Turn::Record(attempt) => self.record(attempt, all, operands)?,
             Turn::Replay(recordings) => {
                 let made = replay(recordings, &operands, &self.group, &self.rows)?;
                 (all, made)
@@ -214,18 +214,18 @@ impl<T: Task> Team<T> {
     /// others have nothing to do: some calls would spoil a recording on another device.
     fn record(
         &mut self,
-        form: usize,
+        attempt: Attempt,
         all: Vec<Weights<T>>,
         operands: Vec<Operands>,
     ) -> Result<(Vec<Weights<T>>, Made), TrainError> {
         let mut graphs = Vec::with_capacity(all.len());
         for (member, (weights, operands)) in all.iter().zip(&operands).enumerate() {
-            match self.record_row(member, weights, operands)? {
+            match self.record_row(attempt, member, weights, operands)? {
                 Ok(graph) => graphs.push(graph),
                 Err(problem) => {
                     // A row that was to be written is unusable now.
                     self.rows.clear();
-                    self.message = Some(self.forms.refuse(form, &problem));
+                    self.message = self.forms.refuse(attempt, &problem);
                     break;
                 }
             }
@@ -238,7 +238,7 @@ impl<T: Task> Team<T> {
         let (mut recordings, mut problem) = (Vec::new(), None);
         let members = all.into_iter().zip(operands).zip(rows.iter().zip(graphs));
         for ((own, operands), (row, gradients)) in members {
-            let updated = self.record_update(own, row, &operands)?;
+            let updated = self.record_update(attempt, own, row, &operands)?;
             weights.push(updated.weights);
             made.push(updated.made);
             match updated.recorded {
@@ -252,8 +252,8 @@ impl<T: Task> Team<T> {
             }
         }
         match problem {
-            None => self.forms.keep(form, recordings),
-            Some(problem) => self.message = Some(self.forms.refuse(form, &problem)),
+            None => self.forms.keep(attempt, recordings),
+            Some(problem) => self.message = self.forms.refuse(attempt, &problem),
         }
         Ok((weights, of_first(made)))
     }
@@ -261,6 +261,7 @@ impl<T: Task> Team<T> {
     /// Fills a device's row, and records that; the inner error is that it could not be recorded.
     fn record_row(
         &mut self,
+        attempt: Attempt,
         member: usize,
         weights: &Weights<T>,
         operands: &Operands,
@@ -272,6 +273,7 @@ impl<T: Task> Team<T> {
             Err(problem) => return Ok(Err(problem)),
         }
         self.wait()?;
+        graph::leave_room(&device, attempt.number);
         match graph::record(&device, || self.row(member, weights, operands)) {
             Ok((graph, row)) => row.map(|_| Ok(graph)),
             Err(problem) => Ok(Err(problem)),
@@ -281,6 +283,7 @@ impl<T: Task> Team<T> {
     /// Updates a device's weights, and records that.
     fn record_update(
         &self,
+        attempt: Attempt,
         weights: Weights<T>,
         row: &Tensor<1>,
         operands: &Operands,
@@ -305,6 +308,7 @@ impl<T: Task> Team<T> {
         let made = made.duplicated();
         let copy = copy.overwritten(weights.clone());
         self.wait()?;
+        graph::leave_room(&device, attempt.number);
         let (weights, recorded) =
             match graph::record(&device, || self.update(weights, row, operands)) {
                 Ok((graph, (weights, made))) => (weights, Ok((graph, made))),

@@ -4,6 +4,9 @@
 //! counts, cannot have. Here warming up and recording are steps of their own. A graph reads and writes the
 //! buffers that it was recorded with; [`buffers`](crate::buffers) writes into those.
 
+#[cfg(feature = "gpu")]
+mod room;
+
 use burn::backend::{Backend, BackendTypes, Dispatch};
 use burn::tensor::Device;
 
@@ -45,6 +48,22 @@ pub fn warm<R>(device: &Device, run: impl FnOnce() -> R) -> Result<R, String> {
     let result = run();
     Dispatch::sync(at).map_err(|error| error.to_string())?;
     Ok(result)
+}
+
+/// Makes memory for more than what [`warm`] needed; call it between that and [`record`], with the number of the attempt to
+/// record, from 0. The two runs hand memory back at slightly different moments, because other threads do it, so that the recorded one
+/// may need a block more, for which it can add no page. The first attempt gets more room for small blocks, which costs some
+/// MiB, the others a page more for large ones as well.
+pub fn leave_room(device: &Device, attempt: u32) {
+    let device = device.clone().inner();
+    #[cfg(feature = "gpu")]
+    if let burn::backend::DispatchDevice::Cube(device) = device.as_dispatch() {
+        room::leave(&device.client(), attempt);
+    }
+    #[cfg(not(feature = "gpu"))]
+    let _ = attempt;
+    // What was asked for is there before it is recorded in.
+    let _ = device.sync();
 }
 
 /// Records the operations of `run` without carrying them out. Call [`warm`] first, from the same thread.

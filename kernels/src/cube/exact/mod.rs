@@ -1,0 +1,310 @@
+//! Matrix products in 32 bits where tensor cores would round their operands to ten bits (TF32).
+//!
+//! PyTorch multiplies in 32 bits unless it is told otherwise, and models of the field rely on it: Graph-Mamba reads eigenvalues around 20
+//! that differ in the second digit behind the point, and with TF32 its first gradients are a quarter off
+//! (`experiments/2026-11-30_cluster`). The kernels of CubeK that leave tensor cores alone are made for large products; ours here are
+//! of very many rows and few columns, and often of so few rows that half the device is idle; there this one takes a half to a third of their
+//! time (`experiments/2026-11-30_exact-products`).
+//!
+//! A cube computes a tile of rows and columns, a unit four by four of it. Stages of both operands are in shared memory as vectors
+//! of four rows and four columns.
+
+use burn::tensor::DType;
+use burn_cubecl::tensor::CubeTensor;
+use cubecl::ir::{ElemType, FloatKind};
+use cubecl::prelude::*;
+
+use super::tensors::address_type;
+
+/// Rows and columns of a unit.
+const OWN: usize = 4;
+/// Units of a cube along columns, at most.
+const LANES: usize = 16;
+/// Units of a cube along rows: of a device that is to be filled, and of one that would be half empty.
+const GROUPS: [usize; 2] = [16, 8];
+/// Summed elements of a stage, at most.
+const STEP: usize = 32;
+/// Processors of a device that does not say.
+const PROCESSORS: usize = 32;
+/// Cubes along an axis of a launch that every API grants.
+const MAX_CUBES: usize = 65_535;
+
+/// `out = lhs · rhs` if all are of 32 bits and burn would round them; whether it was done.
+///
+/// # Shapes
+///
+/// - lhs `[.., m, k]`, rhs `[.., k, n]`, out `[.., m, n]`, with one or two equal leading axes and any strides
+pub(crate) fn multiply_exactly(lhs: &CubeTensor, rhs: &CubeTensor, out: &CubeTensor) -> bool {
+    let is_rounded = [lhs, rhs, out]
+        .iter()
+        .all(|tensor| tensor.dtype == DType::F32)
+        && out
+            .client
+            .properties()
+            .supports_type(ElemType::Float(FloatKind::TF32));
+    let form = is_rounded.then(|| Form::of(lhs, rhs, out)).flatten();
+    form.map(|form| form.launch(lhs, rhs, out)).is_some()
+}
+
+/// Sizes and distances of a product.
+struct Form {
+    batches: [usize; 2],
+    rows: usize,
+    depth: usize,
+    columns: usize,
+    left: [usize; 4],
+    right: [usize; 4],
+    out: [usize; 4],
+}
+
+impl Form {
+    /// `None` for what no launch grants.
+    fn of(lhs: &CubeTensor, rhs: &CubeTensor, out: &CubeTensor) -> Option<Self> {
+        let [batches @ .., rows, depth] = axes(lhs.meta.shape())?;
+        let [.., columns] = axes(rhs.meta.shape())?;
+        let form = Self {
+            batches,
+            rows,
+            depth,
+            columns,
+            left: axes(lhs.meta.strides())?,
+            right: axes(rhs.meta.strides())?,
+            out: axes(out.meta.strides())?,
+        };
+        let is_legal = form.batches[0] * form.batches[1] <= MAX_CUBES
+            && columns.div_ceil(OWN * LANES) <= MAX_CUBES;
+        is_legal.then_some(form)
+    }
+
+    fn launch(&self, lhs: &CubeTensor, rhs: &CubeTensor, out: &CubeTensor) {
+        let batches = self.batches[0] * self.batches[1];
+        if batches * self.rows * self.columns == 0 {
+            return;
+        }
+        let units = self.columns.div_ceil(OWN);
+        let across = units.div_ceil(LANES);
+        let lanes = units.div_ceil(across);
+        let hardware = &out.client.properties().hardware;
+        let processors = hardware
+            .num_streaming_multiprocessors
+            .map_or(PROCESSORS, |count| count as usize);
+        let [groups, few] = GROUPS;
+        let cubes = self.rows.div_ceil(OWN * groups) * across * batches;
+        let groups = if cubes < 2 * processors { few } else { groups };
+        let stages = self.depth.div_ceil(STEP).max(1);
+        let step = self.depth.div_ceil(stages).next_multiple_of(4).max(4);
+        let cubes = CubeCount::Static(
+            self.rows.div_ceil(OWN * groups) as u32,
+            across as u32,
+            batches as u32,
+        );
+        let (left, right, to) = (self.left, self.right, self.out);
+        let layout = LayoutLaunch::new(
+            self.rows,
+            self.depth,
+            self.columns,
+            self.batches[1],
+            SideLaunch::new(left[0], left[1], left[2], left[3]),
+            SideLaunch::new(right[0], right[1], right[2], right[3]),
+            SideLaunch::new(to[0], to[1], to[2], to[3]),
+        );
+        // SAFETY: elements that are read and written have indices below the sizes, at the tensors' strides.
+        unsafe {
+            exact_kernel::launch_unchecked(
+                &out.client,
+                cubes,
+                CubeDim::new_2d(lanes as u32, groups as u32),
+                address_type(&[lhs, rhs, out]),
+                lhs.clone().into_buffer_arg(),
+                rhs.clone().into_buffer_arg(),
+                out.clone().into_buffer_arg(),
+                layout,
+                Tile {
+                    lanes,
+                    groups,
+                    step,
+                    is_left_turned: left[3] != 1,
+                    is_right_turned: right[3] != 1,
+                },
+            );
+        }
+    }
+}
+
+/// The last four of a tensor's sizes or strides, of which the first may be missing.
+fn axes(values: &[usize]) -> Option<[usize; 4]> {
+    match *values {
+        [a, b, c] => Some([1, a, b, c]),
+        [a, b, c, d] => Some([a, b, c, d]),
+        _ => None,
+    }
+}
+
+/// Elements from one batch, row and column to the next.
+#[derive(CubeType, CubeLaunch, Clone, Copy, Debug)]
+struct Side {
+    outer: usize,
+    inner: usize,
+    row: usize,
+    column: usize,
+}
+
+/// Sizes and distances.
+#[derive(CubeType, CubeLaunch, Clone, Copy, Debug)]
+struct Layout {
+    rows: usize,
+    depth: usize,
+    columns: usize,
+    /// Batches of the inner axis.
+    inner: usize,
+    left: Side,
+    right: Side,
+    out: Side,
+}
+
+/// What a cube computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Tile {
+    /// Units along columns, and along rows.
+    lanes: usize,
+    groups: usize,
+    /// Summed elements of a stage.
+    step: usize,
+    /// Whether neighbours in memory differ in the first axis: then neighbouring units read along that one.
+    is_left_turned: bool,
+    is_right_turned: bool,
+}
+
+#[cube(launch_unchecked, address_type = "dynamic")]
+fn exact_kernel(
+    left: &[f32],
+    right: &[f32],
+    out: &mut [f32],
+    layout: Layout,
+    #[comptime] tile: Tile,
+) {
+    let units = comptime!(tile.lanes * tile.groups);
+    let (step, groups, lanes) = comptime!((tile.step, tile.groups, tile.lanes));
+    let outer = CUBE_POS_Z as usize / layout.inner;
+    let inner = CUBE_POS_Z as usize % layout.inner;
+    let first_row = CUBE_POS_X as usize * comptime!(OWN * tile.groups);
+    let first_column = CUBE_POS_Y as usize * comptime!(OWN * tile.lanes);
+    let from_left = outer * layout.left.outer + inner * layout.left.inner;
+    let from_right = outer * layout.right.outer + inner * layout.right.inner;
+
+    // One vector more a row, so that units which write down a column meet no memory bank twice.
+    let mut rows =
+        Shared::<[Vector<f32, Const<4>>]>::new_slice(comptime!(tile.step * (tile.groups + 1)));
+    let mut columns =
+        Shared::<[Vector<f32, Const<4>>]>::new_slice(comptime!(tile.step * (tile.lanes + 1)));
+    let mut sum_0 = Vector::<f32, Const<4>>::new(0.0);
+    let mut sum_1 = Vector::<f32, Const<4>>::new(0.0);
+    let mut sum_2 = Vector::<f32, Const<4>>::new(0.0);
+    let mut sum_3 = Vector::<f32, Const<4>>::new(0.0);
+
+    let mut at = 0;
+    while at < layout.depth {
+        let mut place = UNIT_POS as usize;
+        while place < comptime!(tile.step * tile.groups) {
+            let mut k = place % step;
+            let mut group = place / step;
+            if comptime!(tile.is_left_turned) {
+                k = place / groups;
+                group = place % groups;
+            }
+            let mut values = Vector::<f32, Const<4>>::new(0.0);
+            if at + k < layout.depth {
+                let from = from_left + (at + k) * layout.left.column;
+                #[unroll]
+                for own in 0..OWN {
+                    let row = first_row + group * OWN + own;
+                    if row < layout.rows {
+                        values.insert(own, left[from + row * layout.left.row]);
+                    }
+                }
+            }
+            rows[k * (groups + 1) + group] = values;
+            place += units;
+        }
+        let mut place = UNIT_POS as usize;
+        while place < comptime!(tile.step * tile.lanes) {
+            let mut k = place / lanes;
+            let mut lane = place % lanes;
+            if comptime!(tile.is_right_turned) {
+                k = place % step;
+                lane = place / step;
+            }
+            let mut values = Vector::<f32, Const<4>>::new(0.0);
+            if at + k < layout.depth {
+                let from = from_right + (at + k) * layout.right.row;
+                #[unroll]
+                for own in 0..OWN {
+                    let column = first_column + lane * OWN + own;
+                    if column < layout.columns {
+                        values.insert(own, right[from + column * layout.right.column]);
+                    }
+                }
+            }
+            columns[k * (lanes + 1) + lane] = values;
+            place += units;
+        }
+        sync_cube();
+        #[unroll]
+        for k in 0..step {
+            let down = rows[k * (groups + 1) + UNIT_POS_Y as usize];
+            let across = columns[k * (lanes + 1) + UNIT_POS_X as usize];
+            sum_0 = fma(Vector::new(down.extract(0usize)), across, sum_0);
+            sum_1 = fma(Vector::new(down.extract(1usize)), across, sum_1);
+            sum_2 = fma(Vector::new(down.extract(2usize)), across, sum_2);
+            sum_3 = fma(Vector::new(down.extract(3usize)), across, sum_3);
+        }
+        sync_cube();
+        at += step;
+    }
+
+    let row = first_row + UNIT_POS_Y as usize * OWN;
+    let column = first_column + UNIT_POS_X as usize * OWN;
+    let to = outer * layout.out.outer
+        + inner * layout.out.inner
+        + row * layout.out.row
+        + column * layout.out.column;
+    write(out, sum_0, &layout, to, row, column);
+    write(out, sum_1, &layout, to + layout.out.row, row + 1, column);
+    write(
+        out,
+        sum_2,
+        &layout,
+        to + 2 * layout.out.row,
+        row + 2,
+        column,
+    );
+    write(
+        out,
+        sum_3,
+        &layout,
+        to + 3 * layout.out.row,
+        row + 3,
+        column,
+    );
+}
+
+/// Writes what there is of a row's four columns.
+#[cube]
+fn write(
+    out: &mut [f32],
+    sums: Vector<f32, Const<4>>,
+    layout: &Layout,
+    to: usize,
+    row: usize,
+    column: usize,
+) {
+    #[unroll]
+    for own in 0..OWN {
+        if row < layout.rows && column + own < layout.columns {
+            out[to + own * layout.out.column] = sums.extract(own);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
