@@ -11,6 +11,7 @@ at_once=${AT_ONCE:-5} all=${SECONDS_IN_ALL:-570}
 board=()
 [ -n "${BOARD:-}" ] && board=(--set data.name=heterophilous --set "data.path=$BOARD" --set data.padding=none)
 mkdir -p "$out"
+source "$(dirname "$0")/../share_gpu.sh"
 
 train() { # name arguments…
     local name=$1 started=$SECONDS

@@ -6,6 +6,7 @@ set -uo pipefail
 elapid=$(realpath "$1") out=$2 device=$3 seeds=$4
 shift 4
 mkdir -p "$out"
+source "$(dirname "$0")/../share_gpu.sh"
 for seed in $seeds; do
     (
         started=$SECONDS

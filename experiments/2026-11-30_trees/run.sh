@@ -11,6 +11,7 @@ here=$(realpath "$(dirname "$0")")
 at_once=${AT_ONCE:-10} all=${SECONDS_IN_ALL:-330}
 models=${MODELS:-gcn gin gated_gcn graph_mamba bidirectional gmn neural_walker}
 mkdir -p "$out"
+source "$(dirname "$0")/../share_gpu.sh"
 
 # What a network changes in `trees_graph_mamba.toml`, for `$1` layers.
 settings() { # layers model

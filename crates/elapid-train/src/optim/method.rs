@@ -55,17 +55,32 @@ pub(super) struct Operands<const D: usize> {
     pub(super) moments: Vec<Tensor<D>>,
 }
 
-/// What a step reads besides.
+/// How a parameter is stepped.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Rule {
+    /// By AdamW, together with others.
+    AdamW { betas: (f64, f64), eps: f64 },
+    /// On its own.
+    Alone(Alone),
+}
+
+/// How a parameter is stepped on its own.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Alone {
+    Adam { betas: (f64, f64), eps: f64 },
+    Lion { betas: (f64, f64) },
+    Muon { momentum: f64 },
+}
+
+/// What a step of a parameter on its own reads besides.
 pub(super) struct Step<'a> {
-    pub(super) method: Method,
+    pub(super) rule: Alone,
     /// Factor of the gradient, `[1]`; below 0, no step is made.
     pub(super) grad_scale: &'a Tensor<1>,
     /// The table in device memory.
     pub(super) numbers: &'a Tensor<1>,
     /// Where this parameter's numbers begin.
     pub(super) first: usize,
-    /// It is the matrix of a linear map between hidden states.
-    pub(super) hidden_matrix: bool,
     /// Parameter and moments are written where they are.
     pub(super) in_place: bool,
 }
@@ -89,11 +104,17 @@ impl Method {
         }
     }
 
-    /// β₁ and β₂, and ε, of the parameters that AdamW steps as they are; `None` where it steps none so.
-    pub(super) fn adamw(&self) -> Option<((f64, f64), f64)> {
+    /// How a parameter is stepped; whether it is the matrix of a linear map between hidden states.
+    pub(super) fn rule(&self, is_hidden_matrix: bool) -> Rule {
         match *self {
-            Self::AdamW { betas, eps } | Self::Muon { betas, eps, .. } => Some((betas, eps)),
-            Self::Adam { .. } | Self::Lion { .. } => None,
+            Self::Adam { betas, eps } => Rule::Alone(Alone::Adam { betas, eps }),
+            Self::Lion { betas } => Rule::Alone(Alone::Lion { betas }),
+            Self::Muon { momentum, .. } if is_hidden_matrix => {
+                Rule::Alone(Alone::Muon { momentum })
+            }
+            Self::AdamW { betas, eps } | Self::Muon { betas, eps, .. } => {
+                Rule::AdamW { betas, eps }
+            }
         }
     }
 
@@ -108,63 +129,43 @@ impl Method {
 }
 
 impl Step<'_> {
-    /// Whether it is AdamW's, of the gradient as it is.
-    pub(super) fn is_adamw<const D: usize>(&self) -> bool {
-        match self.method {
-            Method::AdamW { .. } => true,
-            Method::Muon { .. } => !(self.hidden_matrix && D == 2),
-            Method::Adam { .. } | Method::Lion { .. } => false,
-        }
-    }
-
     /// The parameter and its moments after the step.
     pub(super) fn make<const D: usize>(
         &self,
         operands: Operands<D>,
     ) -> (Tensor<D>, Vec<Tensor<D>>) {
-        match self.method {
-            Method::Lion { betas } => self.lion(operands, betas),
-            Method::Muon { momentum, .. } if self.hidden_matrix && D == 2 => {
-                self.muon(operands, momentum)
-            }
-            Method::AdamW { betas, eps } | Method::Muon { betas, eps, .. } => {
-                self.adamw(operands, self.grad_scale, betas, eps)
-            }
-            Method::Adam { betas, eps } => {
-                let penalty = operands.parameter.clone() * self.number(penalty);
-                let gradient = self.scaled(operands.gradient) + penalty;
-                // The gradient is scaled by now, but whether a step is made is still for the kernel to see.
-                let is_off = self.grad_scale.clone().lower_elem(0.0);
-                let made = self.grad_scale.ones_like().mask_fill(is_off, -1.0);
-                let operands = Operands {
-                    gradient,
-                    ..operands
-                };
-                self.adamw(operands, &made, betas, eps)
-            }
+        match self.rule {
+            Alone::Lion { betas } => self.lion(operands, betas),
+            Alone::Muon { momentum } => self.muon(operands, momentum),
+            Alone::Adam { betas, eps } => self.adam(operands, betas, eps),
         }
     }
 
-    fn adamw<const D: usize>(
+    /// AdamW's step of the gradient with the penalty, without decay.
+    fn adam<const D: usize>(
         &self,
         operands: Operands<D>,
-        grad_scale: &Tensor<1>,
         betas: (f64, f64),
         eps: f64,
     ) -> (Tensor<D>, Vec<Tensor<D>>) {
         let [first, second] = operands
             .moments
             .try_into()
-            .expect("AdamW has two moments a parameter");
+            .expect("Adam has two moments a parameter");
+        let penalty = operands.parameter.clone() * self.number(penalty);
+        let gradient = self.scaled(operands.gradient) + penalty;
+        // The gradient is scaled by now, but whether a step is made is still for the kernel to see.
+        let is_off = self.grad_scale.clone().lower_elem(0.0);
+        let made = self.grad_scale.ones_like().mask_fill(is_off, -1.0);
         let dials = Dials {
-            grad_scale,
+            grad_scale: &made,
             table: self.numbers,
             first: self.first,
         };
         let options = adamw_options(betas, eps, self.in_place);
         let (parameter, moments) = adamw(
             operands.parameter,
-            operands.gradient,
+            gradient,
             [first, second],
             dials,
             options,

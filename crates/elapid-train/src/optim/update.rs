@@ -6,7 +6,7 @@ use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::tensor::Tensor;
 use elapid_kernels::adamw::{Dials, Stepped, Steps};
 
-use super::method::{Operands, Step, adamw_options};
+use super::method::{Operands, Rule, Step, adamw_options};
 use super::{Method, Pool, Table, filled, taken};
 use crate::step::replaced;
 
@@ -35,7 +35,7 @@ pub(crate) fn update<M: Module>(
         gradients,
         new: old.iter().map(|_| Pool::new()).collect(),
         old,
-        steps: with.steps(),
+        steps: None,
     };
     let module = module.map(&mut stepping);
     let mut stepped = Replacing {
@@ -60,25 +60,24 @@ pub(crate) fn update<M: Module>(
 }
 
 impl Update<'_> {
-    /// Where parameters wait that AdamW steps together, if it steps any.
-    fn steps(&self) -> Option<Steps<'_, ParamId>> {
-        let (betas, epsilon) = self.method.adamw()?;
+    /// Where parameters wait that AdamW steps together.
+    fn steps(&self, betas: (f64, f64), eps: f64) -> Steps<'_, ParamId> {
         let dials = Dials {
             grad_scale: self.grad_scale,
             table: self.numbers,
             first: 0,
         };
-        let options = adamw_options(betas, epsilon, self.in_place);
-        Some(Steps::new(dials, options))
+        Steps::new(dials, adamw_options(betas, eps, self.in_place))
     }
 }
 
-/// Steps parameters, or leaves nothing in the place of those that wait for others.
+/// Steps parameters, or leaves anything in the place of those that wait for others.
 struct Stepping<'a, 'b> {
     with: &'a Update<'b>,
     gradients: Pool,
     old: Vec<Pool>,
     new: Vec<Pool>,
+    /// From the first parameter on that AdamW steps.
     steps: Option<Steps<'a, ParamId>>,
 }
 
@@ -102,24 +101,27 @@ impl Stepping<'_, '_> {
         let with = self.with;
         let moments = self.old.iter_mut().filter_map(|old| old.remove::<D>(id));
         let moments: Vec<Tensor<D>> = moments.collect();
-        let step = Step {
-            method: with.method,
-            grad_scale: with.grad_scale,
-            numbers: with.numbers,
-            first: with.table.first(id),
-            hidden_matrix: with.hidden_matrices.contains(&id),
-            in_place: with.in_place,
-        };
-        match (&mut self.steps, step.is_adamw::<D>()) {
-            (Some(steps), true) => {
-                let nothing = Tensor::empty([0; D], &parameter.device());
+        let first = with.table.first(id);
+        let is_hidden_matrix = D == 2 && with.hidden_matrices.contains(&id);
+        match with.method.rule(is_hidden_matrix) {
+            Rule::AdamW { betas, eps } => {
+                // It takes no memory, as in `taken`.
+                let anything = with.grad_scale.clone().reshape([1; D]);
                 let moments = moments
                     .try_into()
                     .expect("AdamW has two moments a parameter");
-                steps.add(id, parameter, gradient, moments, step.first);
-                nothing
+                let steps = self.steps.get_or_insert_with(|| with.steps(betas, eps));
+                steps.add(id, parameter, gradient, moments, first);
+                anything
             }
-            _ => {
+            Rule::Alone(rule) => {
+                let step = Step {
+                    rule,
+                    grad_scale: with.grad_scale,
+                    numbers: with.numbers,
+                    first,
+                    in_place: with.in_place,
+                };
                 let (parameter, moments) = step.make(Operands {
                     parameter,
                     gradient,
