@@ -180,6 +180,12 @@ impl<T: Task> Session<'_, T> {
         }
         self.flush();
         self.progress.evaluated(split, at.step, &evaluation.metrics);
+        if has_no_loss(&evaluation.metrics) {
+            let run = self.trainer.run.path().display();
+            self.progress.warn(&format!(
+                "the loss of {split} is not a number: outputs for some samples are not finite; `elapid diagnose {run} --split valid --batch N` shows the layers of a batch"
+            ));
+        }
         self.metrics.clone_from(&evaluation.metrics);
     }
 
@@ -210,4 +216,28 @@ pub(super) fn find(name: &str, metrics: &[Measured]) -> Result<Measured, TrainEr
         name: name.to_owned(),
         known: metrics.iter().map(|metric| metric.name).collect(),
     })
+}
+
+/// Whether the loss is not a number. (Other metrics may be undefined, such as those of a class that is not there.)
+fn has_no_loss(metrics: &[Measured]) -> bool {
+    let mut losses = metrics.iter().filter(|metric| metric.name == "loss");
+    losses.any(|loss| !loss.value.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_loss_has_to_be_a_number() {
+        let metric = |name, value| Measured {
+            name,
+            value,
+            higher_is_better: false,
+        };
+        let fine = [metric("loss", 0.5), metric("auc", f64::NAN)];
+        assert!(!has_no_loss(&fine));
+        assert!(has_no_loss(&[metric("loss", f64::NAN)]));
+        assert!(has_no_loss(&[metric("loss", f64::INFINITY)]));
+    }
 }
