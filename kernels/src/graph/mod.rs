@@ -102,3 +102,6 @@ impl Graph {
             .map_err(|error| error.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,37 +3,39 @@
 use cubecl::client::Client;
 use cubecl::{MemoryPoolKind, MemoryPoolReport, MemoryScope};
 
-/// Blocks without bytes, each of which is a page.
+/// Pages more for blocks without bytes, each of which takes one.
 const EMPTY: u64 = 32;
 
-/// Asks each pool of this thread's stream for more than it has free, and hands that back.
+/// Has each pool of this thread's stream take more pages than it has, and leaves them empty.
 pub(super) fn leave(client: &Client, attempt: u32) {
-    let report = client.memory_report(MemoryScope::CurrentStream);
-    let pools = report
-        .streams
-        .iter()
-        .flat_map(|stream| &stream.pools.dynamic);
-    let held: Vec<_> = pools
-        .flat_map(|pool| {
-            let (blocks, size) = spare(pool, attempt);
-            (0..blocks).map(move |_| client.empty(size as usize))
-        })
-        .collect();
+    let mut held = Vec::new();
+    for (place, pool) in pools(client).iter().enumerate() {
+        let (more, size) = match pool.kind {
+            MemoryPoolKind::Exclusive { max_alloc_size: 0 } => (EMPTY, 0),
+            MemoryPoolKind::Sliced { max_slice_size, .. } => (1, max_slice_size),
+            MemoryPoolKind::Adaptive { page_size, .. } if attempt > 0 => (1, page_size),
+            _ => continue,
+        };
+        let free = pool.usage.bytes_reserved - pool.usage.bytes_in_use;
+        // More than are needed if none of them fits into what is free; fewer come about where the device has no memory left.
+        let most = free / size.max(1) + more;
+        for _ in 0..most {
+            let has_grown =
+                |now: &MemoryPoolReport| now.kind != pool.kind || now.pages >= pool.pages + more;
+            if pools(client).get(place).is_none_or(has_grown) {
+                break;
+            }
+            held.push(client.empty(size as usize));
+        }
+    }
+    // The device's thread takes no memory for a block that is given back before its turn comes: it has answered once more.
+    let _ = pools(client);
     drop(held);
 }
 
-/// How many blocks of which size a pool cannot hold without another page.
-fn spare(pool: &MemoryPoolReport, attempt: u32) -> (u64, u64) {
-    let free = pool.usage.bytes_reserved - pool.usage.bytes_in_use;
-    match pool.kind {
-        MemoryPoolKind::Exclusive { max_alloc_size: 0 } => (pool.pages + EMPTY, 0),
-        MemoryPoolKind::Sliced {
-            page_size,
-            max_slice_size,
-        } => ((free + page_size) / max_slice_size, max_slice_size),
-        MemoryPoolKind::Adaptive { page_size, .. } if attempt > 0 => {
-            (free / page_size + 1, page_size)
-        }
-        _ => (0, 0),
-    }
+/// The pools of this thread's stream.
+fn pools(client: &Client) -> Vec<MemoryPoolReport> {
+    let report = client.memory_report(MemoryScope::CurrentStream);
+    let streams = report.streams.into_iter();
+    streams.flat_map(|stream| stream.pools.dynamic).collect()
 }

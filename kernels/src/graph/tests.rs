@@ -1,0 +1,48 @@
+//! A recording has more room than the run before it needed, if it was left some.
+
+use burn::tensor::{DType, Device, Tensor, s};
+
+use super::{is_supported, leave_room, record, warm};
+use crate::testing::device;
+
+/// Blocks of the largest size that shares pages of 8 MiB: more than one page holds.
+const BLOCKS: usize = 150;
+const ELEMENTS: usize = 16 * 1024;
+
+fn blocks(x: &Tensor<1>, count: usize) -> Vec<Tensor<1>> {
+    (0..count).map(|i| x.clone() + i as f32).collect()
+}
+
+/// Warms up with one block, and records many.
+fn recorded(device: &Device, attempt: Option<u32>) -> Result<(), String> {
+    let x = Tensor::<1>::ones([ELEMENTS], (device, DType::F32));
+    // Operations that are new to the process take memory of their own.
+    drop(blocks(&x, BLOCKS));
+    let _ = device.sync();
+    device.memory_cleanup();
+    warm(device, || blocks(&x, 1))?;
+    if let Some(attempt) = attempt {
+        leave_room(device, attempt);
+    }
+    let (graph, made) = record(device, || blocks(&x, BLOCKS))?;
+    // SAFETY: `x` and `made` still exist, and no other thread has them.
+    #[allow(unsafe_code)]
+    unsafe { graph.replay() }?;
+    for (i, block) in made.into_iter().enumerate() {
+        let last: f32 = block.slice(s![ELEMENTS - 1..]).into_scalar();
+        assert_eq!(last, i as f32 + 1.0);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_page_more_is_room_for_more_blocks() {
+    let device = device();
+    if !is_supported(&device) {
+        return;
+    }
+    let refused = recorded(&device, None).unwrap_err();
+    assert!(refused.contains("No room for"), "{refused}");
+    recorded(&device, Some(0)).unwrap();
+    recorded(&device, Some(1)).unwrap();
+}
