@@ -3,16 +3,16 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-
 #[cfg(unix)]
-use signal_hook::consts::SIGUSR1;
+use std::thread;
+#[cfg(unix)]
+use std::time::{Duration, Instant};
+
 use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::flag;
 
+/// Signals that come within this time are one.
 #[cfg(unix)]
-const SIGNALS: &[i32] = &[SIGINT, SIGTERM, SIGUSR1];
-#[cfg(not(unix))]
-const SIGNALS: &[i32] = &[SIGINT, SIGTERM];
+const SAME: Duration = Duration::from_secs(1);
 
 /// Tells a trainer to finish its step, write a checkpoint and return.
 ///
@@ -27,14 +27,48 @@ impl StopFlag {
     /// A flag that SIGINT, SIGTERM and SIGUSR1 (with which batch systems announce the end) set, from now until the
     /// process ends.
     ///
-    /// Once it is set, the next of these signals ends the process at once.
+    /// Once it is set, another of these signals ends the process at once; on Unix one that comes a second later or more, since
+    /// `timeout` and batch systems send theirs to the process and to its group as well.
     ///
     /// # Errors
     ///
-    /// If the operating system refuses a signal handler.
+    /// If the operating system refuses a signal handler, or a thread.
+    #[cfg(unix)]
     pub fn on_signals() -> io::Result<Self> {
+        use signal_hook::consts::SIGUSR1;
+        use signal_hook::iterator::Signals;
+        use signal_hook::low_level::emulate_default_handler;
+
         let stop = Self::default();
-        for &signal in SIGNALS {
+        let own = stop.clone();
+        let mut signals = Signals::new([SIGINT, SIGTERM, SIGUSR1])?;
+        let watch = move || {
+            let mut first: Option<Instant> = None;
+            for signal in signals.forever() {
+                match first {
+                    None => {
+                        first = Some(Instant::now());
+                        own.request(signal);
+                    }
+                    Some(first) if first.elapsed() < SAME => {}
+                    // An error means that the signal has no default.
+                    Some(_) => drop(emulate_default_handler(signal)),
+                }
+            }
+        };
+        thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(watch)?;
+        Ok(stop)
+    }
+
+    /// See the one of Unix.
+    #[cfg(not(unix))]
+    pub fn on_signals() -> io::Result<Self> {
+        use signal_hook::flag;
+
+        let stop = Self::default();
+        for signal in [SIGINT, SIGTERM] {
             // Handlers run in the order of registration: the first signal passes this one, because
             // the flag is still down, and the second does not.
             flag::register_conditional_default(signal, stop.is_set.clone())?;
@@ -71,9 +105,18 @@ mod tests {
     }
 
     #[test]
-    fn first_signal_sets_the_flag() {
+    #[cfg(unix)]
+    fn first_signal_sets_the_flag_and_its_echo_does_nothing() {
         let stop = StopFlag::on_signals().unwrap();
-        signal_hook::low_level::raise(SIGTERM).unwrap();
-        assert_eq!(stop.signal(), Some(SIGTERM));
+        for signal in [SIGTERM, SIGTERM, SIGINT] {
+            signal_hook::low_level::raise(signal).unwrap();
+        }
+        let started = Instant::now();
+        while stop.signal().is_none() {
+            assert!(started.elapsed() < Duration::from_secs(10));
+            thread::yield_now();
+        }
+        // Whichever of the two the thread found first.
+        assert!([SIGTERM, SIGINT].contains(&stop.signal().unwrap()));
     }
 }

@@ -113,10 +113,13 @@ fn signals_end_a_run_after_a_checkpoint() {
         let run = folder.path().join(signal);
         let child = start(&run, &LONG);
         wait_until(|| has_logged(&run, 28));
-        let kill = Command::new("kill")
-            .args(["-s", signal, &child.id().to_string()])
-            .status();
-        assert!(kill.unwrap().success());
+        // Twice, as `timeout` and batch systems do, which send it to the process and to its group.
+        for _ in 0..2 {
+            let kill = Command::new("kill")
+                .args(["-s", signal, &child.id().to_string()])
+                .status();
+            assert!(kill.unwrap().success());
+        }
         let output = child.wait_with_output().unwrap();
         let message = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{message}");
