@@ -2,6 +2,7 @@
 
 mod exact;
 mod hardware;
+mod limits;
 pub(crate) mod math;
 pub(crate) mod narrow;
 pub(crate) mod product;

@@ -10,6 +10,7 @@ use burn_cubecl::CubeBackend;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
+use super::limits::MAX_CUBES;
 use super::product::product;
 use super::tensors::{address_type, empty};
 
@@ -23,8 +24,6 @@ const ROWS: usize = 64;
 const REGISTERS: usize = 96;
 /// Summed elements beyond which the arithmetic outweighs the writing, and tensor cores win.
 const DEPTH: usize = 16;
-/// Cubes along an axis of a launch that every API grants.
-const MAX_CUBES: usize = 65_535;
 
 /// `lhs · rhs`, plus `addend` if there is one: `[V, m, n]` in the type of lhs, row-major; one rounding.
 ///

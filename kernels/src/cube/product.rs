@@ -22,6 +22,7 @@ use cubek::matmul::routine::BlueprintStrategy::Forced;
 use cubek::std::InputBinding;
 
 use super::exact::multiply_exactly;
+use super::limits::processors;
 use super::sum::Partials;
 use super::tensors::{Rows, empty};
 use burn::backend::cubecl::dtype_to_storage_type;
@@ -32,8 +33,6 @@ const TILE: usize = 64;
 const CUBES: usize = 6;
 /// A part of a split sum is a multiple of as many rows: parts then start where every API can bind.
 const PART: usize = 128;
-/// Processors of a device that does not say.
-const PROCESSORS: usize = 32;
 
 /// Everything but the last axis as one: `[1, rows, width]`, in place where the rows are evenly spaced.
 pub(crate) fn matrix(tensor: CubeTensor) -> CubeTensor {
@@ -109,11 +108,7 @@ pub(crate) fn product_over_rows(left: &CubeTensor, right: &CubeTensor) -> CubeTe
 
 /// Rows of a part, so that `tiles` for each part keep the device busy.
 fn part_of(like: &CubeTensor, rows: usize, tiles: usize) -> usize {
-    let hardware = &like.client.properties().hardware;
-    let processors = hardware
-        .num_streaming_multiprocessors
-        .map_or(PROCESSORS, |count| count as usize);
-    let parts = (CUBES * processors / tiles).clamp(1, rows.div_ceil(2 * PART));
+    let parts = (CUBES * processors(&like.client) / tiles).clamp(1, rows.div_ceil(2 * PART));
     match parts {
         1 => rows,
         _ => PART * units_of_part(rows / PART, rows.div_ceil(parts).div_ceil(PART)),

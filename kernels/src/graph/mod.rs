@@ -102,6 +102,3 @@ impl Graph {
             .map_err(|error| error.to_string())
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -14,6 +14,7 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::ir::{ElemType, FloatKind};
 use cubecl::prelude::*;
 
+use super::limits::{MAX_CUBES, processors};
 use super::tensors::address_type;
 
 /// Rows and columns of a unit.
@@ -24,10 +25,6 @@ const LANES: usize = 16;
 const GROUPS: [usize; 2] = [16, 8];
 /// Summed elements of a stage, at most.
 const STEP: usize = 32;
-/// Processors of a device that does not say.
-const PROCESSORS: usize = 32;
-/// Cubes along an axis of a launch that every API grants.
-const MAX_CUBES: usize = 65_535;
 
 /// `out = lhs · rhs` if all are of 32 bits and burn would round them; whether it was done.
 ///
@@ -58,10 +55,10 @@ struct Form {
 }
 
 impl Form {
-    /// `None` for what no launch grants.
+    /// `None` for what no launch grants, and for other axes.
     fn of(lhs: &CubeTensor, rhs: &CubeTensor, out: &CubeTensor) -> Option<Self> {
         let [batches @ .., rows, depth] = axes(lhs.meta.shape())?;
-        let [.., columns] = axes(rhs.meta.shape())?;
+        let [others @ .., _, columns] = axes(rhs.meta.shape())?;
         let form = Self {
             batches,
             rows,
@@ -71,9 +68,26 @@ impl Form {
             right: axes(rhs.meta.strides())?,
             out: axes(out.meta.strides())?,
         };
-        let is_legal = form.batches[0] * form.batches[1] <= MAX_CUBES
+        let is_legal = others == batches
+            && batches[0] * batches[1] <= MAX_CUBES
             && columns.div_ceil(OWN * LANES) <= MAX_CUBES;
         is_legal.then_some(form)
+    }
+
+    /// The division of the work for so many processors.
+    fn tile(&self, processors: usize) -> Tile {
+        let units = self.columns.div_ceil(OWN);
+        let across = units.div_ceil(LANES);
+        let [many, few] = GROUPS;
+        let cubes = self.rows.div_ceil(OWN * many) * across * self.batches[0] * self.batches[1];
+        let stages = self.depth.div_ceil(STEP).max(1);
+        Tile {
+            lanes: units.div_ceil(across),
+            groups: if cubes < 2 * processors { few } else { many },
+            step: self.depth.div_ceil(stages).next_multiple_of(4).max(4),
+            is_left_turned: self.left[3] != 1,
+            is_right_turned: self.right[3] != 1,
+        }
     }
 
     fn launch(&self, lhs: &CubeTensor, rhs: &CubeTensor, out: &CubeTensor) {
@@ -81,21 +95,10 @@ impl Form {
         if batches * self.rows * self.columns == 0 {
             return;
         }
-        let units = self.columns.div_ceil(OWN);
-        let across = units.div_ceil(LANES);
-        let lanes = units.div_ceil(across);
-        let hardware = &out.client.properties().hardware;
-        let processors = hardware
-            .num_streaming_multiprocessors
-            .map_or(PROCESSORS, |count| count as usize);
-        let [groups, few] = GROUPS;
-        let cubes = self.rows.div_ceil(OWN * groups) * across * batches;
-        let groups = if cubes < 2 * processors { few } else { groups };
-        let stages = self.depth.div_ceil(STEP).max(1);
-        let step = self.depth.div_ceil(stages).next_multiple_of(4).max(4);
+        let tile = self.tile(processors(&out.client));
         let cubes = CubeCount::Static(
-            self.rows.div_ceil(OWN * groups) as u32,
-            across as u32,
+            self.rows.div_ceil(OWN * tile.groups) as u32,
+            self.columns.div_ceil(OWN * tile.lanes) as u32,
             batches as u32,
         );
         let (left, right, to) = (self.left, self.right, self.out);
@@ -113,19 +116,13 @@ impl Form {
             exact_kernel::launch_unchecked(
                 &out.client,
                 cubes,
-                CubeDim::new_2d(lanes as u32, groups as u32),
+                CubeDim::new_2d(tile.lanes as u32, tile.groups as u32),
                 address_type(&[lhs, rhs, out]),
                 lhs.clone().into_buffer_arg(),
                 rhs.clone().into_buffer_arg(),
                 out.clone().into_buffer_arg(),
                 layout,
-                Tile {
-                    lanes,
-                    groups,
-                    step,
-                    is_left_turned: left[3] != 1,
-                    is_right_turned: right[3] != 1,
-                },
+                tile,
             );
         }
     }

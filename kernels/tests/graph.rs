@@ -1,9 +1,8 @@
-//! A recording has more room than the run before it needed, if it was left some.
+//! A recording has more room than the run before it needed, if it was left some. Alone in its process: other threads could take
+//! that room, or leave some.
 
 use burn::tensor::{DType, Device, Tensor, s};
-
-use super::{is_supported, leave_room, record, warm};
-use crate::testing::device;
+use elapid_kernels::graph::{is_supported, leave_room, record, warm};
 
 /// Blocks of the largest size that shares pages of 8 MiB: more than one page holds.
 const BLOCKS: usize = 150;
@@ -35,12 +34,24 @@ fn recorded(device: &Device, attempt: Option<u32>) -> Result<(), String> {
     Ok(())
 }
 
+/// The GPU that `ELAPID_TEST_DEVICE` names.
+fn gpu() -> Option<Device> {
+    match std::env::var("ELAPID_TEST_DEVICE").as_deref() {
+        #[cfg(feature = "cuda")]
+        Ok("cuda") => Some(Device::cuda(0)),
+        #[cfg(feature = "vulkan")]
+        Ok("vulkan") => Some(Device::vulkan(burn::tensor::DeviceKind::DefaultDevice)),
+        #[cfg(feature = "wgpu")]
+        Ok("wgpu") => Some(Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)),
+        _ => None,
+    }
+}
+
 #[test]
 fn a_page_more_is_room_for_more_blocks() {
-    let device = device();
-    if !is_supported(&device) {
+    let Some(device) = gpu().filter(is_supported) else {
         return;
-    }
+    };
     let refused = recorded(&device, None).unwrap_err();
     assert!(refused.contains("No room for"), "{refused}");
     recorded(&device, Some(0)).unwrap();
