@@ -17,6 +17,15 @@ pub(crate) fn device() -> Device {
     }
 }
 
+/// The GPU that is tested, for kernels below burn's tensors; `None` on the CPU.
+#[cfg(feature = "gpu")]
+pub(crate) fn gpu() -> Option<burn_cubecl::CubeDevice> {
+    match device().as_dispatch() {
+        burn::backend::DispatchDevice::Cube(device) => Some(device.clone()),
+        _ => None,
+    }
+}
+
 /// The 16-bit float types that the tested device has.
 pub(crate) fn half_types() -> Vec<(DType, f64)> {
     let has = |dtype| device().supports_dtype(dtype);

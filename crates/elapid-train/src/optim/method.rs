@@ -55,18 +55,10 @@ pub(super) struct Operands<const D: usize> {
     pub(super) moments: Vec<Tensor<D>>,
 }
 
-/// How a parameter is stepped.
+/// How a parameter is stepped: by AdamW together with others, or on its own.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Rule {
-    /// By AdamW, together with others.
     AdamW { betas: (f64, f64), eps: f64 },
-    /// On its own.
-    Alone(Alone),
-}
-
-/// How a parameter is stepped on its own.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Alone {
     Adam { betas: (f64, f64), eps: f64 },
     Lion { betas: (f64, f64) },
     Muon { momentum: f64 },
@@ -74,7 +66,6 @@ pub(super) enum Alone {
 
 /// What a step of a parameter on its own reads besides.
 pub(super) struct Step<'a> {
-    pub(super) rule: Alone,
     /// Factor of the gradient, `[1]`; below 0, no step is made.
     pub(super) grad_scale: &'a Tensor<1>,
     /// The table in device memory.
@@ -107,11 +98,9 @@ impl Method {
     /// How a parameter is stepped; whether it is the matrix of a linear map between hidden states.
     pub(super) fn rule(&self, is_hidden_matrix: bool) -> Rule {
         match *self {
-            Self::Adam { betas, eps } => Rule::Alone(Alone::Adam { betas, eps }),
-            Self::Lion { betas } => Rule::Alone(Alone::Lion { betas }),
-            Self::Muon { momentum, .. } if is_hidden_matrix => {
-                Rule::Alone(Alone::Muon { momentum })
-            }
+            Self::Adam { betas, eps } => Rule::Adam { betas, eps },
+            Self::Lion { betas } => Rule::Lion { betas },
+            Self::Muon { momentum, .. } if is_hidden_matrix => Rule::Muon { momentum },
             Self::AdamW { betas, eps } | Self::Muon { betas, eps, .. } => {
                 Rule::AdamW { betas, eps }
             }
@@ -128,21 +117,10 @@ impl Method {
     }
 }
 
+/// Each gives the parameter and its moments after the step.
 impl Step<'_> {
-    /// The parameter and its moments after the step.
-    pub(super) fn make<const D: usize>(
-        &self,
-        operands: Operands<D>,
-    ) -> (Tensor<D>, Vec<Tensor<D>>) {
-        match self.rule {
-            Alone::Lion { betas } => self.lion(operands, betas),
-            Alone::Muon { momentum } => self.muon(operands, momentum),
-            Alone::Adam { betas, eps } => self.adam(operands, betas, eps),
-        }
-    }
-
     /// AdamW's step of the gradient with the penalty, without decay.
-    fn adam<const D: usize>(
+    pub(super) fn adam<const D: usize>(
         &self,
         operands: Operands<D>,
         betas: (f64, f64),
@@ -173,7 +151,7 @@ impl Step<'_> {
         (parameter, moments.into())
     }
 
-    fn lion<const D: usize>(
+    pub(super) fn lion<const D: usize>(
         &self,
         operands: Operands<D>,
         betas: (f64, f64),
@@ -191,7 +169,7 @@ impl Step<'_> {
         (self.written(&parameter, new), vec![updated])
     }
 
-    fn muon<const D: usize>(
+    pub(super) fn muon<const D: usize>(
         &self,
         operands: Operands<D>,
         momentum: f64,

@@ -101,38 +101,41 @@ impl Stepping<'_, '_> {
         let with = self.with;
         let moments = self.old.iter_mut().filter_map(|old| old.remove::<D>(id));
         let moments: Vec<Tensor<D>> = moments.collect();
-        let first = with.table.first(id);
+        let step = Step {
+            grad_scale: with.grad_scale,
+            numbers: with.numbers,
+            first: with.table.first(id),
+            in_place: with.in_place,
+        };
+        let operands = Operands {
+            parameter,
+            gradient,
+            moments,
+        };
         let is_hidden_matrix = D == 2 && with.hidden_matrices.contains(&id);
-        match with.method.rule(is_hidden_matrix) {
+        let (parameter, moments) = match with.method.rule(is_hidden_matrix) {
             Rule::AdamW { betas, eps } => {
-                // It takes no memory, as in `taken`.
-                let anything = with.grad_scale.clone().reshape([1; D]);
-                let moments = moments
-                    .try_into()
-                    .expect("AdamW has two moments a parameter");
                 let steps = self.steps.get_or_insert_with(|| with.steps(betas, eps));
-                steps.add(id, parameter, gradient, moments, first);
-                anything
-            }
-            Rule::Alone(rule) => {
-                let step = Step {
-                    rule,
-                    grad_scale: with.grad_scale,
-                    numbers: with.numbers,
-                    first,
-                    in_place: with.in_place,
-                };
-                let (parameter, moments) = step.make(Operands {
+                let Operands {
                     parameter,
                     gradient,
                     moments,
-                });
-                for (pool, moment) in self.new.iter_mut().zip(moments) {
-                    pool.register(id, moment);
-                }
-                parameter
+                } = operands;
+                let moments = moments
+                    .try_into()
+                    .expect("AdamW has two moments a parameter");
+                steps.add(id, parameter, gradient, moments, step.first);
+                // It takes no memory, as in `taken`.
+                (with.grad_scale.clone().reshape([1; D]), Vec::new())
             }
+            Rule::Adam { betas, eps } => step.adam(operands, betas, eps),
+            Rule::Lion { betas } => step.lion(operands, betas),
+            Rule::Muon { momentum } => step.muon(operands, momentum),
+        };
+        for (pool, moment) in self.new.iter_mut().zip(moments) {
+            pool.register(id, moment);
         }
+        parameter
     }
 }
 

@@ -220,8 +220,7 @@ pub(super) fn find(name: &str, metrics: &[Measured]) -> Result<Measured, TrainEr
 
 /// Whether the loss is not a number. (Other metrics may be undefined, such as those of a class that is not there.)
 fn has_no_loss(metrics: &[Measured]) -> bool {
-    let mut losses = metrics.iter().filter(|metric| metric.name == "loss");
-    losses.any(|loss| !loss.value.is_finite())
+    find("loss", metrics).is_ok_and(|loss| !loss.value.is_finite())
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! What the operator's own tests cannot reach: operands whose rows lie apart in memory, every division
 //! of the work, and burn's lazy graph. They need a GPU to be the tested device, and pass without one.
 
-use burn::backend::DispatchDevice;
 use burn::backend::ops::FloatTensorOps;
 use burn::tensor::{DType, Slice, Tensor, TensorData};
 use burn_cubecl::ops::into_data_sync;
@@ -13,14 +12,7 @@ use super::strategy::Division;
 use crate::add_norm::ops::{AddNormBackwardTensors, AddNormGrads, AddNormPlan, AddNormTensors};
 use crate::add_norm::{AddNormInput, AddNormOptions, NormKind, add_norm};
 use crate::cube::contiguous;
-use crate::testing::{Numbers, assert_close, device, poison};
-
-fn gpu() -> Option<CubeDevice> {
-    match device().as_dispatch() {
-        DispatchDevice::Cube(device) => Some(device.clone()),
-        _ => None,
-    }
-}
+use crate::testing::{Numbers, assert_close, device, gpu, poison};
 
 fn tensor(data: TensorData, device: &CubeDevice) -> CubeTensor {
     CubeBackend::float_from_data(data.convert_dtype(DType::F32), device)

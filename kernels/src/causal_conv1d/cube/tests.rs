@@ -1,8 +1,8 @@
 //! What the operator's own tests cannot reach: operands whose tokens lie apart in memory, and every
 //! division of the work. They need a GPU to be the tested device, and pass without one.
 
+use burn::backend::TensorMetadata;
 use burn::backend::ops::FloatTensorOps;
-use burn::backend::{DispatchDevice, TensorMetadata};
 use burn::tensor::{DType, Slice, TensorData};
 use burn_cubecl::ops::into_data_sync;
 use burn_cubecl::tensor::CubeTensor;
@@ -13,14 +13,7 @@ use super::{Problem, Tokens};
 use crate::causal_conv1d::ConvOptions;
 use crate::causal_conv1d::ops::{ConvGrads, ConvTensors};
 use crate::cube::contiguous;
-use crate::testing::{Numbers, assert_close, device, poison};
-
-fn gpu() -> Option<CubeDevice> {
-    match device().as_dispatch() {
-        DispatchDevice::Cube(device) => Some(device.clone()),
-        _ => None,
-    }
-}
+use crate::testing::{Numbers, assert_close, device, gpu, poison};
 
 fn tensor(data: TensorData, device: &CubeDevice) -> CubeTensor {
     CubeBackend::float_from_data(data.convert_dtype(DType::F32), device)

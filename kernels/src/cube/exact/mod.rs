@@ -172,6 +172,37 @@ struct Tile {
     is_right_turned: bool,
 }
 
+/// How a cube reads a stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Sheet {
+    /// Vectors of lines.
+    width: usize,
+    /// Summed elements.
+    step: usize,
+    units: usize,
+    /// Whether neighbouring units read along a line, or from one to the next.
+    is_along_depth: bool,
+}
+
+impl Tile {
+    fn of_left(&self) -> Sheet {
+        self.sheet(self.groups, !self.is_left_turned)
+    }
+
+    fn of_right(&self) -> Sheet {
+        self.sheet(self.lanes, self.is_right_turned)
+    }
+
+    fn sheet(&self, width: usize, is_along_depth: bool) -> Sheet {
+        Sheet {
+            width,
+            step: self.step,
+            units: self.lanes * self.groups,
+            is_along_depth,
+        }
+    }
+}
+
 #[cube(launch_unchecked, address_type = "dynamic")]
 fn exact_kernel(
     left: &[f32],
@@ -180,14 +211,27 @@ fn exact_kernel(
     layout: Layout,
     #[comptime] tile: Tile,
 ) {
-    let units = comptime!(tile.lanes * tile.groups);
     let (step, groups, lanes) = comptime!((tile.step, tile.groups, tile.lanes));
     let outer = CUBE_POS_Z as usize / layout.inner;
     let inner = CUBE_POS_Z as usize % layout.inner;
     let first_row = CUBE_POS_X as usize * comptime!(OWN * tile.groups);
     let first_column = CUBE_POS_Y as usize * comptime!(OWN * tile.lanes);
-    let from_left = outer * layout.left.outer + inner * layout.left.inner;
-    let from_right = outer * layout.right.outer + inner * layout.right.inner;
+    let of_left = Lines {
+        from: outer * layout.left.outer + inner * layout.left.inner,
+        first: first_row,
+        count: layout.rows,
+        pitch: layout.left.row,
+        depth: layout.depth,
+        step: layout.left.column,
+    };
+    let of_right = Lines {
+        from: outer * layout.right.outer + inner * layout.right.inner,
+        first: first_column,
+        count: layout.columns,
+        pitch: layout.right.column,
+        depth: layout.depth,
+        step: layout.right.row,
+    };
 
     // One vector more a row, so that units which write down a column meet no memory bank twice.
     let mut rows =
@@ -201,50 +245,14 @@ fn exact_kernel(
 
     let mut at = 0;
     while at < layout.depth {
-        let mut place = UNIT_POS as usize;
-        while place < comptime!(tile.step * tile.groups) {
-            let mut k = place % step;
-            let mut group = place / step;
-            if comptime!(tile.is_left_turned) {
-                k = place / groups;
-                group = place % groups;
-            }
-            let mut values = Vector::<f32, Const<4>>::new(0.0);
-            if at + k < layout.depth {
-                let from = from_left + (at + k) * layout.left.column;
-                #[unroll]
-                for own in 0..OWN {
-                    let row = first_row + group * OWN + own;
-                    if row < layout.rows {
-                        values.insert(own, left[from + row * layout.left.row]);
-                    }
-                }
-            }
-            rows[k * (groups + 1) + group] = values;
-            place += units;
-        }
-        let mut place = UNIT_POS as usize;
-        while place < comptime!(tile.step * tile.lanes) {
-            let mut k = place / lanes;
-            let mut lane = place % lanes;
-            if comptime!(tile.is_right_turned) {
-                k = place % step;
-                lane = place / step;
-            }
-            let mut values = Vector::<f32, Const<4>>::new(0.0);
-            if at + k < layout.depth {
-                let from = from_right + (at + k) * layout.right.row;
-                #[unroll]
-                for own in 0..OWN {
-                    let column = first_column + lane * OWN + own;
-                    if column < layout.columns {
-                        values.insert(own, right[from + column * layout.right.column]);
-                    }
-                }
-            }
-            columns[k * (lanes + 1) + lane] = values;
-            place += units;
-        }
+        stage(&mut rows, left, &of_left, at, comptime!(tile.of_left()));
+        stage(
+            &mut columns,
+            right,
+            &of_right,
+            at,
+            comptime!(tile.of_right()),
+        );
         sync_cube();
         #[unroll]
         for k in 0..step {
@@ -283,6 +291,54 @@ fn exact_kernel(
         row + 3,
         column,
     );
+}
+
+/// The rows of the left operand, or the columns of the right one.
+#[derive(CubeType, Clone, Copy)]
+struct Lines {
+    /// Where the batch begins.
+    from: usize,
+    /// The cube's first, of so many, and elements from one to the next.
+    first: usize,
+    count: usize,
+    pitch: usize,
+    /// Elements of a line, and from one of them to the next.
+    depth: usize,
+    step: usize,
+}
+
+/// Reads a stage of an operand from its depth `at` on; zeros are what is not there.
+#[cube]
+fn stage(
+    shared: &mut Shared<[Vector<f32, Const<4>>]>,
+    operand: &[f32],
+    lines: &Lines,
+    at: usize,
+    #[comptime] sheet: Sheet,
+) {
+    let (width, step) = comptime!((sheet.width, sheet.step));
+    let mut place = UNIT_POS as usize;
+    while place < comptime!(sheet.width * sheet.step) {
+        let mut k = place / width;
+        let mut group = place % width;
+        if comptime!(sheet.is_along_depth) {
+            k = place % step;
+            group = place / step;
+        }
+        let mut values = Vector::<f32, Const<4>>::new(0.0);
+        if at + k < lines.depth {
+            let from = lines.from + (at + k) * lines.step;
+            #[unroll]
+            for own in 0..OWN {
+                let line = lines.first + group * OWN + own;
+                if line < lines.count {
+                    values.insert(own, operand[from + line * lines.pitch]);
+                }
+            }
+        }
+        shared[k * (width + 1) + group] = values;
+        place += sheet.units;
+    }
 }
 
 /// Writes what there is of a row's four columns.

@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use burn::backend::DispatchDevice;
 use burn::backend::ops::FloatTensorOps;
 use burn::tensor::{FloatDType, TensorData};
 use burn_cubecl::CubeBackend;
@@ -20,7 +19,7 @@ use cubek::std::InputBinding;
 
 use super::*;
 use crate::cube::product::transposed;
-use crate::testing::{Numbers, device};
+use crate::testing::{Numbers, gpu};
 
 /// Batches, rows, depth, columns; whether each operand lies turned.
 type Case = ([usize; 4], [bool; 2]);
@@ -39,10 +38,7 @@ const CASES: [Case; 9] = [
 
 #[test]
 fn products_equal_sums_in_64_bits() {
-    let device = device();
-    let DispatchDevice::Cube(device) = device.as_dispatch() else {
-        return;
-    };
+    let Some(device) = &gpu() else { return };
     for ([v, m, k, n], turned) in CASES {
         let mut numbers = Numbers::new(7);
         let mut operand = |[v, a, b]: [usize; 3], is_turned: bool| {
@@ -100,10 +96,7 @@ const MEASURED: [Case; 11] = [
 #[test]
 #[ignore = "measures"]
 fn times_beside_those_of_cubek() {
-    let device = device();
-    let DispatchDevice::Cube(device) = device.as_dispatch() else {
-        return;
-    };
+    let Some(device) = &gpu() else { return };
     let simple = SimpleUnitSelectionArgs {
         tile_size: MaxTileSize,
     };
