@@ -30,6 +30,7 @@ pub(crate) mod purpose {
     pub(crate) const PATCHES: u64 = 7;
     pub(crate) const SHAPES: u64 = 8;
     pub(crate) const REDUCE: u64 = 9;
+    pub(crate) const VIEWS: u64 = 10;
     pub(crate) const SERIES: u64 = 20;
     pub(crate) const HIDDEN: u64 = 40;
     // Graphs.

@@ -15,6 +15,10 @@ options! {
         best: Best = ("the task's: `accuracy` for `classify` and `classify_graphs`, `mean_iou` for `segment`, `map` for `multi_label` and `label_graphs`, `mask_accuracy` for `pretrain_patches`, `mse` for `forecast` and `impute`, `loss` for `detect`, `balanced_accuracy` for `classify_nodes`, `mae` for `regress_graphs`, `macro_f1` for `classify_edges`, `mrr` for `predict_links`");
         /// Which checkpoint the test at the end uses.
         weights: Weights = "best";
+        /// Average the probabilities of a classified image over this many views: the image as it is, and others that are shifted,
+        /// turned, zoomed and mirrored as [data.augment] does with training images (`shift`, `rotate`, `scale`, `hflip`), a view of every
+        /// image alike (test-time augmentation). For validation, test and `predict`; each view takes as long as one evaluation.
+        views: usize = 1, at_least(1.0);
         /// Test without the last batch where it is smaller than the others, as older code of forecasting does (Informer,
         /// PatchTST, TimeMachine). The number then depends on `batch_size`: for comparison with numbers that were measured so.
         drop_last: bool = false;

@@ -63,6 +63,17 @@ impl Draws {
 }
 
 impl Augment {
+    /// What only moves an image as a whole, and takes nothing of it away: shifts, turns, zooms and mirrors.
+    pub(super) fn moves(&self) -> Self {
+        Self {
+            shift: self.shift,
+            rotate: self.rotate,
+            scale: self.scale,
+            hflip: self.hflip,
+            ..Self::default()
+        }
+    }
+
     /// The part of a stored image that is used, if that is drawn.
     pub(super) fn region(&self, image: &PixelImage, draws: &mut Draws) -> Option<Region> {
         let crop = self.crop?;

@@ -214,6 +214,7 @@ impl MaskPipeline {
             crop_ratio: 1.0,
             interpolation: self.interpolation,
             augment: None,
+            views: 1,
         };
         image.check()?;
         if let Some(Windows { side, stride }) = self.windows {

@@ -7,6 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use super::augment::Draws;
 use super::{Augment, Interpolation, channels, normalise, resample, resize};
 use crate::error::DataError;
+use crate::random::{purpose, stream};
 use crate::vision::PixelImage;
 
 /// Everything between a stored image and the network's input: channels, size, augmentation,
@@ -27,6 +28,8 @@ pub struct ImagePipeline {
     pub interpolation: Interpolation,
     /// Random changes to training images.
     pub augment: Option<Augment>,
+    /// Views of an image that an evaluation averages over, at least 1.
+    pub views: usize,
 }
 
 impl ImagePipeline {
@@ -43,10 +46,30 @@ impl ImagePipeline {
     /// If [`check`](Self::check) would fail.
     #[must_use]
     pub fn apply(&self, image: &PixelImage, rng: Option<&ChaCha8Rng>) -> Vec<f32> {
+        match (&self.augment, rng) {
+            (Some(augment), Some(rng)) => self.augmented(image, augment, rng),
+            _ => self.plain(image),
+        }
+    }
+
+    /// View `number` of an image, below `views`: the first is the image as it is, others are shifted, turned, zoomed and mirrored as
+    /// training images are, a view of every image by the same amount.
+    #[must_use]
+    pub fn view(&self, image: &PixelImage, number: usize) -> Vec<f32> {
+        let rng = || stream(0, &[purpose::VIEWS, number as u64]);
+        match (&self.augment, number) {
+            (Some(augment), 1..) => self.augmented(image, &augment.moves(), &rng()),
+            _ => self.plain(image),
+        }
+    }
+
+    fn plain(&self, image: &PixelImage) -> Vec<f32> {
         let image = channels::convert(image, self.channels);
-        let (Some(augment), Some(rng)) = (&self.augment, rng) else {
-            return normalise::normalise(&self.resized(&image), &self.mean, &self.std);
-        };
+        normalise::normalise(&self.resized(&image), &self.mean, &self.std)
+    }
+
+    fn augmented(&self, image: &PixelImage, augment: &Augment, rng: &ChaCha8Rng) -> Vec<f32> {
+        let image = channels::convert(image, self.channels);
         let mut draws = Draws::new(rng);
         let resized = match augment.region(&image, &mut draws) {
             None => self.resized(&image),
@@ -87,7 +110,7 @@ impl ImagePipeline {
     ///
     /// # Errors
     ///
-    /// If the size is 0, the channels are neither 1 nor 3, the mean or deviation has not one value
+    /// If the size is 0, there are several views that do not differ, the channels are neither 1 nor 3, the mean or deviation has not one value
     /// for each channel, a deviation is not above 0, the crop ratio is not above 0 and at most 1, or a range of
     /// [`Augment`] is not legal.
     pub fn check(&self) -> Result<(), DataError> {
@@ -122,6 +145,10 @@ impl ImagePipeline {
             self.crop_ratio,
             "above 0 and at most 1",
         )?;
+        let moves = self.augment.as_ref().map(Augment::moves);
+        let alike = "1: without `shift`, `rotate`, `scale` and `hflip` in [data.augment] all views would be the same";
+        let has_views = self.views == 1 || moves.is_some_and(|moves| moves != Augment::default());
+        require(has_views, "eval.views", self.views, alike)?;
         self.augment.as_ref().map_or(Ok(()), Augment::check)
     }
 }
@@ -150,7 +177,6 @@ pub(crate) fn require(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::stream;
 
     fn plain(size: usize, channels: usize) -> ImagePipeline {
         let (mean, std) = (vec![0.0; channels], vec![1.0 / 255.0; channels]);
@@ -162,6 +188,7 @@ mod tests {
             crop_ratio: 1.0,
             interpolation: Interpolation::Bicubic,
             augment: None,
+            views: 1,
         }
     }
 
@@ -219,6 +246,40 @@ mod tests {
     }
 
     #[test]
+    fn views_move_every_image_alike() {
+        let augment = Augment {
+            shift: 1,
+            erase: 1.0,
+            elastic: 1.0,
+            ..Augment::default()
+        };
+        let views = ImagePipeline {
+            augment: Some(augment),
+            views: 9,
+            ..plain(3, 1)
+        };
+        assert_eq!(views.check(), Ok(()));
+        let untouched: Vec<i32> = (1..10).collect();
+        assert_eq!(rounded(&views.view(&numbered(), 0)), untouched);
+        let backwards = PixelImage::new(3, 3, 1, (1..10).rev().collect());
+        let mut distinct: Vec<Vec<i32>> = (0..9)
+            .map(|number| rounded(&views.view(&numbered(), number)))
+            .collect();
+        for (number, view) in distinct.iter().enumerate() {
+            // What was shifted in is black, in both at the same places.
+            let other = rounded(&views.view(&backwards, number));
+            let sums = view.iter().zip(&other).map(|(a, b)| a + b);
+            assert!(
+                sums.into_iter().all(|sum| sum == 10 || sum == 0),
+                "{view:?} {other:?}"
+            );
+        }
+        distinct.sort();
+        distinct.dedup();
+        assert!(distinct.len() > 3);
+    }
+
+    #[test]
     fn illegal_settings_are_named() {
         let message = |pipeline: &ImagePipeline| pipeline.check().unwrap_err().to_string();
         assert_eq!(plain(8, 3).check(), Ok(()));
@@ -231,6 +292,18 @@ mod tests {
         assert_eq!(
             message(&mismatched),
             "mean is [0.5], expected one value for each of 3 channels"
+        );
+        let alike = ImagePipeline {
+            views: 4,
+            augment: Some(Augment {
+                erase: 0.5,
+                ..Augment::default()
+            }),
+            ..plain(8, 1)
+        };
+        assert_eq!(
+            message(&alike),
+            "eval.views is 4, expected 1: without `shift`, `rotate`, `scale` and `hflip` in [data.augment] all views would be the same"
         );
         let flat = ImagePipeline {
             std: vec![0.0],

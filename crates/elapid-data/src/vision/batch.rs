@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rand_chacha::ChaCha8Rng;
 
-use super::{ImageDataset, ImageSample};
+use super::ImageDataset;
 use crate::corrupt::{Corrupt, Reader};
 use crate::error::DataError;
 use crate::loader::{Batcher, Draw};
@@ -23,6 +23,8 @@ pub struct ImageBatch {
     pub partners: Option<Partners>,
     /// B, C, H and W.
     pub shape: [usize; 4],
+    /// Further views of each image, each as `pixels`, over which an evaluation averages; none in training.
+    pub views: Vec<Vec<f32>>,
 }
 
 /// The targets of mixed images: an image keeps `share` of the target of its label, and has the rest of its partner's.
@@ -35,10 +37,17 @@ pub struct Partners {
 }
 
 impl ImageBatch {
+    fn add(&mut self, pixels: Vec<f32>, label: usize) {
+        self.pixels.extend(pixels);
+        self.labels.push(label);
+        self.shape[0] += 1;
+    }
+
     /// The batch in parts of `images`, the last of which may be smaller, in order.
     pub fn split(self, images: usize) -> Vec<Self> {
         let [_, c, h, w] = self.shape;
-        let pixels = self.pixels.chunks(images * c * h * w);
+        let values = c * h * w;
+        let pixels = self.pixels.chunks(images * values);
         let parts = pixels.zip(self.labels.chunks(images)).enumerate();
         let partners = |at: usize, len: usize| {
             self.partners.as_ref().map(|partners| Partners {
@@ -52,6 +61,11 @@ impl ImageBatch {
                 labels: labels.to_vec(),
                 partners: partners(at, labels.len()),
                 shape: [labels.len(), c, h, w],
+                views: self
+                    .views
+                    .iter()
+                    .map(|view| copied(&view[at * images * values..][..pixels.len()]))
+                    .collect(),
             })
             .collect()
     }
@@ -112,20 +126,16 @@ impl ImageBatcher {
         Ok(Self { mixing, ..self })
     }
 
-    fn empty(&self, samples: usize) -> ImageBatch {
+    /// Room for images of so many views.
+    fn empty(&self, samples: usize, views: usize) -> ImageBatch {
         let ImagePipeline { size, channels, .. } = self.pipeline;
         ImageBatch {
             pixels: Vec::with_capacity(samples * self.pipeline.values()),
             labels: Vec::with_capacity(samples),
             partners: None,
             shape: [0, channels, size, size],
+            views: vec![Vec::with_capacity(samples * self.pipeline.values()); views - 1],
         }
-    }
-
-    fn add(&self, batch: &mut ImageBatch, sample: &ImageSample, rng: Option<&ChaCha8Rng>) {
-        batch.pixels.extend(self.pipeline.apply(&sample.image, rng));
-        batch.labels.push(sample.label);
-        batch.shape[0] += 1;
     }
 }
 
@@ -137,10 +147,11 @@ impl Batcher for ImageBatcher {
     }
 
     fn train(&self, draws: &[Draw], mut rng: ChaCha8Rng) -> Result<ImageBatch, DataError> {
-        let mut batch = self.empty(draws.len());
+        let mut batch = self.empty(draws.len(), 1);
         for draw in draws {
             let sample = self.reader.get_or_next(&*self.dataset, draw.index)?;
-            self.add(&mut batch, &sample, Some(&draw.rng));
+            let pixels = self.pipeline.apply(&sample.image, Some(&draw.rng));
+            batch.add(pixels, sample.label);
         }
         if let Some(mixing) = &self.mixing {
             mix(&mut batch, mixing, &mut rng);
@@ -149,10 +160,13 @@ impl Batcher for ImageBatcher {
     }
 
     fn eval(&self, samples: Range<usize>) -> Result<Option<ImageBatch>, DataError> {
-        let mut batch = self.empty(samples.len());
+        let mut batch = self.empty(samples.len(), self.pipeline.views);
         for index in samples {
             if let Some(sample) = self.reader.get(&*self.dataset, index)? {
-                self.add(&mut batch, &sample, None);
+                batch.add(self.pipeline.view(&sample.image, 0), sample.label);
+                for (number, view) in (1..).zip(&mut batch.views) {
+                    view.extend(self.pipeline.view(&sample.image, number));
+                }
             }
         }
         Ok((!batch.labels.is_empty()).then_some(batch))
@@ -223,6 +237,7 @@ mod tests {
             crop_ratio: 1.0,
             interpolation: Interpolation::Bicubic,
             augment: Some(augment),
+            views: 1,
         }
     }
 
@@ -405,6 +420,25 @@ mod tests {
                 pipeline().apply(&last.image, None)
             );
         }
+    }
+
+    #[test]
+    fn views_of_an_evaluation_stand_beside_the_images() {
+        let test = digits::splits(0.0, 0).unwrap().test;
+        let pipeline = ImagePipeline {
+            views: 3,
+            ..pipeline()
+        };
+        let batcher = ImageBatcher::new(Arc::clone(&test), pipeline.clone(), Corrupt::Error);
+        let batch = batcher.unwrap().eval(4..7).unwrap().unwrap();
+        assert_eq!((batch.shape[0], batch.views.len()), (3, 2));
+        let parts = batch.clone().split(2);
+        let image = test.get(6).unwrap().image;
+        for (number, view) in (1..).zip(&batch.views) {
+            assert_eq!(view[128..], pipeline.view(&image, number));
+            assert_eq!(parts[1].views[number - 1], view[128..]);
+        }
+        assert_eq!(batch.pixels[128..], pipeline.view(&image, 0));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `elapid eval`.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use elapid::registry;
@@ -26,6 +27,9 @@ pub(crate) struct EvalArgs {
     /// Weights from a file instead (.safetensors, .pth, .pt, .bin, .bpk).
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
+    /// Views of each image to average over [default: the plan's eval.views].
+    #[arg(long)]
+    views: Option<NonZeroUsize>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -35,7 +39,10 @@ pub(crate) struct EvalArgs {
 }
 
 pub(crate) fn eval(args: EvalArgs) -> Result<(), Failure> {
-    let open = OpenRun::open(&args.run)?;
+    let mut open = OpenRun::open(&args.run)?;
+    if let Some(views) = args.views {
+        open.plan.eval.views = views.get();
+    }
     let device = registry::device(&open.device_name(args.device)).map_err(Failure::input)?;
     let Built { data, .. } = build(&open.plan, &device)?;
     let task = open.trained(&device, args.checkpoint, args.weights.as_deref())?;

@@ -90,19 +90,48 @@ impl From<TrainError> for Failure {
 /// Replaces Rust's panic message by one that a user can act on.
 pub(crate) fn report_panics() {
     panic::set_hook(Box::new(|info| {
-        let place = info
-            .location()
-            .map(|at| format!(" at {}:{}", at.file(), at.line()));
+        let place = info.location().map(|at| (at.file(), at.line()));
         let message = info.payload_as_str().unwrap_or("no message");
-        let _ = writeln!(
-            std::io::stderr(),
-            "error: a defect in elapid{}: {message}\n  please report this with the command and the configuration",
-            place.unwrap_or_default()
-        );
+        let is_main = std::thread::current().name() == Some("main");
+        let _ = writeln!(std::io::stderr(), "{}", panic_text(place, message, is_main));
     }));
+}
+
+/// What a panic at this file and line, of the command's own thread or another, is to a user.
+fn panic_text(place: Option<(&str, u32)>, message: &str, is_main: bool) -> String {
+    match place {
+        // CubeCL's database of compiled kernels, opened by several processes at the same moment; the run goes on without.
+        Some((file, _)) if !is_main && file.contains("turso_core") => {
+            format!(
+                "warning: compiled kernels could not be read or kept, and may be compiled anew: {message}"
+            )
+        }
+        _ => {
+            let place = place.map(|(file, line)| format!(" at {file}:{line}"));
+            let place = place.unwrap_or_default();
+            format!(
+                "error: a defect in elapid{place}: {message}\n  please report this with the command and the configuration"
+            )
+        }
+    }
 }
 
 /// Turns a panic of the command into a failure.
 pub(crate) fn without_panics(command: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
     panic::catch_unwind(AssertUnwindSafe(command)).unwrap_or(Err(Failure::Defect))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_store_in_use_is_no_defect() {
+        let store = Some(("/x/turso_core-0.8.3/storage/shared_wal_coordination.rs", 7));
+        assert!(panic_text(store, "taken", false).starts_with("warning: compiled kernels"));
+        assert!(panic_text(store, "taken", true).starts_with("error: a defect in elapid at /x"));
+        let other = panic_text(Some(("src/a.rs", 3)), "index", false);
+        assert!(other.starts_with("error: a defect in elapid at src/a.rs:3: index"));
+        assert!(panic_text(None, "no message", true).starts_with("error: a defect in elapid: no"));
+    }
 }

@@ -225,16 +225,20 @@ pub(super) fn most_probable(scores: &[f64], count: usize) -> Vec<(usize, f64)> {
 }
 
 pub(crate) fn load(files: &[PathBuf], pipeline: &ImagePipeline) -> Result<ImageBatch, Failure> {
-    let mut pixels = Vec::with_capacity(files.len() * pipeline.values());
+    let mut views = vec![Vec::with_capacity(files.len() * pipeline.values()); pipeline.views];
     for file in files {
-        pixels.extend(pipeline.apply(&PixelImage::from(open_image(file)?), None));
+        let image = PixelImage::from(open_image(file)?);
+        for (number, view) in views.iter_mut().enumerate() {
+            view.extend(pipeline.view(&image, number));
+        }
     }
     let shape = [files.len(), pipeline.channels, pipeline.size, pipeline.size];
     Ok(ImageBatch {
-        pixels,
+        pixels: views.remove(0),
         labels: vec![0; files.len()],
         partners: None,
         shape,
+        views,
     })
 }
 

@@ -400,6 +400,7 @@ fn batcher(images: &Shared<ImageSample>, augment: Option<Augment>) -> ImageBatch
         crop_ratio: 1.0,
         interpolation: Interpolation::Bicubic,
         augment,
+        views: 1,
     };
     ImageBatcher::new(Arc::clone(images), pipeline, Corrupt::Skip).unwrap()
 }

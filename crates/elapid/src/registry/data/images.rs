@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use elapid_config::{DataSpec, ImageSpec, Plan, Source};
 use elapid_data::{
-    Augment, Corrupt, DataError, EvalLoader, ImageBatcher, ImageDataset, ImagePipeline,
-    ImageSplits, Mixing, Order, TrainLoader, cifar, digits, image_folder, mnist, tar_shards,
-    tiny_imagenet,
+    Corrupt, DataError, EvalLoader, ImageBatcher, ImageDataset, ImagePipeline, ImageSplits, Mixing,
+    Order, TrainLoader, cifar, digits, image_folder, mnist, tar_shards, tiny_imagenet,
 };
 use elapid_train::{EvalSource, TrainSource};
 
@@ -20,9 +19,7 @@ use crate::registry::{AnyBatch, input_shape};
 /// The splits of an image data set, ready to be batched for one model.
 pub(super) struct ImageData {
     splits: ImageSplits,
-    /// How evaluation images are prepared; training adds `augment`.
     pipeline: ImagePipeline,
-    augment: Augment,
     mixing: Option<Mixing>,
     order: Order,
     corrupt: Corrupt,
@@ -49,7 +46,8 @@ pub fn image_pipeline(
         std: normalisation.std,
         crop_ratio: images.options.crop_ratio,
         interpolation: interpolation(images),
-        augment: None,
+        augment: Some(augment(&images.augment)),
+        views: plan.eval.views,
     })
 }
 
@@ -88,7 +86,6 @@ impl ImageData {
         Ok(Self {
             splits,
             pipeline,
-            augment: augment(&images.augment),
             mixing: mixing(&images.augment),
             order: order(plan, images),
             corrupt: corrupt(&plan.data),
@@ -100,16 +97,8 @@ impl ImageData {
         })
     }
 
-    fn batcher(
-        &self,
-        images: &Arc<ImageDataset>,
-        augment: Option<Augment>,
-    ) -> Result<ImageBatcher, DataError> {
-        let pipeline = ImagePipeline {
-            augment,
-            ..self.pipeline.clone()
-        };
-        ImageBatcher::new(Arc::clone(images), pipeline, self.corrupt)
+    fn batcher(&self, images: &Arc<ImageDataset>) -> Result<ImageBatcher, DataError> {
+        ImageBatcher::new(Arc::clone(images), self.pipeline.clone(), self.corrupt)
     }
 }
 
@@ -147,7 +136,7 @@ impl Data for ImageData {
     }
 
     fn train(&self) -> Result<Box<dyn TrainSource<AnyBatch>>, DataError> {
-        let batcher = self.batcher(&self.splits.train, Some(self.augment))?;
+        let batcher = self.batcher(&self.splits.train)?;
         let loader = TrainLoader::new(batcher.mixed(self.mixing)?, self.order, self.workers)?;
         Ok(Box::new(TrainBatches::new(loader, AnyBatch::Classify)))
     }
@@ -160,7 +149,7 @@ impl Data for ImageData {
         let Some(images) = self.splits.get(split) else {
             return Ok(None);
         };
-        let loader = EvalLoader::new(self.batcher(images, None)?, batch_size, self.workers)?;
+        let loader = EvalLoader::new(self.batcher(images)?, batch_size, self.workers)?;
         Ok(Some(Box::new(EvalBatches::new(loader, AnyBatch::Classify))))
     }
 }

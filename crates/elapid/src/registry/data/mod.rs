@@ -117,6 +117,13 @@ fn check_all<S: 'static>(splits: &Splits<S>) -> Result<(), DataError> {
 ///
 /// A data set that is missing or damaged, or settings that do not fit it.
 pub fn open_data(plan: &Plan) -> Result<Box<dyn Data>, DataError> {
+    if plan.eval.views > 1 && !matches!(plan.data.samples, Samples::Images(_)) {
+        return Err(DataError::Setting {
+            setting: "eval.views",
+            value: plan.eval.views.to_string(),
+            expected: "1: only images that are classified have views".to_owned(),
+        });
+    }
     match &plan.data.samples {
         Samples::Images(images) => Ok(Box::new(ImageData::open(plan, images)?)),
         Samples::Masks(masks) => Ok(Box::new(MaskData::open(plan, masks)?)),

@@ -90,9 +90,25 @@ impl ImageClassification {
         }
     }
 
-    /// Class probabilities, `[B, classes]`, of a batch on a plain device.
+    /// Class probabilities, `[B, classes]`, of a batch on a plain device; the mean over its views.
     pub fn probabilities(&self, batch: &ImageBatch, device: &Device) -> Tensor<2> {
-        activation::softmax(self.scores(images(batch, device), None), 1)
+        let of_view = |pixels: &Vec<f32>| {
+            let images = images(pixels, batch.shape, device);
+            activation::softmax(self.scores(images, None), 1)
+        };
+        let views = batch.views.iter().map(of_view);
+        views.fold(of_view(&batch.pixels), Tensor::add) / (1.0 + batch.views.len() as f64)
+    }
+
+    /// Scores that an evaluation reads, `[B, classes]`; of several views logarithms of the mean probabilities.
+    fn evaluated(&self, batch: &ImageBatch, device: &Device) -> Tensor<2> {
+        match batch.views.is_empty() {
+            true => self.scores(images(&batch.pixels, batch.shape, device), None),
+            false => self
+                .probabilities(batch, device)
+                .clamp_min(f64::from(f32::MIN_POSITIVE))
+                .log(),
+        }
     }
 
     /// Class scores, `[B, classes]`, 32-bit.
@@ -121,7 +137,7 @@ impl Task for ImageClassification {
     }
 
     fn observe(&self, batch: &ImageBatch, device: &Device, tally: &mut ClassificationTally) {
-        let scores = self.scores(images(batch, device), None);
+        let scores = self.evaluated(batch, device);
         let labels = Tensor::from_data(label_data(&batch.labels), device);
         let targets = Targets {
             labels,
@@ -201,8 +217,8 @@ pub(super) fn rounded<const D: usize>(
     }
 }
 
-fn images(batch: &ImageBatch, device: &Device) -> Tensor<4> {
-    Tensor::from_data(TensorData::new(batch.pixels.clone(), batch.shape), device)
+fn images(pixels: &[f32], shape: [usize; 4], device: &Device) -> Tensor<4> {
+    Tensor::from_data(TensorData::new(pixels.to_vec(), shape), device)
 }
 
 fn label_data(labels: &[usize]) -> TensorData {
@@ -285,6 +301,8 @@ impl Tally for ClassificationTally {
 
 #[cfg(test)]
 mod tests {
+    use elapid_models::{ImageBackbone, Vim, VimConfig};
+
     use super::*;
 
     #[test]
@@ -300,6 +318,44 @@ mod tests {
         let log_sum = (2.0_f64.exp() + 1.0 + 1.0_f64.exp()).ln();
         let expected = -(0.7 * (0.0 - log_sum) + 0.3 * (1.0 - log_sum));
         assert!((f64::from(loss) - expected).abs() < 1e-6);
+    }
+
+    #[test]
+    fn views_are_averaged_as_probabilities() {
+        let device = Device::flex();
+        let mut init = Init::new(3, &device);
+        let config = VimConfig {
+            depth: 1,
+            image_size: 8,
+            patch_size: 4,
+            stride: 4,
+            channels: 1,
+            ..VimConfig::patch16_224(16)
+        };
+        let backbone = ImageBackbone::Vim(Vim::new(&mut init, &config));
+        let model = ImageClassifier::new(&mut init, backbone, 3);
+        let classes = vec![String::new(); 3];
+        let task = ImageClassification::new(model, classes, 0.0, DType::F32).valid();
+        let drawn =
+            |at: usize| -> Vec<f32> { (0..128).map(|i| ((i * i + at) % 7) as f32).collect() };
+        let of = |pixels, views| ImageBatch {
+            pixels,
+            labels: vec![2, 1],
+            partners: None,
+            shape: [2, 1, 8, 8],
+            views,
+        };
+        let read = |x: Tensor<2>| x.into_data().iter::<f64>().collect::<Vec<_>>();
+        let single = [0, 1].map(|at| read(task.probabilities(&of(drawn(at), vec![]), &device)));
+        let both = of(drawn(0), vec![drawn(1)]);
+        let (mean, mut tally) = (read(task.probabilities(&both, &device)), task.tally());
+        for (class, p) in mean.iter().enumerate() {
+            let expected = (single[0][class] + single[1][class]) / 2.0;
+            assert!((p - expected).abs() < 1e-6, "{p} {expected}");
+        }
+        task.observe(&both, &device, &mut tally);
+        let expected = -(mean[2].ln() + mean[3 + 1].ln()) / 2.0;
+        assert!((tally.metrics()[0].value - expected).abs() < 1e-5);
     }
 
     #[derive(serde::Deserialize)]
