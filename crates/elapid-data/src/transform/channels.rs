@@ -16,7 +16,10 @@ use crate::vision::PixelImage;
 pub fn convert(image: &PixelImage, channels: usize) -> Cow<'_, PixelImage> {
     let data = match (image.channels(), channels) {
         (from, to) if from == to => return Cow::Borrowed(image),
-        (1, 3) => image.data().iter().flat_map(|&grey| [grey; 3]).collect(),
+        (1, 3) => {
+            let colours = image.data().iter().map(|&grey| [grey; 3]);
+            colours.collect::<Vec<_>>().into_flattened()
+        }
         (3, 1) => image.data().as_chunks::<3>().0.iter().map(luma).collect(),
         _ => panic!("{channels} channels, expected 1 or 3"),
     };

@@ -2,9 +2,10 @@
 //! normalised image; `RandomErasing(mode = "pixel")` of timm.
 
 use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
 
 use super::Region;
-use crate::random::{below, normal, unit64};
+use crate::random::{below, unit64};
 
 /// Smallest and largest share of the image's area.
 const AREA: [f64; 2] = [0.02, 1.0 / 3.0];
@@ -65,9 +66,9 @@ pub fn apply(
     }
 }
 
-/// Standard normal values.
+/// Standard normal values, by the fast method of a library: an erased image takes some 27,000.
 pub fn noise(rng: &mut ChaCha8Rng) -> impl FnMut() -> f32 {
-    || normal(rng) as f32
+    || StandardNormal.sample(rng)
 }
 
 #[cfg(test)]

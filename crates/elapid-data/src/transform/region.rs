@@ -48,7 +48,7 @@ impl Region {
     #[must_use]
     pub fn cut(self, image: &PixelImage) -> PixelImage {
         self.assert_inside(image);
-        let data = self.rows(image).flatten().copied().collect();
+        let data = self.rows(image).collect::<Vec<_>>().concat();
         PixelImage::new(self.width, self.height, image.channels(), data)
     }
 

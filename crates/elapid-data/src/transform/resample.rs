@@ -11,9 +11,6 @@ const PRECISION: u32 = 22;
 /// One half, so that the shift at the end rounds.
 const HALF: i32 = 1 << (PRECISION - 1);
 
-/// Values that the vertical pass sums at a time: four of the widest vectors.
-const BLOCK: usize = 64;
-
 /// How a pixel between pixels is computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Interpolation {
@@ -76,7 +73,7 @@ pub fn resample(
     region.assert_inside(image);
     let channels = image.channels();
     let across: Vec<u8> = if region.width == width {
-        region.rows(image).flatten().copied().collect()
+        region.rows(image).collect::<Vec<_>>().concat()
     } else {
         let mut out = vec![0; region.height * width * channels];
         Arch::new().dispatch(Across {
@@ -156,6 +153,39 @@ fn to_byte(sum: i32) -> u8 {
     (sum >> PRECISION).clamp(0, 255) as u8
 }
 
+/// Values that are summed at a time: four of the widest vectors.
+const BLOCK: usize = 64;
+
+/// Adds rows of a block, each times its weight, to `sums`: four at a time, so that the sums leave the registers for every fourth only.
+#[inline(always)]
+fn add_rows<'a, T: Copy + Into<i32> + 'a, const N: usize>(
+    sums: &mut [i32; N],
+    weights: &[i32],
+    row: impl Fn(usize) -> &'a [T; N],
+) {
+    let (fours, rest) = weights.as_chunks::<4>();
+    for (at, [w1, w2, w3, w4]) in fours.iter().enumerate() {
+        let rows = (
+            row(4 * at),
+            row(4 * at + 1),
+            row(4 * at + 2),
+            row(4 * at + 3),
+        );
+        for (lane, sum) in sums.iter_mut().enumerate() {
+            *sum += rows.0[lane].into() * w1
+                + rows.1[lane].into() * w2
+                + rows.2[lane].into() * w3
+                + rows.3[lane].into() * w4;
+        }
+    }
+    for (at, weight) in (4 * fours.len()..).zip(rest) {
+        let row = row(at);
+        for (lane, sum) in sums.iter_mut().enumerate() {
+            *sum += row[lane].into() * weight;
+        }
+    }
+}
+
 /// The pass along all rows of a region.
 struct Across<'a> {
     taps: &'a Taps,
@@ -163,6 +193,12 @@ struct Across<'a> {
     region: Region,
     out: &'a mut [u8],
 }
+
+/// Rows of colours that are summed side by side.
+const ROWS: usize = 4;
+
+/// Values of a pixel: one more than three channels, so that those of [`ROWS`] rows fill a vector.
+const LANES: usize = 4;
 
 impl NullaryFnOnce for Across<'_> {
     type Output = ();
@@ -178,13 +214,15 @@ impl NullaryFnOnce for Across<'_> {
             rows.for_each(|(row, out)| grey_row(self.taps, row, out));
             return;
         }
-        let mut padded = vec![[0; LANES]; self.region.width];
-        let rows = self.out.as_chunks_mut::<3>().0.chunks_exact_mut(width);
-        for (row, out) in self.region.rows(self.image).zip(rows) {
-            for (padded, &[r, g, b]) in padded.iter_mut().zip(row.as_chunks::<3>().0) {
-                *padded = [r, g, b, 0].map(i32::from);
+        let mut columns = vec![[0_u8; ROWS * LANES]; self.region.width];
+        let mut rows = self.region.rows(self.image);
+        for out in self.out.as_chunks_mut::<3>().0.chunks_mut(ROWS * width) {
+            for (at, row) in rows.by_ref().take(ROWS).enumerate() {
+                for (column, &[r, g, b]) in columns.iter_mut().zip(row.as_chunks::<3>().0) {
+                    column[at * LANES..][..3].copy_from_slice(&[r, g, b]);
+                }
             }
-            colour_row(self.taps, &padded, out);
+            colour_rows(self.taps, &columns, out);
         }
     }
 }
@@ -199,19 +237,26 @@ fn grey_row(taps: &Taps, row: &[u8], out: &mut [u8]) {
     }
 }
 
-/// Values of a pixel: one more than three channels, so that a pixel fills a vector.
-const LANES: usize = 4;
-
+/// Up to [`ROWS`] rows of the result, one behind another in `out`.
 #[inline(always)]
-fn colour_row(taps: &Taps, row: &[[i32; LANES]], out: &mut [[u8; 3]]) {
-    for ((first, weights), out) in taps.iter().zip(out) {
-        let mut sums = [HALF; LANES];
-        for (pixel, weight) in row[first..][..weights.len()].iter().zip(weights) {
-            for (sum, value) in sums.iter_mut().zip(pixel) {
-                *sum += value * weight;
-            }
+fn colour_rows(taps: &Taps, columns: &[[u8; ROWS * LANES]], out: &mut [[u8; 3]]) {
+    let width = taps.spans.len();
+    for (x, (first, weights)) in taps.iter().enumerate() {
+        let columns = &columns[first..][..weights.len()];
+        let mut sums = [HALF; ROWS * LANES];
+        add_rows(&mut sums, weights, |at| &columns[at]);
+        let mut bytes = [0; ROWS * LANES];
+        for (byte, sum) in bytes.iter_mut().zip(sums) {
+            *byte = to_byte(sum);
         }
-        *out = [to_byte(sums[0]), to_byte(sums[1]), to_byte(sums[2])];
+        for (pixel, row) in bytes
+            .as_chunks::<LANES>()
+            .0
+            .iter()
+            .zip(out.chunks_exact_mut(width))
+        {
+            row[x] = [pixel[0], pixel[1], pixel[2]];
+        }
     }
 }
 
@@ -235,13 +280,10 @@ impl NullaryFnOnce for Down<'_> {
             let (blocks, rest) = out.as_chunks_mut::<BLOCK>();
             for (at, block) in blocks.iter_mut().enumerate() {
                 let mut sums = [HALF; BLOCK];
-                let rows = source.chunks_exact(self.length);
-                for (row, weight) in rows.zip(weights) {
-                    let values = &row[at * BLOCK..][..BLOCK];
-                    for (sum, &value) in sums.iter_mut().zip(values) {
-                        *sum += i32::from(value) * weight;
-                    }
-                }
+                add_rows(&mut sums, weights, |row| {
+                    let values = &source[row * self.length + at * BLOCK..][..BLOCK];
+                    values.try_into().expect("a block")
+                });
                 for (byte, sum) in block.iter_mut().zip(sums) {
                     *byte = to_byte(sum);
                 }

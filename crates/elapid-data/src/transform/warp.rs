@@ -62,7 +62,10 @@ impl Warp {
         });
         let data = match channels {
             1 => out.iter().map(|pixel| pixel[0]).collect(),
-            _ => out.iter().flat_map(|[r, g, b, _]| [*r, *g, *b]).collect(),
+            _ => {
+                let colours = out.iter().map(|&[r, g, b, _]| [r, g, b]);
+                colours.collect::<Vec<_>>().into_flattened()
+            }
         };
         PixelImage::new(image.width(), image.height(), channels, data)
     }
@@ -120,21 +123,65 @@ impl NullaryFnOnce for Rows<'_> {
 /// A pixel between pixels, where the image is continued by its border.
 #[inline(always)]
 fn sample(pixels: &[[u8; LANES]], width: usize, height: usize, x: f64, y: f64) -> [u8; LANES] {
-    // Positions are at least -1/2, so that this is the floor.
-    let (left, top) = ((x + 1.0) as isize - 1, (y + 1.0) as isize - 1);
-    let (dx, dy) = (x - left as f64, y - top as f64);
-    let clamped = |at: isize, len: usize| at.clamp(0, len as isize - 1) as usize;
-    let columns = [-1, 0, 1, 2].map(|step| clamped(left + step, width));
-    let across = |step: isize| {
-        let row = &pixels[clamped(top + step, height) * width..][..width];
-        cubic(columns.map(|column| row[column].map(f64::from)), dx)
-    };
+    // Positions are at least -1/2, so that these are one more than the whole numbers below them.
+    let (left, top) = ((x + 1.0) as usize, (y + 1.0) as usize);
+    let (dx, dy) = (x - (left as f64 - 1.0), y - (top as f64 - 1.0));
+    // Functions, not closures, which would be compiled without the processor's extensions.
+    let [r1, r2, r3, r4] = around(top, height);
+    let [c1, c2, c3, c4] = around(left, width);
     // On a row the cubic is the row itself.
     let values = match dy == 0.0 {
-        true => across(0),
-        false => cubic([across(-1), across(0), across(1), across(2)], dy),
+        true => along(&pixels[r2 * width..], [c1, c2, c3, c4], dx),
+        false => {
+            let rows = [
+                along(&pixels[r1 * width..], [c1, c2, c3, c4], dx),
+                along(&pixels[r2 * width..], [c1, c2, c3, c4], dx),
+                along(&pixels[r3 * width..], [c1, c2, c3, c4], dx),
+                along(&pixels[r4 * width..], [c1, c2, c3, c4], dx),
+            ];
+            cubic(rows, dy)
+        }
     };
-    values.map(|value| value as u8)
+    let [r, g, b, rest] = values;
+    [to_byte(r), to_byte(g), to_byte(b), to_byte(rest)]
+}
+
+/// Four places, the first counted from two before the first, those outside replaced by the nearest.
+#[inline(always)]
+fn around(first: usize, len: usize) -> [usize; 4] {
+    [
+        first.saturating_sub(2).min(len - 1),
+        first.saturating_sub(1).min(len - 1),
+        first.min(len - 1),
+        (first + 1).min(len - 1),
+    ]
+}
+
+/// The cubic along a row through these columns.
+#[inline(always)]
+fn along(row: &[[u8; LANES]], [c1, c2, c3, c4]: [usize; 4], dx: f64) -> [f64; LANES] {
+    cubic(
+        [
+            exact(row[c1]),
+            exact(row[c2]),
+            exact(row[c3]),
+            exact(row[c4]),
+        ],
+        dx,
+    )
+}
+
+#[inline(always)]
+fn exact([r, g, b, rest]: [u8; LANES]) -> [f64; LANES] {
+    [f64::from(r), f64::from(g), f64::from(b), f64::from(rest)]
+}
+
+/// A value as a level, rounded down; as `value as u8`, but in operations that processors have for vectors.
+#[inline(always)]
+fn to_byte(value: f64) -> u8 {
+    // Beside it, whole numbers fill the lowest bits.
+    const BESIDE: f64 = (1_u64 << 52) as f64;
+    (value.clamp(0.0, 255.0).trunc() + BESIDE).to_bits() as u8
 }
 
 /// The cubic (a = -1) through the second and third value, at `t` between them, in the order of operations of

@@ -48,8 +48,9 @@ fn decode_webp(bytes: &[u8]) -> Result<DynamicImage, String> {
         let (colours, _) = pixels.as_chunks::<4>();
         pixels = colours
             .iter()
-            .flat_map(|[r, g, b, _]| [*r, *g, *b])
-            .collect();
+            .map(|&[r, g, b, _]| [r, g, b])
+            .collect::<Vec<_>>()
+            .into_flattened();
     }
     let image = RgbImage::from_raw(width, height, pixels);
     let image = image.ok_or("it has fewer pixels than its header says")?;
