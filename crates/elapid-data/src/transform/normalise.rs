@@ -21,18 +21,15 @@ pub fn normalise(image: &PixelImage, mean: &[f32], std: &[f32]) -> Vec<f32> {
         (channels, channels),
         "means and deviations"
     );
-    let tables: Vec<[f32; 256]> = mean
-        .iter()
-        .zip(std)
-        .map(|(mean, std)| std::array::from_fn(|level| (level as f32 / 255.0 - mean) / std))
-        .collect();
-    let area = image.width() * image.height();
-    let mut values = vec![0.0; channels * area];
-    let planes = values.chunks_exact_mut(area).zip(&tables).enumerate();
-    for (channel, (plane, table)) in planes {
-        let levels = image.data()[channel..].iter().step_by(channels);
-        for (value, &level) in plane.iter_mut().zip(levels) {
-            *value = table[usize::from(level)];
+    let mut values = Vec::with_capacity(image.data().len());
+    for (channel, (mean, std)) in mean.iter().zip(std).enumerate() {
+        let table: [f32; 256] = std::array::from_fn(|level| (level as f32 / 255.0 - mean) / std);
+        match channels {
+            1 => values.extend(image.data().iter().map(|&level| table[usize::from(level)])),
+            _ => {
+                let pixels = image.data().as_chunks::<3>().0.iter();
+                values.extend(pixels.map(|pixel| table[usize::from(pixel[channel])]));
+            }
         }
     }
     values

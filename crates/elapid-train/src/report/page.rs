@@ -40,7 +40,8 @@ fn metrics(run: &Run) -> String {
 }
 
 fn notes(run: &Run) -> String {
-    let notes = run.notes.iter().cloned().chain(run.left_out());
+    let evaluation = run.left_out().into_iter().chain(run.views());
+    let notes = run.notes.iter().cloned().chain(evaluation);
     let items: String = notes.map(|note| format!("<li>{note}</li>")).collect();
     if items.is_empty() {
         return items;

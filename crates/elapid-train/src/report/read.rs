@@ -60,6 +60,19 @@ impl Run {
         })
     }
 
+    /// Over how many views of an image validation and test averaged, where there was more than one, as an HTML sentence.
+    pub(super) fn views(&self) -> Option<String> {
+        let plan: toml::Table = self.plan.as_ref()?.parse().ok()?;
+        let views = u64::try_from(plan.get("eval")?.get("views")?.as_integer()?).ok()?;
+        (views > 1).then(|| {
+            format!(
+                "Validation and test averaged over {} views of each image (<code>eval.views</code>): compare their numbers \
+                 with those of one view accordingly.",
+                count(views)
+            )
+        })
+    }
+
     /// The notes as plain text.
     pub(super) fn problems(&self) -> Vec<String> {
         let plain = |note: &String| note.replace("<code>", "`").replace("</code>", "`");
@@ -174,6 +187,21 @@ mod tests {
         assert_eq!(run(&path).unwrap().name, "my-run");
         fs::write(path.join("manifest.json"), r#"{"name":"given"}"#).unwrap();
         assert_eq!(run(&path).unwrap().name, "given");
+    }
+
+    #[test]
+    fn views_are_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let note = |eval: &str| {
+            fs::write(dir.path().join("plan.toml"), format!("[eval]\n{eval}\n")).unwrap();
+            run(dir.path()).unwrap().views()
+        };
+        assert_eq!((note("views = 1"), note("batch_size = 8")), (None, None));
+        assert!(
+            note("views = 32")
+                .unwrap()
+                .contains("averaged over 32 views")
+        );
     }
 
     #[test]

@@ -61,6 +61,9 @@ pub(crate) fn eval(args: EvalArgs) -> Result<(), Failure> {
         return print(&result.to_string());
     }
     let (split, samples, unit) = (split.name(), evaluation.samples, data.unit());
-    let head = format!("{split}, {samples} {unit}");
+    let head = match open.plan.eval.views {
+        1 => format!("{split}, {samples} {unit}"),
+        views => format!("{split}, {samples} {unit}, {views} views of each"),
+    };
     print(&format!("{head}\n{}", train::measured(&evaluation.metrics)))
 }
