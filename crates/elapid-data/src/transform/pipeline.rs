@@ -145,10 +145,10 @@ impl ImagePipeline {
             self.crop_ratio,
             "above 0 and at most 1",
         )?;
-        let moves = self.augment.as_ref().map(Augment::moves);
+        let is_moved = |augment: &Augment| augment.moves() != Augment::default();
+        let differ = self.views > 1 && self.augment.as_ref().is_some_and(is_moved);
         let alike = "1: without `shift`, `rotate`, `scale` and `hflip` in [data.augment] all views would be the same";
-        let has_views = self.views == 1 || moves.is_some_and(|moves| moves != Augment::default());
-        require(has_views, "eval.views", self.views, alike)?;
+        require(self.views == 1 || differ, "eval.views", self.views, alike)?;
         self.augment.as_ref().map_or(Ok(()), Augment::check)
     }
 }

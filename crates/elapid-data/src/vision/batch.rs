@@ -134,7 +134,7 @@ impl ImageBatcher {
             labels: Vec::with_capacity(samples),
             partners: None,
             shape: [0, channels, size, size],
-            views: vec![Vec::with_capacity(samples * self.pipeline.values()); views - 1],
+            views: vec![Vec::new(); views - 1],
         }
     }
 }

@@ -225,7 +225,7 @@ pub(super) fn most_probable(scores: &[f64], count: usize) -> Vec<(usize, f64)> {
 }
 
 pub(crate) fn load(files: &[PathBuf], pipeline: &ImagePipeline) -> Result<ImageBatch, Failure> {
-    let mut views = vec![Vec::with_capacity(files.len() * pipeline.values()); pipeline.views];
+    let mut views = vec![Vec::new(); pipeline.views];
     for file in files {
         let image = PixelImage::from(open_image(file)?);
         for (number, view) in views.iter_mut().enumerate() {
