@@ -29,7 +29,7 @@ pub trait Batcher: Send + Sync + 'static {
     /// A sample that cannot be read.
     fn train(&self, draws: &[Draw], rng: ChaCha8Rng) -> Result<Self::Batch, DataError>;
 
-    /// These samples as they are; `None` if all of them were passed over.
+    /// These samples as they are, beside what else an evaluation looks at; `None` if all of them were passed over.
     ///
     /// # Errors
     ///
