@@ -23,7 +23,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from support import graphs, official_mamba
-from support.modules import module
 from torch import nn
 from torch_geometric.data import Batch
 
@@ -106,15 +105,7 @@ def official_layer(paths, device):
         reference = sys.modules["mamba_ssm.ops.selective_scan_interface"].selective_scan_ref
         print("scan against selective_scan_ref:", [f"{x:.0e}" for x in triton_scan.check(reference, device)], flush=True)
         sys.modules["mamba_ssm.modules.mamba_simple"].selective_scan_fn = triton_scan.selective_scan
-    sys.modules["mamba_ssm"].Mamba = mixer
-    module("performer_pytorch", SelfAttention=None)
-    module("graphgps")
-    module("graphgps.layer")
-    module("graphgps.layer.gine_conv_layer", GINEConvESLapPE=None)
-    module("graphgps.layer.bigbird_layer", SingleBigBirdLayer=None)
-    name = "graphgps.layer.gatedgcn_layer"
-    graphs.official_module(paths.graph_mamba, "graphgps/layer/gatedgcn_layer.py", name)
-    return graphs.official_module(paths.graph_mamba, "graphgps/layer/gps_layer.py", "gps_layer").GPSLayer
+    return graphs.official_layers(paths.graph_mamba, mixer).GPSLayer
 
 
 @torch.no_grad()

@@ -17,7 +17,6 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from support import fill, graphs, official_mamba, record
-from support.modules import module
 
 SEED = 4
 SIZES, WIDTH = [1, 8, 5], 16
@@ -34,7 +33,7 @@ def main():
     arguments.add_argument("--graph-mamba", type=Path, required=True)
     arguments.add_argument("--mamba", type=Path, required=True)
     paths = arguments.parse_args()
-    layers = official_layers(paths)
+    layers = graphs.official_layers(paths.graph_mamba, official_mamba.mixer(paths.mamba))
     ends = graphs.edges(SEED, SIZES, 3)
     nodes, count = sum(SIZES), ends.shape[1]
     inputs = {
@@ -59,21 +58,6 @@ command = "python generate.py --graph-mamba PATH --mamba PATH"
 absolute = 1e-4
 """
     (HERE / "case.toml").write_text(text)
-
-
-def official_layers(paths):
-    """`gps_layer.py` with the official mixer; attention of other kinds is left out."""
-    mamba = official_mamba.mixer(paths.mamba)
-    sys.modules["mamba_ssm"].Mamba = mamba
-    module("performer_pytorch", SelfAttention=None)
-    module("graphgps")
-    module("graphgps.layer")
-    module("graphgps.layer.gine_conv_layer", GINEConvESLapPE=None)
-    module("graphgps.layer.bigbird_layer", SingleBigBirdLayer=None)
-    folder = "graphgps/layer"
-    name = "graphgps.layer.gatedgcn_layer"
-    graphs.official_module(paths.graph_mamba, f"{folder}/gatedgcn_layer.py", name)
-    return graphs.official_module(paths.graph_mamba, f"{folder}/gps_layer.py", "gps_layer")
 
 
 def write(folder, layers, kinds, ends, of_node, inputs):

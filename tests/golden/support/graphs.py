@@ -43,6 +43,20 @@ def official_module(checkout, path, name):
     return loaded
 
 
+def official_layers(checkout, mixer):
+    """`gps_layer.py` with this mixer; attention of other kinds is left out."""
+    sys.modules["mamba_ssm"].Mamba = mixer
+    module("performer_pytorch", SelfAttention=None)
+    module("graphgps")
+    module("graphgps.layer")
+    module("graphgps.layer.gine_conv_layer", GINEConvESLapPE=None)
+    module("graphgps.layer.bigbird_layer", SingleBigBirdLayer=None)
+    folder = "graphgps/layer"
+    name = "graphgps.layer.gatedgcn_layer"
+    official_module(checkout, f"{folder}/gatedgcn_layer.py", name)
+    return official_module(checkout, f"{folder}/gps_layer.py", "gps_layer")
+
+
 def statistics(network, seed):
     """Gives running statistics values that are not the initial ones."""
     with torch.no_grad():

@@ -6,8 +6,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::pipeline::require;
 use super::{
-    ImagePipeline, Interpolation, Region, channels, colour_jitter, flip, normalise, photometric,
-    resample,
+    Augment, ImagePipeline, Interpolation, Region, channels, colour_jitter, flip, normalise,
+    photometric, resample,
 };
 use crate::error::DataError;
 use crate::random::{below, unit64};
@@ -213,7 +213,7 @@ impl MaskPipeline {
             std: self.std.clone(),
             crop_ratio: 1.0,
             interpolation: self.interpolation,
-            augment: None,
+            augment: Augment::default(),
             views: 1,
         };
         image.check()?;

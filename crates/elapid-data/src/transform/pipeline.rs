@@ -26,16 +26,14 @@ pub struct ImagePipeline {
     pub crop_ratio: f64,
     /// How images are brought to size.
     pub interpolation: Interpolation,
-    /// Random changes to training images.
-    pub augment: Option<Augment>,
+    /// Random changes to training images, and how far views of an evaluation are moved.
+    pub augment: Augment,
     /// Views of an image that an evaluation averages over, at least 1.
     pub views: usize,
 }
 
 impl ImagePipeline {
-    /// The input of the network for `image`.
-    ///
-    /// Augments if the pipeline has an [`Augment`] and `rng` is given.
+    /// The input of the network for a training image, with the changes that `rng` draws.
     ///
     /// # Shapes
     ///
@@ -45,27 +43,20 @@ impl ImagePipeline {
     ///
     /// If [`check`](Self::check) would fail.
     #[must_use]
-    pub fn apply(&self, image: &PixelImage, rng: Option<&ChaCha8Rng>) -> Vec<f32> {
-        match (&self.augment, rng) {
-            (Some(augment), Some(rng)) => self.augmented(image, augment, rng),
-            _ => self.plain(image),
-        }
+    pub fn apply(&self, image: &PixelImage, rng: &ChaCha8Rng) -> Vec<f32> {
+        self.augmented(image, &self.augment, rng)
     }
 
     /// View `number` of an image, below `views`: the first is the image as it is, others are shifted, turned, zoomed and mirrored as
     /// training images are, a view of every image by the same amount.
     #[must_use]
     pub fn view(&self, image: &PixelImage, number: usize) -> Vec<f32> {
-        let rng = || stream(0, &[purpose::VIEWS, number as u64]);
-        match (&self.augment, number) {
-            (Some(augment), 1..) => self.augmented(image, &augment.moves(), &rng()),
-            _ => self.plain(image),
+        if number == 0 {
+            let image = channels::convert(image, self.channels);
+            return normalise::normalise(&self.resized(&image), &self.mean, &self.std);
         }
-    }
-
-    fn plain(&self, image: &PixelImage) -> Vec<f32> {
-        let image = channels::convert(image, self.channels);
-        normalise::normalise(&self.resized(&image), &self.mean, &self.std)
+        let rng = stream(0, &[purpose::VIEWS, number as u64]);
+        self.augmented(image, &self.augment.moves(), &rng)
     }
 
     fn augmented(&self, image: &PixelImage, augment: &Augment, rng: &ChaCha8Rng) -> Vec<f32> {
@@ -145,11 +136,10 @@ impl ImagePipeline {
             self.crop_ratio,
             "above 0 and at most 1",
         )?;
-        let is_moved = |augment: &Augment| augment.moves() != Augment::default();
-        let differ = self.views > 1 && self.augment.as_ref().is_some_and(is_moved);
+        let differ = self.views > 1 && self.augment.moves() != Augment::default();
         let alike = "1: without `shift`, `rotate`, `scale` and `hflip` in [data.augment] all views would be the same";
         require(self.views == 1 || differ, "eval.views", self.views, alike)?;
-        self.augment.as_ref().map_or(Ok(()), Augment::check)
+        self.augment.check()
     }
 }
 
@@ -187,7 +177,7 @@ mod tests {
             std,
             crop_ratio: 1.0,
             interpolation: Interpolation::Bicubic,
-            augment: None,
+            augment: Augment::default(),
             views: 1,
         }
     }
@@ -202,25 +192,25 @@ mod tests {
 
     #[test]
     fn channels_are_converted_as_demanded() {
-        let grey = plain(1, 3).apply(&PixelImage::new(1, 1, 1, vec![9]), None);
+        let grey = plain(1, 3).view(&PixelImage::new(1, 1, 1, vec![9]), 0);
         assert_eq!(rounded(&grey), [9, 9, 9]);
-        let rgb = plain(1, 1).apply(&PixelImage::new(1, 1, 3, vec![255, 0, 0]), None);
+        let rgb = plain(1, 1).view(&PixelImage::new(1, 1, 3, vec![255, 0, 0]), 0);
         assert_eq!(rounded(&rgb), [76]);
     }
 
     #[test]
-    fn augmentation_needs_both_settings_and_a_generator() {
+    fn augmentation_needs_settings_and_is_of_training() {
         let augmented = ImagePipeline {
-            augment: Some(Augment {
+            augment: Augment {
                 shift: 1,
                 ..Augment::default()
-            }),
+            },
             ..plain(3, 1)
         };
         let untouched: Vec<i32> = (1..10).collect();
-        assert_eq!(rounded(&augmented.apply(&numbered(), None)), untouched);
+        assert_eq!(rounded(&augmented.view(&numbered(), 0)), untouched);
         let drawn = |pipeline: &ImagePipeline, seed| {
-            rounded(&pipeline.apply(&numbered(), Some(&stream(seed, &[]))))
+            rounded(&pipeline.apply(&numbered(), &stream(seed, &[])))
         };
         assert_eq!(drawn(&plain(3, 1), 0), untouched);
         assert_eq!(drawn(&augmented, 0), drawn(&augmented, 0));
@@ -229,16 +219,16 @@ mod tests {
 
     #[test]
     fn about_half_of_the_images_are_mirrored() {
-        let augment = Some(Augment {
+        let augment = Augment {
             hflip: true,
             ..Augment::default()
-        });
+        };
         let pipeline = ImagePipeline {
             augment,
             ..plain(3, 1)
         };
         let mirrored = (0..400).filter(|&seed| {
-            let values = pipeline.apply(&numbered(), Some(&stream(seed, &[])));
+            let values = pipeline.apply(&numbered(), &stream(seed, &[]));
             rounded(&values)[..3] == [3, 2, 1]
         });
         // 200 expected; five standard deviations are 50.
@@ -254,7 +244,7 @@ mod tests {
             ..Augment::default()
         };
         let views = ImagePipeline {
-            augment: Some(augment),
+            augment,
             views: 9,
             ..plain(3, 1)
         };
@@ -295,10 +285,10 @@ mod tests {
         );
         let alike = ImagePipeline {
             views: 4,
-            augment: Some(Augment {
+            augment: Augment {
                 erase: 0.5,
                 ..Augment::default()
-            }),
+            },
             ..plain(8, 1)
         };
         assert_eq!(
@@ -310,10 +300,10 @@ mod tests {
             ..plain(8, 1)
         };
         assert_eq!(message(&flat), "std is 0, expected above 0");
-        let augment = Some(Augment {
+        let augment = Augment {
             scale: 1.0,
             ..Augment::default()
-        });
+        };
         let inverted = ImagePipeline {
             augment,
             ..plain(8, 1)

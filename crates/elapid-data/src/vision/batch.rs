@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rand_chacha::ChaCha8Rng;
 
-use super::ImageDataset;
+use super::{ImageDataset, PixelImage};
 use crate::corrupt::{Corrupt, Reader};
 use crate::error::DataError;
 use crate::loader::{Batcher, Draw};
@@ -37,6 +37,31 @@ pub struct Partners {
 }
 
 impl ImageBatch {
+    /// No image yet, and room for so many with this number of views each, at least 1.
+    fn empty(pipeline: &ImagePipeline, images: usize, views: usize) -> Self {
+        Self {
+            pixels: Vec::with_capacity(images * pipeline.values()),
+            labels: Vec::with_capacity(images),
+            partners: None,
+            shape: [0, pipeline.channels, pipeline.size, pipeline.size],
+            views: vec![Vec::new(); views - 1],
+        }
+    }
+
+    /// A batch for an evaluation, to be filled by [`look_at`](Self::look_at), with room for so many images.
+    #[must_use]
+    pub fn for_evaluation(pipeline: &ImagePipeline, images: usize) -> Self {
+        Self::empty(pipeline, images, pipeline.views)
+    }
+
+    /// Adds all views of an image; `pipeline` is that of [`for_evaluation`](Self::for_evaluation).
+    pub fn look_at(&mut self, pipeline: &ImagePipeline, image: &PixelImage, label: usize) {
+        self.add(pipeline.view(image, 0), label);
+        for (number, view) in (1..).zip(&mut self.views) {
+            view.extend(pipeline.view(image, number));
+        }
+    }
+
     fn add(&mut self, pixels: Vec<f32>, label: usize) {
         self.pixels.extend(pixels);
         self.labels.push(label);
@@ -125,18 +150,6 @@ impl ImageBatcher {
         mixing.map_or(Ok(()), |mixing| mixing.check())?;
         Ok(Self { mixing, ..self })
     }
-
-    /// Room for images of so many views.
-    fn empty(&self, samples: usize, views: usize) -> ImageBatch {
-        let ImagePipeline { size, channels, .. } = self.pipeline;
-        ImageBatch {
-            pixels: Vec::with_capacity(samples * self.pipeline.values()),
-            labels: Vec::with_capacity(samples),
-            partners: None,
-            shape: [0, channels, size, size],
-            views: vec![Vec::new(); views - 1],
-        }
-    }
 }
 
 impl Batcher for ImageBatcher {
@@ -147,10 +160,10 @@ impl Batcher for ImageBatcher {
     }
 
     fn train(&self, draws: &[Draw], mut rng: ChaCha8Rng) -> Result<ImageBatch, DataError> {
-        let mut batch = self.empty(draws.len(), 1);
+        let mut batch = ImageBatch::empty(&self.pipeline, draws.len(), 1);
         for draw in draws {
             let sample = self.reader.get_or_next(&*self.dataset, draw.index)?;
-            let pixels = self.pipeline.apply(&sample.image, Some(&draw.rng));
+            let pixels = self.pipeline.apply(&sample.image, &draw.rng);
             batch.add(pixels, sample.label);
         }
         if let Some(mixing) = &self.mixing {
@@ -160,13 +173,10 @@ impl Batcher for ImageBatcher {
     }
 
     fn eval(&self, samples: Range<usize>) -> Result<Option<ImageBatch>, DataError> {
-        let mut batch = self.empty(samples.len(), self.pipeline.views);
+        let mut batch = ImageBatch::for_evaluation(&self.pipeline, samples.len());
         for index in samples {
             if let Some(sample) = self.reader.get(&*self.dataset, index)? {
-                batch.add(self.pipeline.view(&sample.image, 0), sample.label);
-                for (number, view) in (1..).zip(&mut batch.views) {
-                    view.extend(self.pipeline.view(&sample.image, number));
-                }
+                batch.look_at(&self.pipeline, &sample.image, sample.label);
             }
         }
         Ok((!batch.labels.is_empty()).then_some(batch))
@@ -236,7 +246,7 @@ mod tests {
             std: vec![0.4],
             crop_ratio: 1.0,
             interpolation: Interpolation::Bicubic,
-            augment: Some(augment),
+            augment,
             views: 1,
         }
     }
@@ -326,7 +336,7 @@ mod tests {
     #[test]
     fn an_epoch_holds_every_sample_once_and_drops_the_rest() {
         let unaugmented = ImagePipeline {
-            augment: None,
+            augment: Augment::default(),
             ..pipeline()
         };
         let all = take(
@@ -417,7 +427,7 @@ mod tests {
             assert_eq!(batches[3].labels[59], last.label);
             assert_eq!(
                 batches[3].pixels[59 * 64..],
-                pipeline().apply(&last.image, None)
+                pipeline().view(&last.image, 0)
             );
         }
     }

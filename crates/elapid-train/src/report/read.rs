@@ -33,15 +33,22 @@ pub(super) struct Run {
 impl Run {
     /// Name of the metric that the plan chooses the best checkpoint by.
     pub(super) fn chosen_by(&self) -> Option<String> {
-        let plan: toml::Table = self.plan.as_ref()?.parse().ok()?;
-        let best = plan.get("eval")?.get("best")?;
-        best.as_str().map(ToOwned::to_owned)
+        let eval = self.eval()?;
+        eval.get("best")?.as_str().map(ToOwned::to_owned)
+    }
+
+    /// `[eval]` of the plan.
+    fn eval(&self) -> Option<toml::Table> {
+        let mut plan: toml::Table = self.plan.as_ref()?.parse().ok()?;
+        match plan.remove("eval")? {
+            toml::Value::Table(eval) => Some(eval),
+            _ => None,
+        }
     }
 
     /// What the test left out because the plan says so, as an HTML sentence.
     pub(super) fn left_out(&self) -> Option<String> {
-        let plan: toml::Table = self.plan.as_ref()?.parse().ok()?;
-        let eval = plan.get("eval")?;
+        let eval = self.eval()?;
         let is_dropping = eval.get("drop_last")?.as_bool()?;
         let batch = u64::try_from(eval.get("batch_size")?.as_integer()?).ok()?;
         let test = self.manifest.get("data")?.get("test")?.as_object()?;
@@ -62,8 +69,7 @@ impl Run {
 
     /// Over how many views of an image validation and test averaged, where there was more than one, as an HTML sentence.
     pub(super) fn views(&self) -> Option<String> {
-        let plan: toml::Table = self.plan.as_ref()?.parse().ok()?;
-        let views = u64::try_from(plan.get("eval")?.get("views")?.as_integer()?).ok()?;
+        let views = u64::try_from(self.eval()?.get("views")?.as_integer()?).ok()?;
         (views > 1).then(|| {
             format!(
                 "Validation and test averaged over {} views of each image (<code>eval.views</code>): compare their numbers \

@@ -225,21 +225,11 @@ pub(super) fn most_probable(scores: &[f64], count: usize) -> Vec<(usize, f64)> {
 }
 
 pub(crate) fn load(files: &[PathBuf], pipeline: &ImagePipeline) -> Result<ImageBatch, Failure> {
-    let mut views = vec![Vec::new(); pipeline.views];
+    let mut batch = ImageBatch::for_evaluation(pipeline, files.len());
     for file in files {
-        let image = PixelImage::from(open_image(file)?);
-        for (number, view) in views.iter_mut().enumerate() {
-            view.extend(pipeline.view(&image, number));
-        }
+        batch.look_at(pipeline, &PixelImage::from(open_image(file)?), 0);
     }
-    let shape = [files.len(), pipeline.channels, pipeline.size, pipeline.size];
-    Ok(ImageBatch {
-        pixels: views.remove(0),
-        labels: vec![0; files.len()],
-        partners: None,
-        shape,
-        views,
-    })
+    Ok(batch)
 }
 
 pub(super) fn open_image(file: &Path) -> Result<DynamicImage, Failure> {

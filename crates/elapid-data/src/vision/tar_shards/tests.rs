@@ -391,7 +391,7 @@ fn twins() -> (TempDir, TempDir) {
     (files, archives)
 }
 
-fn batcher(images: &Shared<ImageSample>, augment: Option<Augment>) -> ImageBatcher {
+fn batcher(images: &Shared<ImageSample>, augment: Augment) -> ImageBatcher {
     let pipeline = ImagePipeline {
         size: 4,
         channels: 3,
@@ -425,7 +425,7 @@ fn batches_are_those_of_a_folder_for_any_number_of_workers_and_any_start() {
         ..Augment::default()
     };
     let train = |images: &Shared<ImageSample>, workers, first| {
-        let batcher = batcher(images, Some(augment));
+        let batcher = batcher(images, augment);
         let loader = TrainLoader::new(batcher, Order::plain(5, 7), workers).unwrap();
         let batches = loader.iter_from(first).take(24);
         let bits = bits(batches.map(Result::unwrap));
@@ -440,7 +440,7 @@ fn batches_are_those_of_a_folder_for_any_number_of_workers_and_any_start() {
         assert_eq!(train(&shards.train, workers, 3).0[..21], expected[3..]);
     }
     let eval = |images: &Shared<ImageSample>, workers| {
-        let loader = EvalLoader::new(batcher(images, None), 4, workers).unwrap();
+        let loader = EvalLoader::new(batcher(images, Augment::default()), 4, workers).unwrap();
         bits(loader.iter().map(Result::unwrap))
     };
     assert_eq!(eval(&shards.test, 2), eval(&folder.test, 0));

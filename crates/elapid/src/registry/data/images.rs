@@ -46,7 +46,7 @@ pub fn image_pipeline(
         std: normalisation.std,
         crop_ratio: images.options.crop_ratio,
         interpolation: interpolation(images),
-        augment: Some(augment(&images.augment)),
+        augment: augment(&images.augment),
         views: plan.eval.views,
     })
 }
