@@ -185,6 +185,19 @@ fn fused_equals_its_parts_at_odd_sizes() {
 }
 
 #[test]
+fn one_long_packed_sequence_equals_its_parts() {
+    let graphs = Case {
+        batch: 1,
+        length: 515,
+        channels: 48,
+        rank: 3,
+        both: false,
+        ..FULL
+    };
+    check(graphs, DType::F32, TOLERANCE);
+}
+
+#[test]
 fn half_precision_equals_its_parts() {
     for (dtype, tolerance) in half_types() {
         check(FULL, dtype, 2.0 * tolerance);

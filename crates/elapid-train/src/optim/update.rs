@@ -84,7 +84,9 @@ struct Stepping<'a, 'b> {
 impl ModuleMapper for Stepping<'_, '_> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let Some(gradient) = self.gradients.remove::<D>(param.id) else {
-            return param;
+            // As a new leaf: burn's autodiff keeps everything that was ever computed from a leaf and did not reach the loss, and goes
+            // through it after every backward pass.
+            return replaced(param, |parameter| parameter);
         };
         let id = param.id;
         replaced(param, |parameter| self.stepped(id, parameter, gradient))

@@ -8,3 +8,4 @@ mod resume;
 mod run;
 mod scaling;
 mod toy;
+mod unused;
