@@ -7,6 +7,7 @@ use elapid::registry;
 use elapid::train::evaluate;
 use serde_json::json;
 
+use super::by_class::by_class;
 use super::failure::{Failure, warn};
 use super::run::{Built, Checkpoint, OpenRun, build};
 use super::split::SplitName;
@@ -56,8 +57,11 @@ pub(crate) fn eval(args: EvalArgs) -> Result<(), Failure> {
             .iter()
             .map(|m| (m.name.to_owned(), json!(m.value)))
             .collect();
-        let result =
+        let mut result =
             json!({"split": split.name(), "samples": evaluation.samples, "metrics": metrics});
+        if let Some(confusion) = evaluation.confusion {
+            result["confusion"] = json!({"classes": confusion.classes, "counts": confusion.counts});
+        }
         return print(&result.to_string());
     }
     let (split, samples, unit) = (split.name(), evaluation.samples, data.unit());
@@ -65,5 +69,8 @@ pub(crate) fn eval(args: EvalArgs) -> Result<(), Failure> {
         1 => format!("{split}, {samples} {unit}"),
         views => format!("{split}, {samples} {unit}, {views} views of each"),
     };
-    print(&format!("{head}\n{}", train::measured(&evaluation.metrics)))
+    let metrics = train::measured(&evaluation.metrics);
+    let classes = evaluation.confusion.as_ref().and_then(by_class);
+    let classes = classes.map_or_else(String::new, |table| format!("\n\n{table}"));
+    print(&format!("{head}\n{metrics}{classes}"))
 }

@@ -3,6 +3,7 @@
 
 mod abort;
 mod bench;
+mod by_class;
 mod config;
 mod data;
 mod diagnose;

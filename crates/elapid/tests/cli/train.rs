@@ -109,6 +109,11 @@ fn evaluation_repeats_the_test_of_the_run() {
         .unwrap();
     assert_eq!(evaluated["metrics"]["accuracy"], line["value"]);
     assert_eq!(evaluated["samples"], 360);
+    let counts = evaluated["confusion"]["counts"].as_array().unwrap();
+    let all = counts.iter().flat_map(|row| row.as_array().unwrap());
+    assert_eq!(all.map(|count| count.as_u64().unwrap()).sum::<u64>(), 360);
+    let said = succeed(elapid(["eval"]).arg(&run));
+    assert!(said.contains("mostly taken for"), "{said}");
 }
 
 #[test]
