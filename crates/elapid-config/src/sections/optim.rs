@@ -24,8 +24,6 @@ options! {
     pub struct AdamW {
         /// Peak learning rate.
         lr: f64 = 1e-3, above(0.0);
-        /// What the head learns at, as a multiple of the learning rate.
-        head_lr_factor: f64 = 1.0, above(0.0);
         /// Decay of the running mean of gradients and of that of their squares.
         betas: [f64; 2] = [0.9, 0.999], FRACTION;
         /// Added to the denominator.
@@ -45,8 +43,6 @@ options! {
     pub struct Adam {
         /// Peak learning rate.
         lr: f64 = 1e-3, above(0.0);
-        /// What the head learns at, as a multiple of the learning rate.
-        head_lr_factor: f64 = 1.0, above(0.0);
         /// Decay of the running mean of gradients and of that of their squares.
         betas: [f64; 2] = [0.9, 0.999], FRACTION;
         /// Added to the denominator.
@@ -68,8 +64,6 @@ options! {
     pub struct Lion {
         /// Peak learning rate.
         lr: f64 = 1e-4, above(0.0);
-        /// What the head learns at, as a multiple of the learning rate.
-        head_lr_factor: f64 = 1.0, above(0.0);
         /// Weight of the running mean in a step, and decay of the running mean.
         betas: [f64; 2] = [0.9, 0.99], FRACTION;
         /// Share of a weight removed in each step, per unit of learning rate.
@@ -87,8 +81,6 @@ options! {
     pub struct Muon {
         /// Peak learning rate.
         lr: f64 = 1e-3, above(0.0);
-        /// What the head learns at, as a multiple of the learning rate.
-        head_lr_factor: f64 = 1.0, above(0.0);
         /// Decay of the momentum of matrices.
         momentum: f64 = 0.95, FRACTION;
         /// Decays of AdamW's running means, for the other parameters.
@@ -110,8 +102,6 @@ options! {
 pub struct OptimCommon {
     /// Peak learning rate.
     pub lr: f64,
-    /// What the head learns at, as a multiple of it.
-    pub head_lr_factor: f64,
     /// Share of a weight removed in each step, per unit of learning rate; with Adam, share added to its gradient.
     pub weight_decay: f64,
     /// `A_log` decays too.
@@ -129,7 +119,6 @@ impl OptimSpec {
             ($o:expr, $decay_all:expr) => {
                 OptimCommon {
                     lr: $o.lr,
-                    head_lr_factor: $o.head_lr_factor,
                     weight_decay: $o.weight_decay,
                     decay_ssm_a: $o.decay_ssm_a,
                     decay_all: $decay_all,

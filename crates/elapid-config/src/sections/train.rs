@@ -41,7 +41,9 @@ options! {
         /// layers learn alike.
         layer_decay: Option<f64> = unset, FRACTION;
         /// What the learning rate of embeddings, positions and class tokens is multiplied by, besides.
-        input_lr: f64 = 1.0, above(0.0);
+        input_lr_factor: f64 = 1.0, above(0.0);
+        /// What the learning rate of the head is multiplied by.
+        head_lr_factor: f64 = 1.0, above(0.0);
         /// Decay of an exponential moving average of the weights, which is evaluated in their place; left out, there is
         /// none. Early steps decay faster.
         ema: Option<f64> = unset, FRACTION;

@@ -25,14 +25,14 @@ fn messages_are_pinned() {
             train("keep_lats = 3"),
             UnknownKey,
             "configs/x.toml:14:1: unknown key `keep_lats` in [train]; did you mean `keep_last`? \
-             Valid keys: `epochs`, `steps`, `batch_size`, `micro_batch`, `precision`, `graph`, `init_from`, `init_positions`, `freeze`, `unfreeze`, `layer_decay`, `input_lr`, `ema`, `max_skips`, `patience`, `max_minutes`, `checkpoint`, `keep_best`, `keep_last`, `keep_every`",
+             Valid keys: `epochs`, `steps`, `batch_size`, `micro_batch`, `precision`, `graph`, `init_from`, `init_positions`, `freeze`, `unfreeze`, `layer_decay`, `input_lr_factor`, `head_lr_factor`, `ema`, `max_skips`, `patience`, `max_minutes`, `checkpoint`, `keep_best`, `keep_last`, `keep_every`",
         ),
         (
             train("patch_size = 3"),
             UnknownKey,
             "configs/x.toml:14:1: unknown key `patch_size` in [train]; `patch_size` belongs to \
              [model]. Valid keys: `epochs`, `steps`, `batch_size`, `micro_batch`, \
-             `precision`, `graph`, `init_from`, `init_positions`, `freeze`, `unfreeze`, `layer_decay`, `input_lr`, `ema`, `max_skips`, `patience`, `max_minutes`, `checkpoint`, `keep_best`, `keep_last`, `keep_every`",
+             `precision`, `graph`, `init_from`, `init_positions`, `freeze`, `unfreeze`, `layer_decay`, `input_lr_factor`, `head_lr_factor`, `ema`, `max_skips`, `patience`, `max_minutes`, `checkpoint`, `keep_best`, `keep_last`, `keep_every`",
         ),
         (
             train("[schedule]\nkind = \"constant\"\nmin_lr = 0"),

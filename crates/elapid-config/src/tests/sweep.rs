@@ -144,7 +144,7 @@ fn messages_are_pinned() {
     let cases = [
         (
             GRID.replace("optim.lr", "optim.lrr"),
-            "rates.toml:6:1: unknown key `lrr` in [optim]; did you mean `lr`? Valid keys: `kind`, `lr`, `head_lr_factor`, `betas`, \
+            "rates.toml:6:1: unknown key `lrr` in [optim]; did you mean `lr`? Valid keys: `kind`, `lr`, `betas`, \
              `eps`, `weight_decay`, `decay_ssm_a`, `grad_clip`",
         ),
         (

@@ -11,7 +11,9 @@ const ROWS: usize = 20;
 /// often. None where there are none at all.
 pub(crate) fn by_class(confusion: &Confusion) -> Option<String> {
     let rows = confusion.counts.iter().enumerate();
-    let mut seen: Vec<Class> = rows.filter_map(|(class, row)| Class::of(class, row)).collect();
+    let mut seen: Vec<Class> = rows
+        .filter_map(|(class, row)| Class::of(class, row))
+        .collect();
     if seen.is_empty() {
         return None;
     }
