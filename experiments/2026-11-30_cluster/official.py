@@ -3,8 +3,8 @@
     python official.py --graph-mamba PATH --mamba PATH SEED SECONDS OUT.jsonl [--global none]
 
 PATHs are checkouts of bowang-lab/Graph-Mamba and state-spaces/mamba. Graphs are drawn by the published procedure. The scan is one in Triton
-(`triton_scan.py`); on a CPU it is `selective_scan_ref`. What is around the layers (encoder, head, loss, schedule) is written out here, by
-`configs/Mamba/cluster-EX.yaml`. Needs torch, torch_geometric, numpy and einops.
+(`triton_scan.py`); on a CPU it is `selective_scan_ref`. What is around the layers, by `configs/Mamba/cluster-EX.yaml`, is
+written out: encoder, head and loss in `tests/golden/support/graph_network.py`, the schedule here. Needs torch, torch_geometric, numpy and einops.
 """
 
 import argparse
@@ -21,8 +21,8 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tests/golden")]
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from support import graphs, official_mamba
+from support.graph_network import Network, loss_of
 from torch import nn
 from torch_geometric.data import Batch
 
@@ -61,40 +61,6 @@ def collated(parts, device, split):
     batch = torch.repeat_interleave(torch.arange(len(parts)), torch.tensor(sizes)).to(device)
     positions = torch.stack((together(4), together(3)), 2)
     return Batch(batch=batch, x=together(0), y=together(1), edge_index=torch.from_numpy(edges).to(device), positions=positions, split=split)
-
-
-class Network(nn.Module):
-    def __init__(self, layer, scan):
-        super().__init__()
-        self.of_features = nn.Linear(CLASSES + 1, WIDTH - OF_POSITIONS)
-        self.of_positions = nn.ModuleList([nn.Linear(2, 2 * OF_POSITIONS), nn.Linear(2 * OF_POSITIONS, OF_POSITIONS)])
-        self.of_edges = nn.Embedding(1, WIDTH)
-        kinds = "CustomGatedGCN", scan
-        self.layers = nn.ModuleList([layer(WIDTH, *kinds, num_heads=8, dropout=0.1, attn_dropout=0.5) for _ in range(DEPTH)])
-        self.head = nn.ModuleList([nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, CLASSES)])
-
-    def forward(self, batch):
-        positions = batch.positions
-        if self.training:
-            signs = torch.where(torch.rand(EIGENVECTORS, device=positions.device) >= 0.5, 1.0, -1.0)
-            positions = torch.stack((positions[..., 0] * signs, positions[..., 1]), 2)
-        for linear in self.of_positions:
-            positions = F.relu(linear(positions))
-        batch.x = torch.cat((self.of_features(batch.x), positions.sum(1)), 1)
-        batch.edge_attr = self.of_edges.weight.expand(batch.edge_index.shape[1], -1)
-        for layer in self.layers:
-            batch = layer(batch)
-        x = batch.x
-        for linear in self.head[:-1]:
-            x = F.normalize(F.relu(linear(x)), p=2, dim=1)
-        return self.head[-1](x)
-
-
-def loss_of(scores, y):
-    """`weighted_cross_entropy.py`."""
-    counts = torch.bincount(y, minlength=CLASSES)
-    weight = (y.numel() - counts).float() / y.numel() * (counts > 0)
-    return F.nll_loss(F.log_softmax(scores, -1), y, weight=weight)
 
 
 def official_layer(paths, device):
@@ -165,7 +131,9 @@ def main():
     train, valid = drawn(0, given.train), drawn(1, given.valid)
     layer = official_layer(given, device)
     torch.manual_seed(given.seed)
-    network = Network(layer, {"mamba": "Mamba_Hybrid_Degree_Noise", "none": "None"}[given.scan]).to(device)
+    kinds = "CustomGatedGCN", {"mamba": "Mamba_Hybrid_Degree_Noise", "none": "None"}[given.scan]
+    layers = lambda: [layer(WIDTH, *kinds, num_heads=8, dropout=0.1, attn_dropout=0.5) for _ in range(DEPTH)]
+    network = Network(layers, CLASSES + 1, WIDTH, OF_POSITIONS, CLASSES).to(device)
     optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=1e-4)
     say(parameters=sum(p.numel() for p in network.parameters()), nodes=float(np.mean([len(g[1]) for g in train])), seconds=time.time() - started)
     random, step, losses = np.random.default_rng(given.seed), 0, []
@@ -179,6 +147,8 @@ def main():
         for first in range(0, len(order), BATCH):
             network.train()
             batch = collated([train[at] for at in order[first : first + BATCH]], device, "train")
+            signs = torch.where(torch.rand(EIGENVECTORS, device=device) >= 0.5, 1.0, -1.0)
+            batch.positions = torch.stack((batch.positions[..., 0] * signs, batch.positions[..., 1]), 2)
             loss = loss_of(network(batch), batch.y)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()

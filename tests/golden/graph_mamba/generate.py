@@ -1,9 +1,9 @@
-"""One layer of Graph-Mamba by the official code, in training and in evaluation, with the orders that it drew.
+"""One layer of Graph-Mamba by the official code, and a network of three, in training and in evaluation, with the orders that they drew.
 
     python generate.py --graph-mamba PATH --mamba PATH    # checkouts of bowang-lab/Graph-Mamba and state-spaces/mamba
 
 Needs torch, torch_geometric, numpy, einops and safetensors. The mixer takes its unfused path with `selective_scan_ref`, both
-official and both plain PyTorch.
+official and both plain PyTorch. What is around the layers of the network is written out in `support/graph_network.py`.
 """
 
 import argparse
@@ -17,9 +17,20 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from support import fill, graphs, official_mamba, record
+from support.graph_network import Network, loss_of
 
 SEED = 4
 SIZES, WIDTH = [1, 8, 5], 16
+# Of the network.
+DEPTH, FEATURES, EIGENVECTORS, OF_POSITIONS, CLASSES = 3, 3, 3, 4, 4
+# Where our names of its parts differ.
+NAMES = {
+    "of_features": "encoder.node_encoder",
+    "of_positions.0": "encoder.eigen.linear_a",
+    "of_positions.1": "encoder.eigen.linear_b",
+    "of_edges": "encoder.edge_encoder",
+    "head": "head.linears",
+}
 # Layers of `gps_layer.py` by folder.
 KINDS = {
     "noise": ("CustomGatedGCN", "Mamba_Hybrid_Degree_Noise"),
@@ -46,10 +57,11 @@ def main():
     record.save(HERE / "input.safetensors", inputs | {"edges": ends, "graphs": of_node})
     for folder, kinds in KINDS.items():
         write(HERE / folder, layers, kinds, ends, of_node, inputs)
+    write_network(HERE / "network", layers, ends, of_node)
     head = record.provenance(paths.graph_mamba, "einops", "torch_geometric")
     head = head.replace("revision", "revision_graph_mamba", 1)
     mamba = record.provenance(paths.mamba).splitlines()[0].replace("revision", "revision_mamba", 1)
-    text = f"""what = "one layer of Graph-Mamba and of its baselines: outputs, all gradients, running statistics; in evaluation the mean of five orders"
+    text = f"""what = "one layer of Graph-Mamba and of its baselines, and a network: outputs, all gradients, running statistics; in evaluation the mean of five orders"
 source = "bowang-lab/Graph-Mamba: graphgps/layer/gps_layer.py; state-spaces/mamba: mamba_ssm/modules/mamba_simple.py"
 command = "python generate.py --graph-mamba PATH --mamba PATH"
 {mamba}
@@ -58,6 +70,18 @@ command = "python generate.py --graph-mamba PATH --mamba PATH"
 absolute = 1e-4
 """
     (HERE / "case.toml").write_text(text)
+
+
+def note_orders(layers):
+    """A list that every order is noted in, and the function that draws them."""
+    orders, lexsort = [], layers.lexsort
+
+    def noted(keys):
+        orders.append(lexsort(keys))
+        return orders[-1]
+
+    layers.lexsort = noted
+    return orders, lexsort
 
 
 def write(folder, layers, kinds, ends, of_node, inputs):
@@ -70,14 +94,7 @@ def write(folder, layers, kinds, ends, of_node, inputs):
     if scan == "None":
         weights = {key: value for key, value in weights.items() if "norm1_attn" not in key}
     record.save(folder / "weights.safetensors", weights)
-    orders = []
-    lexsort = layers.lexsort
-
-    def noted(keys):
-        orders.append(lexsort(keys))
-        return orders[-1]
-
-    layers.lexsort = noted
+    orders, lexsort = note_orders(layers)
 
     def run(split, tensors):
         out = layer(Batch(batch=of_node, x=tensors["x"], edge_attr=tensors["e"], edge_index=ends, split=split))
@@ -102,6 +119,50 @@ def write(folder, layers, kinds, ends, of_node, inputs):
     record.save(folder / "orders.safetensors", {"eval": torch.stack(orders[:5]), "train": orders[5]})
     record.save(folder / "expected.safetensors", expected | outputs | after)
     record.save(folder / "gradients.safetensors", gradients)
+
+
+def write_network(folder, layers, ends, of_node):
+    folder.mkdir(exist_ok=True)
+    stack = lambda: [layers.GPSLayer(WIDTH, *KINDS["noise"], num_heads=4, dropout=0.0) for _ in range(DEPTH)]
+    network = Network(stack, FEATURES, WIDTH, OF_POSITIONS, CLASSES)
+    fill.fill(network, SEED)
+    graphs.statistics(network, SEED)
+    nodes = of_node.numel()
+    y = torch.from_numpy(fill.generator(SEED, "y").integers(0, CLASSES - 1, nodes))
+    inputs = {
+        "features": fill.normal(SEED, "features", (nodes, FEATURES)),
+        "vectors": fill.normal(SEED, "vectors", (nodes, EIGENVECTORS)),
+        "values": 5 * fill.normal(SEED, "values", (nodes, EIGENVECTORS)).abs(),
+    }
+    record.save(folder / "input.safetensors", inputs | {"edges": ends, "graphs": of_node, "labels": y})
+    record.save(folder / "weights.safetensors", ours(graphs.state(network)))
+    orders, lexsort = note_orders(layers)
+
+    def scores(split):
+        positions = torch.stack((inputs["vectors"], inputs["values"]), 2)
+        return network(Batch(batch=of_node, x=inputs["features"], positions=positions, edge_index=ends, split=split))
+
+    network.eval()
+    with torch.no_grad():
+        expected = {"eval_scores": scores("val")}
+    network.train()
+    expected["scores"] = scores("train")
+    loss = loss_of(expected["scores"], y)
+    loss.backward()
+    layers.lexsort = lexsort
+    gradients = {key: parameter.grad for key, parameter in network.named_parameters() if parameter.grad is not None}
+    after = {key: value for key, value in graphs.state(network).items() if "running" in key}
+    record.save(folder / "orders.safetensors", {"eval": torch.stack(orders[: 5 * DEPTH]), "train": torch.stack(orders[5 * DEPTH :])})
+    record.save(folder / "expected.safetensors", expected | {"loss": loss[None]} | ours(after))
+    record.save(folder / "gradients.safetensors", ours(gradients))
+
+
+def ours(named):
+    def renamed(name):
+        found = [part for part in NAMES if name.startswith(f"{part}.")]
+        return NAMES[found[0]] + name.removeprefix(found[0]) if found else name
+
+    return {renamed(name): value for name, value in named.items()}
 
 
 if __name__ == "__main__":

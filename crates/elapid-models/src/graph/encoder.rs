@@ -98,7 +98,7 @@ impl Encoder {
         };
         let edge_encoder = match &config.edges {
             EdgeFeatures::None => EdgeEncoder::Same(SameEdge {
-                weight: init.truncated_normal([1, config.width], 1.0),
+                weight: init.normal([1, config.width], 1.0),
             }),
             EdgeFeatures::Floats(width) => {
                 EdgeEncoder::Linear(Linear::new(init, *width, config.width, true))
