@@ -10,7 +10,10 @@ from torch import nn
 
 
 class Network(nn.Module):
-    """Scores of nodes, `[N, classes]`, of a batch with `x`, `edge_index`, `batch`, `split` and `positions`, `[N, k, 2]`: entry and eigenvalue."""
+    """Scores of nodes, `[N, classes]`, of a batch with `x`, `edge_index`, `batch`, `split` and `positions`, `[N, k, 2]`: entry and eigenvalue.
+
+    `layers` makes the layers: their weights are drawn behind those of the encoder.
+    """
 
     def __init__(self, layers, features, width, of_positions, classes):
         super().__init__()
