@@ -141,6 +141,16 @@ impl<B: Batcher> TrainLoader<B> {
     /// iterator ends its threads.
     #[must_use]
     pub fn iter_from(&self, first: usize) -> Batches<B::Batch> {
+        self.map_from(first, |batch| batch)
+    }
+
+    /// The same batches, each passed through `finish` by the thread that made it.
+    #[must_use]
+    pub fn map_from<T: Send + 'static>(
+        &self,
+        first: usize,
+        finish: impl Fn(B::Batch) -> T + Send + Sync + 'static,
+    ) -> Batches<T> {
         let (batcher, order) = (Arc::clone(&self.batcher), self.order);
         let (samples, per_epoch) = (batcher.samples(), self.batches_per_epoch());
         in_order(first..usize::MAX, self.workers, move |number| {
@@ -150,7 +160,8 @@ impl<B: Batcher> TrainLoader<B> {
                 .map(|place| order.draw(epoch, samples, place))
                 .collect();
             let key = [purpose::MIX, epoch, number as u64];
-            batcher.train(&draws, stream(order.seed, &key))
+            let batch = batcher.train(&draws, stream(order.seed, &key))?;
+            Ok(finish(batch))
         })
     }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::memory::Gauge;
 use crate::step::Operands;
 use crate::trial::Setup;
-use crate::{RunDir, Task, TrainError};
+use crate::{Packer, RunDir, Task, TrainError};
 
 /// What the manifest calls the chosen number of samples.
 const MEMBER: &str = "micro_batch";
@@ -222,6 +222,7 @@ fn attempt<T: Task>(
     let trial = setup.trial(task.clone());
     let device = trial.device.clone();
     let (mut weights, mut machine) = trial.into_machine(setup.config);
+    let packer = Packer::new(task, 1, Some(samples));
     // As a checkpoint that is being written does.
     let held = weights.clone().duplicated();
     let steps = match (machine.works_in_place(), gauge.forgives()) {
@@ -236,7 +237,7 @@ fn attempt<T: Task>(
             false => batch,
         };
         let numbers = setup.numbers(machine.recipe(), step);
-        let operands = Operands::upload(&weights.task, batch, Some(samples), &numbers, &device);
+        let operands = Operands::upload(packer.pack(batch).whole(), &numbers, &device);
         let (next, made) = machine.step(weights, operands)?;
         made.read()?;
         weights = next;

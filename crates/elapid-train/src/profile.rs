@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::micro_batch::choose;
 use crate::step::{Machine, Made, Operands, Phase, Weights};
-use crate::trial::Setup;
+use crate::trial::{Setup, Steps};
 use crate::{MicroBatch, Task, TrainConfig, TrainError};
 
 /// Steps in front of the measured ones, which compile and tune.
@@ -178,7 +178,7 @@ fn apart<T: Task>(
 ) -> Result<(Batch, Phases), TrainError> {
     let trial = setup.trial(task);
     let (mut weights, device) = (trial.weights, trial.device);
-    let mut batches = setup.batches();
+    let mut batches = setup.packed(&weights.task);
     let mut shape = Batch {
         samples: 0,
         parts: 0,
@@ -189,10 +189,9 @@ fn apart<T: Task>(
         let mut clock = Clock::start(&device)?;
         let batch = batches.next().ok_or(ended(step))??;
         lap.data = clock.lap()?;
-        shape.samples = T::batch_len(&batch);
+        shape.samples = batch.samples;
         let numbers = setup.numbers(&trial.recipe, step);
-        let micro_batch = setup.config.micro_batch.samples();
-        let operands = Operands::upload(&weights.task, batch, micro_batch, &numbers, &device);
+        let operands = Operands::upload(batch.whole(), &numbers, &device);
         shape.parts = operands.parts.len();
         lap.upload = clock.lap()?;
         let mut failed = None;
@@ -239,7 +238,7 @@ fn trained<T: Task>(task: T, setup: &Setup<'_, T>, steps: usize) -> Result<Train
         setup,
         device,
         machine,
-        batches: setup.batches(),
+        batches: setup.packed(&weights.task),
         step: 0,
     };
     let (mut weights, _) = running.round(weights, warm_up as usize)?;
@@ -260,11 +259,11 @@ fn trained<T: Task>(task: T, setup: &Setup<'_, T>, steps: usize) -> Result<Train
     })
 }
 
-struct Running<'a, T: Task, I> {
+struct Running<'a, T: Task> {
     setup: &'a Setup<'a, T>,
     device: Device,
     machine: Machine,
-    batches: I,
+    batches: Steps,
     step: u64,
 }
 
@@ -273,7 +272,7 @@ struct Seconds {
     waited: f64,
 }
 
-impl<T: Task, I: Iterator<Item = Result<T::Batch, TrainError>>> Running<'_, T, I> {
+impl<T: Task> Running<'_, T> {
     /// Makes `count` steps as a run does, at least one, and waits for the last.
     fn round(
         &mut self,
@@ -287,9 +286,7 @@ impl<T: Task, I: Iterator<Item = Result<T::Batch, TrainError>>> Running<'_, T, I
             let batch = self.batches.next().ok_or(ended(self.step))??;
             waited += asked.elapsed();
             let numbers = self.setup.numbers(self.machine.recipe(), self.step);
-            let micro_batch = self.setup.config.micro_batch.samples();
-            let operands =
-                Operands::upload(&weights.task, batch, micro_batch, &numbers, &self.device);
+            let operands = Operands::upload(batch.whole(), &numbers, &self.device);
             let (next, made) = self.machine.step(weights, operands)?;
             (weights, last) = (next, Some(made));
             self.step += 1;

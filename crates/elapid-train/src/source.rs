@@ -1,9 +1,9 @@
 //! Where batches come from.
 
-use crate::BoxError;
+use crate::{BoxError, Packed, Packer};
 
 /// Batches, or the reason why the next one could not be made.
-type Batches<B> = Box<dyn Iterator<Item = Result<B, BoxError>> + Send>;
+pub(crate) type Batches<B> = Box<dyn Iterator<Item = Result<B, BoxError>> + Send>;
 
 /// Training batches without end: batch `k`, counted over all epochs, is a pure function of `k`.
 pub trait TrainSource<B>: Send + Sync {
@@ -12,6 +12,15 @@ pub trait TrainSource<B>: Send + Sync {
 
     /// The batches `first`, `first + 1`, and so on.
     fn iter_from(&self, first: usize) -> Batches<B>;
+
+    /// The same batches, packed; best by the threads that make them. Here it is done by the one that asks.
+    fn packed_from(&self, first: usize, packer: Packer<B>) -> Batches<Packed>
+    where
+        B: 'static,
+    {
+        let batches = self.iter_from(first);
+        Box::new(batches.map(move |batch| batch.map(|batch| packer.pack(batch))))
+    }
 
     /// What a person should know that did not keep a batch from being made, each time since the last call.
     fn warnings(&self) -> Vec<String> {

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::Serialize;
 
-use crate::{Inputs, Noise, Picture};
+use crate::{Inputs, Noise, Packing, Picture};
 
 /// A model with its head and loss: what a training step needs.
 pub trait Task: Module + Clone + 'static {
@@ -13,9 +13,14 @@ pub trait Task: Module + Clone + 'static {
     /// Running sums of an evaluation.
     type Tally: Tally;
 
-    /// What the device needs of a batch, in the order in which [`loss`](Self::loss) takes it, and in the types in which it should
-    /// travel.
-    fn inputs(&self, batch: Self::Batch) -> Vec<TensorData>;
+    /// Gives what the device needs of a batch, in the order in which [`loss`](Self::loss) takes it, and in the types in which it
+    /// should travel. It holds no weights: threads that load batches keep it during the whole run.
+    fn packing(&self) -> Packing<Self::Batch>;
+
+    /// What the device needs of a batch; see [`packing`](Self::packing).
+    fn inputs(&self, batch: Self::Batch) -> Vec<TensorData> {
+        self.packing()(batch)
+    }
 
     /// The mean loss over a batch, shape `[1]`.
     ///

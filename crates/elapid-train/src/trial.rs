@@ -6,7 +6,7 @@ use burn::tensor::Device;
 use crate::freezing::Freezing;
 use crate::session::made;
 use crate::step::{Machine, Numbers, Recipe, Weights};
-use crate::{ParamRule, StepKey, Task, TrainConfig, TrainError, TrainSource};
+use crate::{Packed, Packer, ParamRule, StepKey, Task, TrainConfig, TrainError, TrainSource};
 
 /// What makes the steps of a run, without its directory.
 pub struct Setup<'a, T: Task> {
@@ -19,6 +19,9 @@ pub struct Setup<'a, T: Task> {
     /// The rule of each parameter, as in [`Trainer::with_rules`](crate::Trainer::with_rules).
     pub rules: &'a dyn Fn(&T) -> Vec<ParamRule>,
 }
+
+/// The batch of each step, or why there is none.
+pub(crate) type Steps = Box<dyn Iterator<Item = Result<Packed, TrainError>>>;
 
 /// Weights before their first step, and how steps are made of them.
 pub(crate) struct Trial<T: Task> {
@@ -47,6 +50,13 @@ impl<T: Task> Setup<'_, T> {
     pub(crate) fn batches(&self) -> impl Iterator<Item = Result<T::Batch, TrainError>> {
         let mut batches = self.source.iter_from(0);
         (0..).map(move |step| made(batches.next(), step))
+    }
+
+    /// The same, packed for one device as a run does it.
+    pub(crate) fn packed(&self, task: &T) -> Steps {
+        let packer = Packer::new(task, 1, self.config.micro_batch.samples());
+        let mut batches = self.source.packed_from(0, packer);
+        Box::new((0..).map(move |step| made(batches.next(), step)))
     }
 
     /// What step `step` of an undisturbed run reads besides its batch.

@@ -13,7 +13,7 @@ impl<T: Task> Session<'_, T> {
         mut weights: Weights<T>,
         mut curve: LrCurve,
     ) -> Result<LrCurve, TrainError> {
-        let mut batches = self.trainer.sources.train.iter_from(0);
+        let mut batches = self.batches(&weights.task);
         let total = self.trainer.config.total_steps;
         while self.state.step < total && self.trainer.stop.signal().is_none() {
             let lr = self.lr(self.state.step);

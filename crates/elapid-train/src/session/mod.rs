@@ -22,11 +22,12 @@ use crate::optim::Scaler;
 use crate::plateau::Descent;
 use crate::progress::Progress;
 use crate::recovery::Recovery;
+use crate::source::Batches;
 use crate::spikes::Spikes;
 use crate::step::{Engine, Numbers, Recipe, Weights};
 use crate::{
-    BoxError, Decay, Ending, Measured, Outcome, StepKey, Tally, Task, TrainError, Trainer, report,
-    timestamp,
+    BoxError, Decay, Ending, Measured, Outcome, Packed, Packer, StepKey, Tally, Task, TrainError,
+    Trainer, report, timestamp,
 };
 
 /// One process's share of a run.
@@ -176,7 +177,7 @@ impl<'a, T: Task> Session<'a, T> {
     ) -> Result<(Weights<T>, Option<Ending>), TrainError> {
         let trainer = self.trainer;
         let (first, begun) = (self.state.step, Instant::now());
-        let mut batches = trainer.sources.train.iter_from(first as usize);
+        let mut batches = self.batches(&weights.task);
         if first > 0 {
             // A signal may have cut an evaluation short.
             self.settle(&weights)?;
@@ -212,6 +213,14 @@ impl<'a, T: Task> Session<'a, T> {
             self.end_early(&weights)?;
         }
         Ok((weights, None))
+    }
+
+    /// The batches of the steps that are left.
+    fn batches(&self, task: &T) -> Batches<Packed> {
+        let micro_batch = self.trainer.config.micro_batch.samples();
+        let packer = Packer::new(task, self.engine.devices().len(), micro_batch);
+        let train = &self.trainer.sources.train;
+        train.packed_from(self.state.step as usize, packer)
     }
 
     /// Whether validation has not got better for so long that the run ends.
@@ -254,7 +263,7 @@ impl<'a, T: Task> Session<'a, T> {
     fn step(
         &mut self,
         weights: Weights<T>,
-        batch: Option<Result<T::Batch, BoxError>>,
+        batch: Option<Result<Packed, BoxError>>,
     ) -> Result<Weights<T>, TrainError> {
         let batch = made(batch, self.state.step)?;
         if self.state.recovery.skips(self.state.step) {
@@ -262,10 +271,8 @@ impl<'a, T: Task> Session<'a, T> {
             return Ok(weights);
         }
         let weights = self.thawed(weights);
-        let samples = T::batch_len(&batch);
-        let micro_batch = self.trainer.config.micro_batch.samples();
-        let numbers = self.numbers();
-        let operands = (self.engine).upload(&weights.task, batch, micro_batch, &numbers);
+        let samples = batch.samples;
+        let operands = self.engine.upload(batch, &self.numbers());
         if self.engine.is_about_to_record(&operands) {
             // Its thread reads from the device.
             self.wait();

@@ -12,8 +12,7 @@ impl<T: Task> Session<'_, T> {
         mut weights: Weights<T>,
         until: u64,
     ) -> Result<Option<Weights<T>>, TrainError> {
-        let first = self.state.step as usize;
-        let mut batches = self.trainer.sources.train.iter_from(first);
+        let mut batches = self.batches(&weights.task);
         while self.state.step < until {
             if self.trainer.stop.signal().is_some() {
                 return Ok(None);

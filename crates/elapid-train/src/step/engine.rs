@@ -4,7 +4,7 @@ use burn::tensor::Device;
 
 use super::{Machine, Made, Numbers, Operands, Recipe, Team, Weights};
 use crate::freezing::Freezing;
-use crate::{Task, TrainConfig, TrainError};
+use crate::{Packed, Task, TrainConfig, TrainError};
 
 /// Makes steps on one autodiff device, or on several together.
 pub(crate) enum Engine<T: Task> {
@@ -43,6 +43,14 @@ impl<T: Task> Engine<T> {
         }
     }
 
+    /// With autodiff.
+    pub(crate) fn devices(&self) -> &[Device] {
+        match self {
+            Self::Alone(machine) => std::slice::from_ref(machine.device()),
+            Self::Together(team) => team.devices(),
+        }
+    }
+
     /// Whether a step changes weights where they lie, so that whoever keeps some has to copy them.
     pub(crate) fn works_in_place(&self) -> bool {
         self.recipe().is_in_place()
@@ -57,23 +65,12 @@ impl<T: Task> Engine<T> {
         freezing.applied(task, step)
     }
 
-    /// Copies a batch and numbers to the devices; see [`Operands::upload`].
-    pub(crate) fn upload(
-        &self,
-        task: &T,
-        batch: T::Batch,
-        micro_batch: Option<usize>,
-        numbers: &Numbers,
-    ) -> Vec<Operands> {
-        match self {
-            Self::Alone(machine) => {
-                let device = machine.device();
-                vec![Operands::upload(task, batch, micro_batch, numbers, device)]
-            }
-            Self::Together(team) => {
-                Operands::upload_shares(task, batch, micro_batch, numbers, team.devices())
-            }
-        }
+    /// Copies a batch and numbers to the devices.
+    pub(crate) fn upload(&self, batch: Packed, numbers: &Numbers) -> Vec<Operands> {
+        let shares = batch.shares.into_iter().zip(self.devices());
+        shares
+            .map(|(share, device)| Operands::upload(share, numbers, device))
+            .collect()
     }
 
     /// Whether the next step of such a batch is recorded, which nothing else may disturb on the devices.

@@ -4,8 +4,9 @@ use burn::tensor::{Device, Int, Shape, Tensor};
 use elapid_kernels::buffers::{overwrite, overwrite_int};
 use elapid_kernels::random::random_key;
 
+use crate::StepKey;
 use crate::inputs::Inputs;
-use crate::{StepKey, Task};
+use crate::packing::{PackedPart, PackedShare};
 
 /// A batch, the key of the step's noise, and the optimiser's numbers, all in device memory.
 #[derive(Clone, Debug)]
@@ -29,14 +30,6 @@ pub(crate) struct Part {
     pub(crate) share: f64,
 }
 
-/// What a device gets of a batch.
-struct Share<B> {
-    parts: Vec<B>,
-    first_part: u32,
-    /// Of the whole batch.
-    of_samples: usize,
-}
-
 /// Of every part, the shape of each input and whether it is of floats.
 pub(crate) type Signature = Vec<Vec<(Shape, bool)>>;
 
@@ -50,50 +43,11 @@ pub(crate) struct Numbers {
 }
 
 impl Operands {
-    /// Copies a batch and numbers to the autodiff device `device`; the batch in parts of at most `micro_batch` samples.
-    pub(crate) fn upload<T: Task>(
-        task: &T,
-        batch: T::Batch,
-        micro_batch: Option<usize>,
-        numbers: &Numbers,
-        device: &Device,
-    ) -> Self {
-        let samples = T::batch_len(&batch);
-        let parts = parts::<T>(batch, micro_batch);
-        Self::of(task, Share::all(parts, samples), numbers, device)
-    }
-
-    /// Shares of a batch out to several autodiff devices, each in parts of at most `micro_batch` samples. Where it does not
-    /// come out even, the last ones have less to do, or nothing.
-    ///
-    /// A step takes as long as its largest share, so nothing is won by making the others more alike.
-    pub(crate) fn upload_shares<T: Task>(
-        task: &T,
-        batch: T::Batch,
-        micro_batch: Option<usize>,
-        numbers: &Numbers,
-        devices: &[Device],
-    ) -> Vec<Self> {
-        let samples = T::batch_len(&batch);
-        let largest = samples.div_ceil(devices.len()).max(1);
-        let mut shares = T::split(batch, largest).into_iter();
-        let mut first_part = 0;
-        let upload = |device: &Device| {
-            let parts = shares.next().map(|share| parts::<T>(share, micro_batch));
-            let share = Share {
-                first_part,
-                ..Share::all(parts.unwrap_or_default(), samples)
-            };
-            first_part += share.parts.len() as u32;
-            Self::of(task, share, numbers, device)
-        };
-        devices.iter().map(upload).collect()
-    }
-
-    fn of<T: Task>(task: &T, share: Share<T::Batch>, numbers: &Numbers, device: &Device) -> Self {
-        let upload = |part: T::Batch| Part {
-            share: T::batch_len(&part) as f64 / share.of_samples as f64,
-            inputs: Inputs::upload(task.inputs(part), device),
+    /// Copies a share of a batch, and numbers, to the autodiff device `device`.
+    pub(crate) fn upload(share: PackedShare, numbers: &Numbers, device: &Device) -> Self {
+        let upload = |part: PackedPart| Part {
+            share: part.share,
+            inputs: Inputs::upload(part.inputs, device),
         };
         let plain = device.clone().inner();
         Self {
@@ -124,22 +78,5 @@ impl Operands {
             key: overwrite_int(&self.key.clone().inner(), others.key.clone().inner()),
             numbers: overwrite(&self.numbers, others.numbers.clone()),
         }
-    }
-}
-
-impl<B> Share<B> {
-    fn all(parts: Vec<B>, of_samples: usize) -> Self {
-        Self {
-            parts,
-            first_part: 0,
-            of_samples,
-        }
-    }
-}
-
-fn parts<T: Task>(samples: T::Batch, micro_batch: Option<usize>) -> Vec<T::Batch> {
-    match micro_batch {
-        Some(size) if size < T::batch_len(&samples) => T::split(samples, size),
-        _ => vec![samples],
     }
 }

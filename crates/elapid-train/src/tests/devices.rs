@@ -9,8 +9,8 @@ use super::resume::lines;
 use super::toy::*;
 use crate::step::{Engine, Numbers, Recipe, Weights};
 use crate::{
-    BoxError, Ending, Method, MicroBatch, ParamRule, RunDir, Sources, StepKey, Task, TestWeights,
-    TrainConfig, Trainer,
+    BoxError, Ending, Method, MicroBatch, Packer, ParamRule, RunDir, Sources, StepKey, Task,
+    TestWeights, TrainConfig, Trainer,
 };
 
 const STEPS: u64 = 30;
@@ -235,12 +235,13 @@ fn all_devices_hold_the_same_weights() {
     let devices = vec![device; 3];
     let (mut engine, mut weights) = Engine::new(recipe, devices, &config, weights).unwrap();
     let before = bytes(&weights.task);
-    for (step, batch) in (0..8).zip(uneven().train.iter_from(0)) {
+    let packer = Packer::new(&weights.task, 3, None);
+    for (step, batch) in (0..8).zip(uneven().train.packed_from(0, packer)) {
         let numbers = Numbers {
             key: StepKey::new(1, step),
             table: engine.recipe().numbers([0.1, 0.0], step, |step| step),
         };
-        let operands = engine.upload(&weights.task, batch.unwrap(), None, &numbers);
+        let operands = engine.upload(batch.unwrap(), &numbers);
         (weights, _) = engine.step(weights, operands).unwrap();
     }
     let Engine::Together(team) = &engine else {

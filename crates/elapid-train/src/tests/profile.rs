@@ -62,10 +62,9 @@ fn watching_a_step_changes_nothing() {
     let source = sources().train;
     set_up(&config, source.as_ref(), |setup| {
         let trial = setup.trial(toy());
-        let batch = setup.batches().next().unwrap().unwrap();
+        let batch = setup.packed(&trial.weights.task).next().unwrap().unwrap();
         let numbers = setup.numbers(&trial.recipe, 0);
-        let operands =
-            Operands::upload(&trial.weights.task, batch, Some(8), &numbers, &trial.device);
+        let operands = Operands::upload(batch.whole(), &numbers, &trial.device);
         let seen = RefCell::new(Vec::new());
         let watched = trial
             .recipe

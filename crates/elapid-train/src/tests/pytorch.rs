@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -11,8 +12,8 @@ use super::toy::config;
 use crate::average::kept;
 use crate::step::{Numbers, Operands, Recipe, Weights};
 use crate::{
-    Decay, Descent, Inputs, Measured, Method, Noise, ParamRule, Plateau, Schedule, StepKey, Tally,
-    Task, TrainConfig,
+    Decay, Descent, Inputs, Measured, Method, Noise, Packer, Packing, ParamRule, Plateau, Schedule,
+    StepKey, Tally, Task, TrainConfig,
 };
 
 const BATCH: usize = 5;
@@ -87,9 +88,11 @@ impl Task for Affine {
     type Batch = u64;
     type Tally = Nothing;
 
-    fn inputs(&self, step: u64) -> Vec<TensorData> {
-        let (x, y) = (2 * step, 2 * step + 1);
-        vec![matrix::<BATCH, 4>(x, 1.0), matrix::<BATCH, 3>(y, 3.0)]
+    fn packing(&self) -> Packing<u64> {
+        Arc::new(|step| {
+            let (x, y) = (2 * step, 2 * step + 1);
+            vec![matrix::<BATCH, 4>(x, 1.0), matrix::<BATCH, 3>(y, 3.0)]
+        })
     }
 
     fn loss(&self, inputs: &Inputs, _noise: &Noise) -> Tensor<1> {
@@ -178,6 +181,7 @@ fn follow(file: &str, method: impl Fn(&Trajectory) -> Method) {
     let rules = [rule(affine.weight.id, true), rule(affine.bias.id, false)];
     let recipe = Recipe::new(&settings, &rules);
     let mut weights = Weights::new(affine, &settings, &device);
+    let packer = Packer::new(&weights.task, 1, None);
     for (step, expected) in (0..).zip(&golden.steps) {
         let at = |what: &str| format!("{what} of step {step} in {file}");
         let lr = schedule.at(step, golden.total_steps);
@@ -185,7 +189,7 @@ fn follow(file: &str, method: impl Fn(&Trajectory) -> Method) {
             key: StepKey::new(0, step),
             table: recipe.numbers([lr, kept(golden.ema, step)], step, |step| step),
         };
-        let operands = Operands::upload(&weights.task, step, None, &numbers, &device);
+        let operands = Operands::upload(packer.pack(step).whole(), &numbers, &device);
         let (new, made) = recipe.make(weights, &operands).unwrap();
         weights = new;
         assert_close(lr, expected.lr, 1e-12, &at("rate"));

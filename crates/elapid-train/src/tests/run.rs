@@ -11,7 +11,9 @@ use serde_json::Value;
 use super::toy::*;
 use crate::checkpoint::load_model;
 use crate::step::{Numbers, Operands, gradients};
-use crate::{Ending, LrRange, RunDir, StepKey, TestWeights, TrainConfig, TrainError, evaluate};
+use crate::{
+    Ending, LrRange, Packer, RunDir, StepKey, TestWeights, TrainConfig, TrainError, evaluate,
+};
 
 /// All values of a metric.
 fn curve(dir: &Path, split: &str, name: &str) -> Vec<(u64, Option<f64>)> {
@@ -373,7 +375,8 @@ fn parts_of_a_batch_give_the_step_of_the_whole() {
             key: StepKey::new(1, 2),
             table: Vec::new(),
         };
-        let operands = Operands::upload(&toy, batch, micro_batch, &numbers, &device);
+        let packed = Packer::new(&toy, 1, micro_batch).pack(batch);
+        let operands = Operands::upload(packed.whole(), &numbers, &device);
         let (loss, gradients) = gradients(&toy, &operands, None, &mut |_| {}).unwrap();
         let numbers = gradients.get::<2>(weight).unwrap();
         (

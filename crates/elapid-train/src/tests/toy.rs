@@ -1,6 +1,7 @@
 //! A classifier of points by the quadrant they lie in, small enough to train in milliseconds.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use burn::module::{Module, Param};
 use burn::nn::loss::CrossEntropyLossConfig;
@@ -11,8 +12,8 @@ use serde_json::Map;
 
 use crate::{
     BoxError, Confusion, Decay, EvalSource, Inputs, Line, Lines, Measured, Method, MicroBatch,
-    Noise, ParamRule, Picture, RunDir, Schedule, Shows, Sources, StepKey, StopFlag, Tally, Task,
-    TestWeights, TrainConfig, TrainSource, Trainer,
+    Noise, Packing, ParamRule, Picture, RunDir, Schedule, Shows, Sources, StepKey, StopFlag, Tally,
+    Task, TestWeights, TrainConfig, TrainSource, Trainer,
 };
 
 pub(super) const BATCH: usize = 16;
@@ -92,10 +93,12 @@ impl Task for Toy {
     type Batch = Points;
     type Tally = Hits;
 
-    fn inputs(&self, batch: Points) -> Vec<TensorData> {
-        let points = batch.targets.len();
-        let inputs = TensorData::new(batch.inputs, [points, 2]);
-        vec![inputs, TensorData::new(batch.targets, [points])]
+    fn packing(&self) -> Packing<Points> {
+        Arc::new(|batch| {
+            let points = batch.targets.len();
+            let inputs = TensorData::new(batch.inputs, [points, 2]);
+            vec![inputs, TensorData::new(batch.targets, [points])]
+        })
     }
 
     fn loss(&self, inputs: &Inputs, noise: &Noise) -> Tensor<1> {

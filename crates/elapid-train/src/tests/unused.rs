@@ -1,13 +1,14 @@
 //! What a step computes without need.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 
 use super::toy::{Hits, config};
 use crate::step::{Numbers, Operands, Recipe, Weights};
-use crate::{Inputs, Noise, StepKey, Task};
+use crate::{Inputs, Noise, Packer, Packing, StepKey, Task};
 
 /// The loss depends on one parameter, and much is computed from another that leads nowhere.
 #[derive(Module, Debug)]
@@ -20,8 +21,8 @@ impl Task for Wasteful {
     type Batch = ();
     type Tally = Hits;
 
-    fn inputs(&self, (): ()) -> Vec<TensorData> {
-        Vec::new()
+    fn packing(&self) -> Packing<()> {
+        Arc::new(|()| Vec::new())
     }
 
     fn loss(&self, _: &Inputs, _: &Noise) -> Tensor<1> {
@@ -63,13 +64,14 @@ fn steps_do_not_slow_down_by_what_leads_nowhere() {
     let settings = config(400);
     let recipe = Recipe::new(&settings, &[]);
     let mut weights = Weights::new(task, &settings, &device);
+    let packer = Packer::new(&weights.task, 1, None);
     let mut times = Vec::new();
     for step in 0..400 {
         let numbers = Numbers {
             key: StepKey::new(0, step),
             table: recipe.numbers([0.1, 0.0], step, |step| step),
         };
-        let operands = Operands::upload(&weights.task, (), None, &numbers, &device);
+        let operands = Operands::upload(packer.pack(()).whole(), &numbers, &device);
         let started = Instant::now();
         (weights, _) = recipe.make(weights, &operands).unwrap();
         times.push(started.elapsed());

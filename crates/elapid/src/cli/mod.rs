@@ -78,7 +78,6 @@ enum Command {
 
 /// Parses the command line, runs the command, and reports what went wrong.
 pub(crate) fn main() -> ExitCode {
-    elapid_kernels::memory::keep_freed();
     failure::report_panics();
     logging::install();
     let cli = Cli::parse();

@@ -3,11 +3,11 @@
 use std::sync::Mutex;
 
 use elapid_data::{Batcher, EvalLoader, TrainLoader};
-use elapid_train::{BoxError, EvalSource, Task, TrainSource};
+use elapid_train::{BoxError, EvalSource, Packed, Packer, Task, TrainSource};
 
 use crate::registry::{AnyBatch, AnyTask};
 
-type Batches = Box<dyn Iterator<Item = Result<AnyBatch, BoxError>> + Send>;
+type Batches<B = AnyBatch> = Box<dyn Iterator<Item = Result<B, BoxError>> + Send>;
 
 /// Training batches of one kind.
 pub(super) struct TrainBatches<B: Batcher> {
@@ -29,6 +29,12 @@ impl<B: Batcher> TrainSource<AnyBatch> for TrainBatches<B> {
 
     fn iter_from(&self, first: usize) -> Batches {
         wrapped(self.loader.iter_from(first), self.wrap)
+    }
+
+    fn packed_from(&self, first: usize, packer: Packer<AnyBatch>) -> Batches<Packed> {
+        let wrap = self.wrap;
+        let batches = (self.loader).map_from(first, move |batch| packer.pack(wrap(batch)));
+        Box::new(batches.map(|batch| batch.map_err(BoxError::from)))
     }
 
     fn warnings(&self) -> Vec<String> {

@@ -34,10 +34,15 @@ macro_rules! tasks {
             type Batch = AnyBatch;
             type Tally = AnyTally;
 
-            fn inputs(&self, batch: AnyBatch) -> Vec<TensorData> {
-                match (self, batch) {
-                    $((Self::$kind(task), AnyBatch::$kind(batch)) => task.inputs(batch),)*
-                    _ => panic!("{ODD}"),
+            fn packing(&self) -> Packing<AnyBatch> {
+                match self {
+                    $(Self::$kind(task) => {
+                        let packing = task.packing();
+                        Arc::new(move |batch| match batch {
+                            AnyBatch::$kind(batch) => packing(batch),
+                            _ => panic!("{ODD}"),
+                        })
+                    })*
                 }
             }
 

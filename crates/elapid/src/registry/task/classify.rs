@@ -1,13 +1,14 @@
 //! `[task] kind = "classify"`: one class an image.
 
+use std::sync::Arc;
+
 use burn::module::Module;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation, bf16, f16};
 use elapid_config::{ClassLoss, Classify, Plan};
 use elapid_data::ImageBatch;
 use elapid_models::ImageClassifier;
 use elapid_nn::Init;
-use elapid_train::{Confusion, Inputs, Measured, Tally, Task};
-use rayon::prelude::*;
+use elapid_train::{Confusion, Inputs, Measured, Packing, Tally, Task};
 
 use super::{Described, batches, storage};
 use crate::diagnose::Watched;
@@ -122,14 +123,17 @@ impl Task for ImageClassification {
     type Tally = ClassificationTally;
     batches!(ImageBatch, |batch| batch.labels.len());
 
-    fn inputs(&self, batch: ImageBatch) -> Vec<TensorData> {
-        let mut inputs = vec![label_data(&batch.labels)];
-        if let Some(partners) = &batch.partners {
-            inputs.push(label_data(&partners.labels));
-            inputs.push(TensorData::new(vec![partners.share], [1]));
-        }
-        inputs.insert(0, rounded(batch.pixels, batch.shape, self.storage));
-        inputs
+    fn packing(&self) -> Packing<ImageBatch> {
+        let storage = self.storage;
+        Arc::new(move |batch| {
+            let pixels = rounded(batch.pixels, batch.shape, storage);
+            let mut inputs = vec![pixels, label_data(&batch.labels)];
+            if let Some(partners) = &batch.partners {
+                inputs.push(label_data(&partners.labels));
+                inputs.push(TensorData::new(vec![partners.share], [1]));
+            }
+            inputs
+        })
     }
 
     fn tally(&self) -> ClassificationTally {
@@ -203,7 +207,7 @@ pub(super) fn rounded<const D: usize>(
     shape: [usize; D],
     dtype: DType,
 ) -> TensorData {
-    let values = numbers.par_iter();
+    let values = numbers.iter();
     match dtype {
         DType::BF16 => {
             let values: Vec<_> = values.map(|x| bf16::from_f32(*x)).collect();

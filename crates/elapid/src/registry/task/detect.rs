@@ -1,12 +1,14 @@
 //! `[task] kind = "detect"`: steps of a series that a model cannot reconstruct.
 
+use std::sync::Arc;
+
 use burn::module::Module;
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor};
 use elapid_config::{Detect, Plan};
 use elapid_data::series::WindowBatch;
 use elapid_models::Forecaster;
 use elapid_nn::Init;
-use elapid_train::{Inputs, Line, Lines, Measured, Picture, Shows, Tally, Task};
+use elapid_train::{Inputs, Line, Lines, Measured, Packing, Picture, Shows, Tally, Task};
 
 use super::windows::{mark_data, on_device, past_data, series};
 use super::{Described, batches, storage};
@@ -51,10 +53,13 @@ impl Task for AnomalyDetection {
     type Tally = DetectionTally;
     batches!(WindowBatch, |batch| batch.batch);
 
-    fn inputs(&self, batch: WindowBatch) -> Vec<TensorData> {
-        let mut inputs = vec![past_data(&batch, self.storage)];
-        inputs.extend(mark_data(&batch));
-        inputs
+    fn packing(&self) -> Packing<WindowBatch> {
+        let storage = self.storage;
+        Arc::new(move |batch| {
+            let mut inputs = vec![past_data(&batch, storage)];
+            inputs.extend(mark_data(&batch));
+            inputs
+        })
     }
 
     fn tally(&self) -> DetectionTally {

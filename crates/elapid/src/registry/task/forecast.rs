@@ -1,12 +1,14 @@
 //! `[task] kind = "forecast"`: what follows a window of a series.
 
+use std::sync::Arc;
+
 use burn::module::Module;
-use burn::tensor::{DType, Device, Tensor, TensorData, s};
+use burn::tensor::{DType, Device, Tensor, s};
 use elapid_config::{Forecast, ForecastLoss, Plan};
 use elapid_data::series::WindowBatch;
 use elapid_models::{CausalMamba, Forecaster, Stream};
 use elapid_nn::Init;
-use elapid_train::{Inputs, Task};
+use elapid_train::{Inputs, Packing, Task};
 
 use super::forecast_tally::{ForecastTally, Target};
 use super::windows::{future_data, mark_data, on_device, past_data, series};
@@ -122,10 +124,13 @@ impl Task for SeriesForecasting {
     type Tally = ForecastTally;
     batches!(WindowBatch, |batch| batch.batch);
 
-    fn inputs(&self, batch: WindowBatch) -> Vec<TensorData> {
-        let mut inputs = vec![past_data(&batch, self.storage), future_data(&batch)];
-        inputs.extend(mark_data(&batch));
-        inputs
+    fn packing(&self) -> Packing<WindowBatch> {
+        let storage = self.storage;
+        Arc::new(move |batch| {
+            let mut inputs = vec![past_data(&batch, storage), future_data(&batch)];
+            inputs.extend(mark_data(&batch));
+            inputs
+        })
     }
 
     fn tally(&self) -> ForecastTally {

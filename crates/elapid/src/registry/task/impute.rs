@@ -1,12 +1,14 @@
 //! `[task] kind = "impute"`: values of a series that are missing.
 
+use std::sync::Arc;
+
 use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use elapid_config::{Impute, Plan};
 use elapid_data::series::{WindowBatch, known_values};
 use elapid_models::Forecaster;
 use elapid_nn::{Init, dropout};
-use elapid_train::{Inputs, Measured, Tally, Task};
+use elapid_train::{Inputs, Measured, Packing, Tally, Task};
 
 use super::windows::{mark_data, on_device, past_data, series};
 use super::{Described, batches, storage};
@@ -69,10 +71,13 @@ impl Task for Imputation {
     type Tally = ImputationTally;
     batches!(WindowBatch, |batch| batch.batch);
 
-    fn inputs(&self, batch: WindowBatch) -> Vec<TensorData> {
-        let mut inputs = vec![past_data(&batch, self.storage)];
-        inputs.extend(mark_data(&batch));
-        inputs
+    fn packing(&self) -> Packing<WindowBatch> {
+        let storage = self.storage;
+        Arc::new(move |batch| {
+            let mut inputs = vec![past_data(&batch, storage)];
+            inputs.extend(mark_data(&batch));
+            inputs
+        })
     }
 
     fn tally(&self) -> ImputationTally {

@@ -17,11 +17,13 @@ mod sounds;
 mod tagging;
 mod windows;
 
+use std::sync::Arc;
+
 use burn::module::Module;
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor};
 use elapid_config::{Plan, Precision, Samples, TaskSpec};
 use elapid_nn::Init;
-use elapid_train::{Confusion, Inputs, Measured, Noise, Picture, Tally, Task};
+use elapid_train::{Confusion, Inputs, Measured, Noise, Packing, Picture, Tally, Task};
 
 use self::any::tasks;
 use self::batches::batches;

@@ -1,12 +1,14 @@
 //! `[task] kind = "pretrain_patches"`: masked patches of spectrograms, told apart and reconstructed.
 
+use std::sync::Arc;
+
 use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use elapid_config::{Plan, PretrainPatches};
 use elapid_data::audio::MaskedBatch;
 use elapid_models::PatchPretrainer;
 use elapid_nn::Init;
-use elapid_train::{Inputs, Measured, Tally, Task};
+use elapid_train::{Inputs, Measured, Packing, Tally, Task};
 
 use super::classify::rounded;
 use super::sounds::spectrograms;
@@ -48,15 +50,18 @@ impl Task for PatchPretraining {
     type Tally = PatchTally;
     batches!(MaskedBatch, |batch| batch.sounds.shape[0]);
 
-    fn inputs(&self, batch: MaskedBatch) -> Vec<TensorData> {
-        let shape = [batch.sounds.shape[0], batch.patches()];
-        let [first, second] = batch.masks;
-        let sounds = batch.sounds;
-        vec![
-            rounded(sounds.values, sounds.shape, self.storage),
-            TensorData::new(first, shape),
-            TensorData::new(second, shape),
-        ]
+    fn packing(&self) -> Packing<MaskedBatch> {
+        let storage = self.storage;
+        Arc::new(move |batch| {
+            let shape = [batch.sounds.shape[0], batch.patches()];
+            let [first, second] = batch.masks;
+            let sounds = batch.sounds;
+            vec![
+                rounded(sounds.values, sounds.shape, storage),
+                TensorData::new(first, shape),
+                TensorData::new(second, shape),
+            ]
+        })
     }
 
     fn tally(&self) -> PatchTally {

@@ -1,12 +1,14 @@
 //! `[task] kind = "segment"`: one class a pixel.
 
+use std::sync::Arc;
+
 use burn::module::Module;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation};
 use elapid_config::{Plan, Segment};
 use elapid_data::{Frame, IGNORE, MaskBatch};
 use elapid_models::{DenseScores, ImageSegmenter, stitched};
 use elapid_nn::{Init, resize_grid};
-use elapid_train::{Confusion, Inputs, Measured, Tally, Task};
+use elapid_train::{Confusion, Inputs, Measured, Packing, Tally, Task};
 
 use super::classify::rounded;
 use super::{Described, batches, storage};
@@ -95,10 +97,13 @@ impl Task for ImageSegmentation {
     type Tally = SegmentationTally;
     batches!(MaskBatch, |batch| batch.images());
 
-    fn inputs(&self, batch: MaskBatch) -> Vec<TensorData> {
-        let [images, _, height, width] = batch.shape;
-        let labels = label_data(&batch.labels, [images, height, width]);
-        vec![rounded(batch.pixels, batch.shape, self.storage), labels]
+    fn packing(&self) -> Packing<MaskBatch> {
+        let storage = self.storage;
+        Arc::new(move |batch| {
+            let [images, _, height, width] = batch.shape;
+            let labels = label_data(&batch.labels, [images, height, width]);
+            vec![rounded(batch.pixels, batch.shape, storage), labels]
+        })
     }
 
     fn tally(&self) -> SegmentationTally {

@@ -1,12 +1,14 @@
 //! `[task] kind = "classify"` on series: one class a series.
 
+use std::sync::Arc;
+
 use burn::module::Module;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation};
 use elapid_config::{ClassLoss, Classify, Plan};
 use elapid_data::series::SeriesBatch;
 use elapid_models::MambaSl;
 use elapid_nn::Init;
-use elapid_train::{Confusion, Inputs, Measured, Tally, Task};
+use elapid_train::{Confusion, Inputs, Measured, Packing, Tally, Task};
 
 use super::classify::{ClassificationTally, Targets, classes, cross_entropy, rounded};
 use super::windows::series;
@@ -66,10 +68,13 @@ impl Task for SeriesClassification {
     type Tally = SeriesClassTally;
     batches!(SeriesBatch, |batch| batch.shape[0]);
 
-    fn inputs(&self, batch: SeriesBatch) -> Vec<TensorData> {
-        let (mask, labels) = (mask_data(&batch), label_data(&batch));
-        let values = rounded(batch.values, batch.shape, self.storage);
-        vec![values, mask, labels]
+    fn packing(&self) -> Packing<SeriesBatch> {
+        let storage = self.storage;
+        Arc::new(move |batch| {
+            let (mask, labels) = (mask_data(&batch), label_data(&batch));
+            let values = rounded(batch.values, batch.shape, storage);
+            vec![values, mask, labels]
+        })
     }
 
     fn tally(&self) -> SeriesClassTally {

@@ -1,12 +1,14 @@
 //! `[task] kind = "classify"` on sounds: one class a sound.
 
+use std::sync::Arc;
+
 use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor, TensorData, activation};
 use elapid_config::{ClassLoss, Classify, Plan};
 use elapid_data::audio::{AudioTargets, FilterbankBatch};
 use elapid_models::SoundClassifier;
 use elapid_nn::Init;
-use elapid_train::{Inputs, Task};
+use elapid_train::{Inputs, Packing, Task};
 
 use super::classify::{ClassificationTally, classes, rounded};
 use super::{Described, batches, storage};
@@ -68,9 +70,12 @@ impl Task for SoundClassification {
     type Tally = ClassificationTally;
     batches!(FilterbankBatch, |batch| batch.shape[0]);
 
-    fn inputs(&self, batch: FilterbankBatch) -> Vec<TensorData> {
-        let targets = weights(&batch, self.classes.len());
-        vec![rounded(batch.values, batch.shape, self.storage), targets]
+    fn packing(&self) -> Packing<FilterbankBatch> {
+        let (classes, storage) = (self.classes.len(), self.storage);
+        Arc::new(move |batch| {
+            let targets = weights(&batch, classes);
+            vec![rounded(batch.values, batch.shape, storage), targets]
+        })
     }
 
     fn tally(&self) -> ClassificationTally {

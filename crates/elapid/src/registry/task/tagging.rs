@@ -1,12 +1,14 @@
 //! `[task] kind = "multi_label"`: any number of classes a sound.
 
+use std::sync::Arc;
+
 use burn::module::Module;
-use burn::tensor::{DType, Device, Tensor, TensorData, activation};
+use burn::tensor::{DType, Device, Tensor, activation};
 use elapid_config::{MultiLabel, Plan};
 use elapid_data::audio::FilterbankBatch;
 use elapid_models::SoundClassifier;
 use elapid_nn::Init;
-use elapid_train::{Inputs, Measured, Tally, Task};
+use elapid_train::{Inputs, Measured, Packing, Tally, Task};
 
 use super::classify::{classes, rounded};
 use super::ranking::{average_precision, d_prime, roc_area};
@@ -57,9 +59,12 @@ impl Task for SoundTagging {
     type Tally = TaggingTally;
     batches!(FilterbankBatch, |batch| batch.shape[0]);
 
-    fn inputs(&self, batch: FilterbankBatch) -> Vec<TensorData> {
-        let targets = weights(&batch, self.classes.len());
-        vec![rounded(batch.values, batch.shape, self.storage), targets]
+    fn packing(&self) -> Packing<FilterbankBatch> {
+        let (classes, storage) = (self.classes.len(), self.storage);
+        Arc::new(move |batch| {
+            let targets = weights(&batch, classes);
+            vec![rounded(batch.values, batch.shape, storage), targets]
+        })
     }
 
     fn tally(&self) -> TaggingTally {

@@ -21,6 +21,8 @@ mod padding_tests;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use elapid_config::{Plan, Samples, TaskSpec};
@@ -28,7 +30,7 @@ use elapid_data::graph::{GraphBatch, GraphFacts, Pairs, Targets};
 use elapid_models::GraphModel;
 use elapid_models::graph::PairDecoder;
 use elapid_nn::Init;
-use elapid_train::{Confusion, Inputs, Measured, Picture, Tally, Task};
+use elapid_train::{Confusion, Inputs, Measured, Packing, Picture, Tally, Task};
 
 use self::classes::Classes;
 use self::edges::{EdgeTally, Edges};
@@ -227,13 +229,16 @@ impl Task for GraphTask {
     type Tally = GraphTally;
     batches!(GraphBatch, |batch| batch.real_graphs);
 
-    fn inputs(&self, batch: GraphBatch) -> Vec<TensorData> {
-        let mut inputs = self.asked.targets(&batch).to_vec();
-        if self.decoder.is_some() {
-            inputs.extend(pair_data(edges::pairs(&batch), batch.nodes));
-        }
-        inputs.extend(self.reading.data(batch));
-        inputs
+    fn packing(&self) -> Packing<GraphBatch> {
+        let (asked, reading) = (self.asked.clone(), self.reading.clone());
+        Arc::new(move |batch| {
+            let mut inputs = asked.targets(&batch).to_vec();
+            if matches!(asked, Asked::Edges(_)) {
+                inputs.extend(pair_data(edges::pairs(&batch), batch.nodes));
+            }
+            inputs.extend(reading.data(batch));
+            inputs
+        })
     }
 
     fn tally(&self) -> GraphTally {
