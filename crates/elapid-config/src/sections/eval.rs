@@ -9,7 +9,7 @@ options! {
     pub struct Eval {
         /// How often to validate.
         every: Interval = "1 epoch", above(0.0);
-        /// Examples in one evaluation batch.
+        /// Examples in one evaluation batch; each of several `views` of an image counts as one.
         batch_size: usize = ("`train.batch_size`"), at_least(1.0);
         /// Which validation metric chooses the best checkpoint.
         best: Best = ("the task's: `accuracy` for `classify` and `classify_graphs`, `mean_iou` for `segment`, `map` for `multi_label` and `label_graphs`, `mask_accuracy` for `pretrain_patches`, `mse` for `forecast` and `impute`, `loss` for `detect`, `balanced_accuracy` for `classify_nodes`, `mae` for `regress_graphs`, `macro_f1` for `classify_edges`, `mrr` for `predict_links`");

@@ -15,7 +15,7 @@ use crate::transform::ImagePipeline;
 /// Images and labels, ready to be uploaded.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ImageBatch {
-    /// Normalised values, `[B, C, H, W]` row-major.
+    /// Normalised values, `[B, views, C, H, W]` row-major.
     pub pixels: Vec<f32>,
     /// Class of each image, `[B]`.
     pub labels: Vec<usize>,
@@ -23,8 +23,8 @@ pub struct ImageBatch {
     pub partners: Option<Partners>,
     /// B, C, H and W.
     pub shape: [usize; 4],
-    /// Further views of each image, each as `pixels`, over which an evaluation averages; none in training.
-    pub views: Vec<Vec<f32>>,
+    /// Views of each image, over which an evaluation averages; 1 in training.
+    pub views: usize,
 }
 
 /// The targets of mixed images: an image keeps `share` of the target of its label, and has the rest of its partner's.
@@ -40,11 +40,11 @@ impl ImageBatch {
     /// No image yet, and room for so many with this number of views each, at least 1.
     fn empty(pipeline: &ImagePipeline, images: usize, views: usize) -> Self {
         Self {
-            pixels: Vec::with_capacity(images * pipeline.values()),
+            pixels: Vec::with_capacity(images * views * pipeline.values()),
             labels: Vec::with_capacity(images),
             partners: None,
             shape: [0, pipeline.channels, pipeline.size, pipeline.size],
-            views: vec![Vec::new(); views - 1],
+            views,
         }
     }
 
@@ -56,14 +56,14 @@ impl ImageBatch {
 
     /// Adds all views of an image; `pipeline` is that of [`for_evaluation`](Self::for_evaluation).
     pub fn look_at(&mut self, pipeline: &ImagePipeline, image: &PixelImage, label: usize) {
-        self.add(pipeline.view(image, 0), label);
-        for (number, view) in (1..).zip(&mut self.views) {
-            view.extend(pipeline.view(image, number));
+        for number in 0..self.views {
+            self.pixels.extend(pipeline.view(image, number));
         }
+        self.label(label);
     }
 
-    fn add(&mut self, pixels: Vec<f32>, label: usize) {
-        self.pixels.extend(pixels);
+    /// Ends an image, whose pixels are there.
+    fn label(&mut self, label: usize) {
         self.labels.push(label);
         self.shape[0] += 1;
     }
@@ -71,7 +71,7 @@ impl ImageBatch {
     /// The batch in parts of `images`, the last of which may be smaller, in order.
     pub fn split(self, images: usize) -> Vec<Self> {
         let [_, c, h, w] = self.shape;
-        let values = c * h * w;
+        let values = self.views * c * h * w;
         let pixels = self.pixels.chunks(images * values);
         let parts = pixels.zip(self.labels.chunks(images)).enumerate();
         let partners = |at: usize, len: usize| {
@@ -86,11 +86,7 @@ impl ImageBatch {
                 labels: labels.to_vec(),
                 partners: partners(at, labels.len()),
                 shape: [labels.len(), c, h, w],
-                views: self
-                    .views
-                    .iter()
-                    .map(|view| copied(&view[at * images * values..][..pixels.len()]))
-                    .collect(),
+                views: self.views,
             })
             .collect()
     }
@@ -164,7 +160,8 @@ impl Batcher for ImageBatcher {
         for draw in draws {
             let sample = self.reader.get_or_next(&*self.dataset, draw.index)?;
             let pixels = self.pipeline.apply(&sample.image, &draw.rng);
-            batch.add(pixels, sample.label);
+            batch.pixels.extend(pixels);
+            batch.label(sample.label);
         }
         if let Some(mixing) = &self.mixing {
             mix(&mut batch, mixing, &mut rng);
@@ -433,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn views_of_an_evaluation_stand_beside_the_images() {
+    fn views_of_an_image_stand_side_by_side() {
         let test = digits::splits(0.0, 0).unwrap().test;
         let pipeline = ImagePipeline {
             views: 3,
@@ -441,14 +438,13 @@ mod tests {
         };
         let batcher = ImageBatcher::new(Arc::clone(&test), pipeline.clone(), Corrupt::Error);
         let batch = batcher.unwrap().eval(4..7).unwrap().unwrap();
-        assert_eq!((batch.shape[0], batch.views.len()), (3, 2));
-        let parts = batch.clone().split(2);
+        assert_eq!((batch.shape, batch.views), ([3, 1, 8, 8], 3));
         let image = test.get(6).unwrap().image;
-        for (number, view) in (1..).zip(&batch.views) {
-            assert_eq!(view[128..], pipeline.view(&image, number));
-            assert_eq!(parts[1].views[number - 1], view[128..]);
-        }
-        assert_eq!(batch.pixels[128..], pipeline.view(&image, 0));
+        let views: Vec<_> = (0..3).flat_map(|n| pipeline.view(&image, n)).collect();
+        assert_eq!(batch.pixels[2 * 3 * 64..], views);
+        let parts = batch.split(2);
+        assert_eq!((parts[1].shape, parts[1].views), ([1, 1, 8, 8], 3));
+        assert_eq!(parts[1].pixels, views);
     }
 
     #[test]

@@ -73,7 +73,9 @@ impl FromStr for Which {
 }
 
 pub(crate) fn diagnose(args: DiagnoseArgs) -> Result<(), Failure> {
-    let open = OpenRun::open(&args.run)?;
+    let mut open = OpenRun::open(&args.run)?;
+    // A loss is of images as they are.
+    open.plan.eval.views = 1;
     let names = open.device_names(args.device.clone());
     let devices = registry::devices(&names).map_err(Failure::input)?;
     let Built { data, task } = build(&open.plan, &devices[0])?;

@@ -54,7 +54,10 @@ pub(crate) fn explain(args: ExplainArgs) -> Result<(), Failure> {
     drop_nothing(&mut open.plan.model);
     let device = registry::device(&open.device_name(args.device)).map_err(Failure::input)?;
     let task = open.image_classification(&device, args.checkpoint, "explain")?;
-    let pipeline = open.image_pipeline()?;
+    let pipeline = ImagePipeline {
+        views: 1,
+        ..open.image_pipeline()?
+    };
     let batch = load(std::slice::from_ref(&args.image), &pipeline)?;
     let classes = task.classes();
     let class = args.class.as_deref().map(|name| named(name, classes));

@@ -133,6 +133,11 @@ pub fn open_data(plan: &Plan) -> Result<Box<dyn Data>, DataError> {
     }
 }
 
+/// Samples of an evaluation batch: views take the place of samples, so that memory does not grow with their number.
+fn evaluated_at_once(plan: &Plan) -> usize {
+    (plan.eval.batch_size / plan.eval.views).max(1)
+}
+
 impl dyn Data + '_ {
     /// Batches of all splits.
     ///
@@ -140,7 +145,7 @@ impl dyn Data + '_ {
     ///
     /// An empty split.
     pub fn sources(&self, plan: &Plan) -> Result<Sources<AnyBatch>, DataError> {
-        let batch = plan.eval.batch_size;
+        let batch = evaluated_at_once(plan);
         let test = self.eval(Split::Test, batch)?;
         Ok(Sources {
             train: self.train()?,
@@ -177,7 +182,7 @@ impl dyn Data + '_ {
         split: Split,
         plan: &Plan,
     ) -> Result<Box<dyn EvalSource<AnyBatch>>, DataError> {
-        let source = self.batches(split, plan.eval.batch_size)?;
+        let source = self.batches(split, evaluated_at_once(plan))?;
         match split {
             Split::Test => self.whole(source, plan),
             Split::Train | Split::Valid => Ok(source),
@@ -193,7 +198,7 @@ impl dyn Data + '_ {
         if !plan.eval.drop_last {
             return Ok(test);
         }
-        let (batch, unit) = (plan.eval.batch_size, self.unit());
+        let (batch, unit) = (evaluated_at_once(plan), self.unit());
         let samples = self.part(Split::Test).map_or(0, |part| part.samples);
         if samples < batch {
             return Err(DataError::Setting {

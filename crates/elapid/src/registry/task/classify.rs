@@ -93,19 +93,18 @@ impl ImageClassification {
 
     /// Class probabilities, `[B, classes]`, of a batch on a plain device; the mean over its views.
     pub fn probabilities(&self, batch: &ImageBatch, device: &Device) -> Tensor<2> {
-        let of_view = |pixels: &Vec<f32>| {
-            let images = images(pixels, batch.shape, device);
-            activation::softmax(self.scores(images, None), 1)
-        };
-        let views = batch.views.iter().map(of_view);
-        views.fold(of_view(&batch.pixels), Tensor::add) / (1.0 + batch.views.len() as f64)
+        let scores = self.scores(images(batch, device), None);
+        let of_views = activation::softmax(scores, 1);
+        let [rows, classes] = of_views.dims();
+        let of_images = of_views.reshape([rows / batch.views, batch.views, classes]);
+        of_images.mean_dim(1).squeeze_dim(1)
     }
 
     /// Scores that an evaluation reads, `[B, classes]`; of several views logarithms of the mean probabilities.
     fn evaluated(&self, batch: &ImageBatch, device: &Device) -> Tensor<2> {
-        match batch.views.is_empty() {
-            true => self.scores(images(&batch.pixels, batch.shape, device), None),
-            false => self
+        match batch.views {
+            1 => self.scores(images(batch, device), None),
+            _ => self
                 .probabilities(batch, device)
                 .clamp_min(f64::from(f32::MIN_POSITIVE))
                 .log(),
@@ -221,8 +220,11 @@ pub(super) fn rounded<const D: usize>(
     }
 }
 
-fn images(pixels: &[f32], shape: [usize; 4], device: &Device) -> Tensor<4> {
-    Tensor::from_data(TensorData::new(pixels.to_vec(), shape), device)
+/// All views of all images, one below the other.
+fn images(batch: &ImageBatch, device: &Device) -> Tensor<4> {
+    let [images, c, h, w] = batch.shape;
+    let shape = [images * batch.views, c, h, w];
+    Tensor::from_data(TensorData::new(batch.pixels.clone(), shape), device)
 }
 
 fn label_data(labels: &[usize]) -> TensorData {
@@ -342,16 +344,19 @@ mod tests {
         let task = ImageClassification::new(model, classes, 0.0, DType::F32).valid();
         let drawn =
             |at: usize| -> Vec<f32> { (0..128).map(|i| ((i * i + at) % 7) as f32).collect() };
-        let of = |pixels, views| ImageBatch {
-            pixels,
+        let of = |views: &[Vec<f32>]| ImageBatch {
+            pixels: (0..2)
+                .flat_map(|image| views.iter().flat_map(move |view| &view[64 * image..][..64]))
+                .copied()
+                .collect(),
             labels: vec![2, 1],
             partners: None,
             shape: [2, 1, 8, 8],
-            views,
+            views: views.len(),
         };
         let read = |x: Tensor<2>| x.into_data().iter::<f64>().collect::<Vec<_>>();
-        let single = [0, 1].map(|at| read(task.probabilities(&of(drawn(at), vec![]), &device)));
-        let both = of(drawn(0), vec![drawn(1)]);
+        let single = [0, 1].map(|at| read(task.probabilities(&of(&[drawn(at)]), &device)));
+        let both = of(&[drawn(0), drawn(1)]);
         let (mean, mut tally) = (read(task.probabilities(&both, &device)), task.tally());
         for (class, p) in mean.iter().enumerate() {
             let expected = (single[0][class] + single[1][class]) / 2.0;
