@@ -10,6 +10,7 @@ use elapid_models::ImageClassifier;
 use elapid_nn::Init;
 use elapid_train::{Confusion, Inputs, Measured, Packing, Tally, Task};
 
+use super::counts::Counts;
 use super::{Described, batches, storage};
 use crate::diagnose::Watched;
 use crate::registry::{Facts, PlanError, image_classifier};
@@ -236,23 +237,17 @@ fn label_data(labels: &[usize]) -> TensorData {
 /// Exact sums over an evaluation.
 #[derive(Clone, Debug)]
 pub struct ClassificationTally {
-    classes: Vec<String>,
-    samples: u64,
+    counts: Counts,
     loss: f64,
     in_top5: u64,
-    /// `[truth][prediction]`
-    counts: Vec<Vec<u64>>,
 }
 
 impl ClassificationTally {
     pub(super) fn new(classes: Vec<String>) -> Self {
-        let counts = vec![vec![0; classes.len()]; classes.len()];
         Self {
-            classes,
-            samples: 0,
+            counts: Counts::new(classes),
             loss: 0.0,
             in_top5: 0,
-            counts,
         }
     }
 
@@ -267,41 +262,37 @@ impl ClassificationTally {
         let predicted = (0..scores.len())
             .find(|&class| rank(class) == 0)
             .unwrap_or(0);
-        self.samples += 1;
+        self.counts.add(label, predicted);
         self.loss += loss;
         self.in_top5 += u64::from(rank(label) < 5);
-        self.counts[label][predicted] += 1;
+    }
+
+    pub(super) fn macro_f1(&self) -> f64 {
+        self.counts.macro_f1()
     }
 }
 
 impl Tally for ClassificationTally {
     fn metrics(&self) -> Vec<Measured> {
-        let right: u64 = (0..self.counts.len())
-            .map(|class| self.counts[class][class])
-            .sum();
-        let share = |count: u64| count as f64 / self.samples as f64;
+        let samples = self.counts.total();
         let measured = |name, value, higher_is_better| Measured {
             name,
             value,
             higher_is_better,
         };
         let mut metrics = vec![
-            measured("loss", self.loss / self.samples as f64, false),
-            measured("accuracy", share(right), true),
+            measured("loss", self.loss / samples, false),
+            measured("accuracy", self.counts.accuracy(), true),
         ];
         // With five classes or fewer everything is among the top five.
-        if self.classes.len() > 5 {
-            metrics.push(measured("top5", share(self.in_top5), true));
+        if self.counts.classes().len() > 5 {
+            metrics.push(measured("top5", self.in_top5 as f64 / samples, true));
         }
         metrics
     }
 
     fn confusion(&self) -> Option<Confusion> {
-        Some(Confusion {
-            classes: self.classes.clone(),
-            counts: self.counts.clone(),
-            ious: false,
-        })
+        Some(self.counts.confusion(false))
     }
 }
 

@@ -3,6 +3,7 @@
 mod any;
 mod batches;
 mod classify;
+mod counts;
 mod detect;
 mod forecast;
 mod forecast_tally;

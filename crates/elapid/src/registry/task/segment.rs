@@ -11,6 +11,7 @@ use elapid_nn::{Init, resize_grid};
 use elapid_train::{Confusion, Inputs, Measured, Packing, Tally, Task};
 
 use super::classify::rounded;
+use super::counts::Counts;
 use super::{Described, batches, storage};
 use crate::diagnose::Watched;
 use crate::registry::{Facts, PlanError, image_segmenter};
@@ -197,19 +198,16 @@ fn cross_entropy(scores: Tensor<4>, labels: Tensor<3, Int>) -> Tensor<3> {
 /// Exact sums over an evaluation.
 #[derive(Clone, Debug)]
 pub struct SegmentationTally {
-    classes: Vec<String>,
     loss: f64,
-    /// Pixels that count: `[truth][prediction]`
-    counts: Vec<Vec<u64>>,
+    /// Of pixels that count.
+    counts: Counts,
 }
 
 impl SegmentationTally {
     fn new(classes: Vec<String>) -> Self {
-        let counts = vec![vec![0; classes.len()]; classes.len()];
         Self {
-            classes,
             loss: 0.0,
-            counts,
+            counts: Counts::new(classes),
         }
     }
 
@@ -218,53 +216,29 @@ impl SegmentationTally {
         self.loss += loss;
         for (&label, &predicted) in labels.iter().zip(predicted) {
             if label != IGNORE {
-                self.counts[usize::from(label)][predicted] += 1;
+                self.counts.add(usize::from(label), predicted);
             }
         }
-    }
-
-    /// Intersection over union of a class; `None` if no pixel is or was taken for it.
-    fn iou(&self, class: usize) -> Option<f64> {
-        let both = self.counts[class][class];
-        let truth: u64 = self.counts[class].iter().sum();
-        let predicted: u64 = self.counts.iter().map(|row| row[class]).sum();
-        let union = truth + predicted - both;
-        (union > 0).then(|| both as f64 / union as f64)
     }
 }
 
 impl Tally for SegmentationTally {
     /// The mean is over the classes that come up, from one matrix of all pixels, as mmsegmentation measures it.
     fn metrics(&self) -> Vec<Measured> {
-        let right: u64 = (0..self.classes.len())
-            .map(|class| self.counts[class][class])
-            .sum();
-        let pixels = self.counts.iter().flatten().sum::<u64>() as f64;
-        let ious: Vec<f64> = (0..self.classes.len())
-            .filter_map(|class| self.iou(class))
-            .collect();
         let measured = |name, value, higher_is_better| Measured {
             name,
             value,
             higher_is_better,
         };
         vec![
-            measured("loss", self.loss / pixels, false),
-            measured("pixel_accuracy", right as f64 / pixels, true),
-            measured(
-                "mean_iou",
-                ious.iter().sum::<f64>() / ious.len() as f64,
-                true,
-            ),
+            measured("loss", self.loss / self.counts.total(), false),
+            measured("pixel_accuracy", self.counts.accuracy(), true),
+            measured("mean_iou", self.counts.mean_iou(), true),
         ]
     }
 
     fn confusion(&self) -> Option<Confusion> {
-        Some(Confusion {
-            classes: self.classes.clone(),
-            counts: self.counts.clone(),
-            ious: true,
-        })
+        Some(self.counts.confusion(true))
     }
 }
 

@@ -140,10 +140,9 @@ pub struct SeriesClassTally(ClassificationTally);
 impl Tally for SeriesClassTally {
     fn metrics(&self) -> Vec<Measured> {
         let mut metrics = self.0.metrics();
-        let counts = self.0.confusion().map(|confusion| confusion.counts);
         metrics.push(Measured {
             name: "macro_f1",
-            value: macro_f1(&counts.unwrap_or_default()),
+            value: self.0.macro_f1(),
             higher_is_better: true,
         });
         metrics
@@ -154,31 +153,9 @@ impl Tally for SeriesClassTally {
     }
 }
 
-/// The mean of `2 TP / (2 TP + FP + FN)` over the classes that come up as truth or prediction, as scikit-learn's.
-fn macro_f1(counts: &[Vec<u64>]) -> f64 {
-    let of = |class: usize| {
-        let right = counts[class][class];
-        let truth: u64 = counts[class].iter().sum();
-        let predicted: u64 = counts.iter().map(|row| row[class]).sum();
-        let both = truth + predicted;
-        (both > 0).then(|| 2.0 * right as f64 / both as f64)
-    };
-    let each: Vec<f64> = (0..counts.len()).filter_map(of).collect();
-    each.iter().sum::<f64>() / each.len().max(1) as f64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn macro_f1_by_hand() {
-        // Class 0: 2 right, 1 taken for 1; class 1: 1 right; class 2 never comes up.
-        let counts = vec![vec![2, 1, 0], vec![0, 1, 0], vec![0, 0, 0]];
-        let expected = (4.0 / 5.0 + 2.0 / 3.0) / 2.0;
-        assert!((macro_f1(&counts) - expected).abs() < 1e-12);
-        assert_eq!(macro_f1(&[]), 0.0);
-    }
 
     #[test]
     fn padding_is_masked() {

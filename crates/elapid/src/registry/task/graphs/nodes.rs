@@ -5,6 +5,7 @@ use elapid_config::ClassifyNodes;
 use elapid_data::graph::{GraphBatch, GraphTargets};
 use elapid_train::{Confusion, Inputs, Measured, Picture};
 
+use super::super::counts::Counts;
 use super::super::ranking::{average_precision, roc_area};
 use super::drawing::Drawing;
 use super::{TARGETS, binary_cross_entropy, log_sum_exp, sigmoid, softmax, softplus};
@@ -163,10 +164,8 @@ pub(super) fn cross_entropy(scores: Tensor<2>, labels: Tensor<1, Int>) -> Tensor
 /// Exact sums over an evaluation.
 #[derive(Clone, Debug)]
 pub struct NodeTally {
-    classes: Vec<String>,
     loss: f64,
-    /// `[truth][prediction]`
-    counts: Vec<Vec<u64>>,
+    counts: Counts,
     /// Of two classes: by how much the second is preferred, and whether it is right.
     ranked: Vec<(f32, bool)>,
     /// The first graph.
@@ -175,11 +174,9 @@ pub struct NodeTally {
 
 impl NodeTally {
     pub(super) fn new(classes: Vec<String>) -> Self {
-        let counts = vec![vec![0; classes.len()]; classes.len()];
         Self {
-            classes,
             loss: 0.0,
-            counts,
+            counts: Counts::new(classes),
             ranked: Vec::new(),
             drawing: None,
         }
@@ -187,47 +184,29 @@ impl NodeTally {
 
     pub(super) fn add(&mut self, predicted: usize, label: usize, loss: f64, second: f64) {
         self.loss += loss;
-        self.counts[label][predicted] += 1;
-        if self.classes.len() == 2 {
+        self.counts.add(label, predicted);
+        if self.counts.classes().len() == 2 {
             self.ranked.push((second as f32, label == 1));
         }
-    }
-
-    /// Of a class: nodes taken for it rightly, of it, and taken for it.
-    fn of_class(&self, class: usize) -> [f64; 3] {
-        let truth: u64 = self.counts[class].iter().sum();
-        let predicted: u64 = self.counts.iter().map(|row| row[class]).sum();
-        [self.counts[class][class], truth, predicted].map(|count| count as f64)
     }
 
     /// `accuracy` is the share of right answers; `balanced_accuracy` the mean over the classes that come up of the same
     /// (`accuracy-SBM` of GraphGPS, over the whole split); `macro_f1` the mean over the classes that come up or were taken for
     /// (scikit-learn's `f1_score`); `auc`, of two classes, as in scikit-learn.
     pub(super) fn metrics(&self) -> Vec<Measured> {
-        let classes: Vec<[f64; 3]> = (0..self.classes.len())
-            .map(|class| self.of_class(class))
-            .collect();
-        let all: f64 = classes.iter().map(|[_, truth, _]| truth).sum();
-        let right: f64 = classes.iter().map(|[right, ..]| right).sum();
-        let mean = |values: Vec<f64>| values.iter().sum::<f64>() / values.len() as f64;
-        let there = classes.iter().filter(|[_, truth, _]| *truth > 0.0);
-        let recalls = there.map(|[right, truth, _]| right / truth).collect();
-        let there = classes
-            .iter()
-            .filter(|[_, truth, taken]| truth + taken > 0.0);
-        let f1 = there.map(|[right, truth, taken]| 2.0 * right / (truth + taken));
+        let counts = &self.counts;
         let measured = |name, value, higher_is_better| Measured {
             name,
             value,
             higher_is_better,
         };
         let mut metrics = vec![
-            measured("loss", self.loss / all, false),
-            measured("accuracy", right / all, true),
-            measured("balanced_accuracy", mean(recalls), true),
-            measured("macro_f1", mean(f1.collect()), true),
+            measured("loss", self.loss / counts.total(), false),
+            measured("accuracy", counts.accuracy(), true),
+            measured("balanced_accuracy", counts.balanced_accuracy(), true),
+            measured("macro_f1", counts.macro_f1(), true),
         ];
-        if self.classes.len() == 2 {
+        if counts.classes().len() == 2 {
             metrics.push(measured("auc", roc_area(&self.ranked), true));
         }
         metrics
@@ -235,21 +214,17 @@ impl NodeTally {
 
     /// Average precision of the second of two classes.
     pub(super) fn precision(&self) -> Option<f64> {
-        (self.classes.len() == 2).then(|| average_precision(&self.ranked))
+        (self.counts.classes().len() == 2).then(|| average_precision(&self.ranked))
     }
 
     pub(super) fn pictures(&self) -> Vec<Picture> {
         let drawn = self.drawing.iter();
-        let drawn = drawn.map(|drawing| Picture::Graph(drawing.picture(&self.classes)));
+        let drawn = drawn.map(|drawing| Picture::Graph(drawing.picture(self.counts.classes())));
         drawn.collect()
     }
 
     pub(super) fn confusion(&self) -> Option<Confusion> {
-        Some(Confusion {
-            classes: self.classes.clone(),
-            counts: self.counts.clone(),
-            ious: false,
-        })
+        Some(self.counts.confusion(false))
     }
 }
 
