@@ -192,11 +192,7 @@ mod tests {
             grad_norm: 0.834,
             samples_per_s: 1449.7,
         });
-        let accuracy = Measured {
-            name: "accuracy",
-            value: 0.96114,
-            higher_is_better: true,
-        };
+        let accuracy = Measured::score("accuracy", 0.96114);
         progress.evaluated("valid", 120, &[accuracy]);
         progress.warn("the disk is full");
         progress.finish();

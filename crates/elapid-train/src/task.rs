@@ -73,6 +73,24 @@ pub struct Measured {
 }
 
 impl Measured {
+    /// A metric of which a larger value is better.
+    pub fn score(name: &'static str, value: f64) -> Self {
+        Self {
+            name,
+            value,
+            higher_is_better: true,
+        }
+    }
+
+    /// A metric of which a smaller value is better.
+    pub fn error(name: &'static str, value: f64) -> Self {
+        Self {
+            name,
+            value,
+            higher_is_better: false,
+        }
+    }
+
     /// Whether this value is better than the best so far. One that is not finite never is, nor is
     /// an equal one.
     pub(crate) fn beats(&self, best: Option<f64>) -> bool {

@@ -229,11 +229,7 @@ mod tests {
 
     #[test]
     fn only_a_loss_has_to_be_a_number() {
-        let metric = |name, value| Measured {
-            name,
-            value,
-            higher_is_better: false,
-        };
+        let metric = Measured::error;
         let fine = [metric("loss", 0.5), metric("auc", f64::NAN)];
         assert!(!has_no_loss(&fine));
         assert!(has_no_loss(&[metric("loss", f64::NAN)]));

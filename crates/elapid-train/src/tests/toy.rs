@@ -148,11 +148,7 @@ impl Tally for Hits {
     fn metrics(&self) -> Vec<Measured> {
         let all: u64 = self.counts.iter().flatten().sum();
         let right: u64 = (0..4).map(|class| self.counts[class][class]).sum();
-        vec![Measured {
-            name: "accuracy",
-            value: right as f64 / all as f64,
-            higher_is_better: true,
-        }]
+        vec![Measured::score("accuracy", right as f64 / all as f64)]
     }
 
     fn pictures(&self) -> Vec<Picture> {

@@ -275,18 +275,13 @@ impl ClassificationTally {
 impl Tally for ClassificationTally {
     fn metrics(&self) -> Vec<Measured> {
         let samples = self.counts.total();
-        let measured = |name, value, higher_is_better| Measured {
-            name,
-            value,
-            higher_is_better,
-        };
         let mut metrics = vec![
-            measured("loss", self.loss / samples, false),
-            measured("accuracy", self.counts.accuracy(), true),
+            Measured::error("loss", self.loss / samples),
+            Measured::score("accuracy", self.counts.accuracy()),
         ];
         // With five classes or fewer everything is among the top five.
         if self.counts.classes().len() > 5 {
-            metrics.push(measured("top5", self.in_top5 as f64 / samples, true));
+            metrics.push(Measured::score("top5", self.in_top5 as f64 / samples));
         }
         metrics
     }

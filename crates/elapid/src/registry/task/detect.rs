@@ -153,17 +153,9 @@ impl Tally for DetectionTally {
         let plain = Found::new(&truth, &flagged);
         let adjusted = Found::new(&truth, &point_adjusted(&truth, &flagged));
         let mean = scores.iter().sum::<f64>() / scores.len().max(1) as f64;
-        let good = |name, value| Measured {
-            name,
-            value,
-            higher_is_better: true,
-        };
+        let good = Measured::score;
         vec![
-            Measured {
-                name: "loss",
-                value: mean,
-                higher_is_better: false,
-            },
+            Measured::error("loss", mean),
             good("f1", plain.f1()),
             good("precision", plain.precision()),
             good("recall", plain.recall()),

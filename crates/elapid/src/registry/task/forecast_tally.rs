@@ -171,11 +171,7 @@ impl Tally for ForecastTally {
             .map(|(sums, target)| sums.squared * target.unit * target.unit);
         let absolute = units.map(|(sums, target)| sums.absolute * target.unit);
         let last = self.steps.len().saturating_sub(1);
-        let measured = |name, value| Measured {
-            name,
-            value,
-            higher_is_better: false,
-        };
+        let measured = Measured::error;
         let mut metrics = vec![
             measured("loss", self.loss / count),
             measured("mse", mean(|sums| sums.squared, &self.steps)),

@@ -133,15 +133,11 @@ impl ImputationTally {
 impl Tally for ImputationTally {
     /// On standardised values.
     fn metrics(&self) -> Vec<Measured> {
-        let measured = |name, sum: f64| Measured {
-            name,
-            value: sum / self.values as f64,
-            higher_is_better: false,
-        };
+        let mean = |sum: f64| sum / self.values as f64;
         vec![
-            measured("loss", self.squared),
-            measured("mse", self.squared),
-            measured("mae", self.absolute),
+            Measured::error("loss", mean(self.squared)),
+            Measured::error("mse", mean(self.squared)),
+            Measured::error("mae", mean(self.absolute)),
         ]
     }
 }

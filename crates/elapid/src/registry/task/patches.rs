@@ -109,17 +109,13 @@ pub struct PatchTally {
 
 impl Tally for PatchTally {
     fn metrics(&self) -> Vec<Measured> {
-        let measured = |name, sum: f64, higher_is_better| Measured {
-            name,
-            value: sum / self.sounds as f64,
-            higher_is_better,
-        };
+        let mean = |sum: f64| sum / self.sounds as f64;
         let loss = self.contrast + self.reconstruction * self.error;
         vec![
-            measured("loss", loss, false),
-            measured("mask_accuracy", self.accuracy, true),
-            measured("contrast", self.contrast, false),
-            measured("mse", self.error, false),
+            Measured::error("loss", mean(loss)),
+            Measured::score("mask_accuracy", mean(self.accuracy)),
+            Measured::error("contrast", mean(self.contrast)),
+            Measured::error("mse", mean(self.error)),
         ]
     }
 }

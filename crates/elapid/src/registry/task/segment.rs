@@ -225,15 +225,10 @@ impl SegmentationTally {
 impl Tally for SegmentationTally {
     /// The mean is over the classes that come up, from one matrix of all pixels, as mmsegmentation measures it.
     fn metrics(&self) -> Vec<Measured> {
-        let measured = |name, value, higher_is_better| Measured {
-            name,
-            value,
-            higher_is_better,
-        };
         vec![
-            measured("loss", self.loss / self.counts.total(), false),
-            measured("pixel_accuracy", self.counts.accuracy(), true),
-            measured("mean_iou", self.counts.mean_iou(), true),
+            Measured::error("loss", self.loss / self.counts.total()),
+            Measured::score("pixel_accuracy", self.counts.accuracy()),
+            Measured::score("mean_iou", self.counts.mean_iou()),
         ]
     }
 

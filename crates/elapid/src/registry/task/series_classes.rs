@@ -140,11 +140,7 @@ pub struct SeriesClassTally(ClassificationTally);
 impl Tally for SeriesClassTally {
     fn metrics(&self) -> Vec<Measured> {
         let mut metrics = self.0.metrics();
-        metrics.push(Measured {
-            name: "macro_f1",
-            value: self.0.macro_f1(),
-            higher_is_better: true,
-        });
+        metrics.push(Measured::score("macro_f1", self.0.macro_f1()));
         metrics
     }
 

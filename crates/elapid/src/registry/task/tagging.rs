@@ -122,16 +122,11 @@ impl Tally for TaggingTally {
             told.iter().map(|scores| of(scores)).sum::<f64>() / told.len() as f64
         };
         let area = mean(roc_area);
-        let measured = |name, value, higher_is_better| Measured {
-            name,
-            value,
-            higher_is_better,
-        };
         vec![
-            measured("loss", self.loss / sounds as f64, false),
-            measured("map", mean(average_precision), true),
-            measured("auc", area, true),
-            measured("d_prime", d_prime(area), true),
+            Measured::error("loss", self.loss / sounds as f64),
+            Measured::score("map", mean(average_precision)),
+            Measured::score("auc", area),
+            Measured::score("d_prime", d_prime(area)),
         ]
     }
 }

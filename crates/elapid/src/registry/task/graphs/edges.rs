@@ -162,7 +162,7 @@ impl EdgeTally {
         match self {
             Self::Classes(tally) => {
                 let mut metrics = tally.metrics();
-                metrics.extend(tally.precision().map(|value| measured("ap", value, true)));
+                metrics.extend(tally.precision().map(|value| Measured::score("ap", value)));
                 metrics
             }
             Self::Links(tally) => tally.metrics(),
@@ -174,14 +174,6 @@ impl EdgeTally {
             Self::Classes(tally) => tally.confusion(),
             Self::Links(_) => None,
         }
-    }
-}
-
-fn measured(name: &'static str, value: f64, higher_is_better: bool) -> Measured {
-    Measured {
-        name,
-        value,
-        higher_is_better,
     }
 }
 
@@ -237,13 +229,13 @@ impl LinkTally {
         let [without, with] = [0, 1].map(|which| self.losses[which] / self.counts[which] as f64);
         let graphs = self.graphs as f64;
         let mut metrics = vec![
-            measured("loss", f64::midpoint(without, with), false),
-            measured("mrr", self.reciprocal_ranks / graphs, true),
+            Measured::error("loss", f64::midpoint(without, with)),
+            Measured::score("mrr", self.reciprocal_ranks / graphs),
         ];
         let hits = self.hits.iter().zip(HITS);
-        metrics.extend(hits.map(|(hits, (_, name))| measured(name, hits / graphs, true)));
-        metrics.push(measured("auc", roc_area(&self.scores), true));
-        metrics.push(measured("ap", average_precision(&self.scores), true));
+        metrics.extend(hits.map(|(hits, (_, name))| Measured::score(name, hits / graphs)));
+        metrics.push(Measured::score("auc", roc_area(&self.scores)));
+        metrics.push(Measured::score("ap", average_precision(&self.scores)));
         metrics
     }
 }

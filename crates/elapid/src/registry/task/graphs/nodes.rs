@@ -195,19 +195,14 @@ impl NodeTally {
     /// (scikit-learn's `f1_score`); `auc`, of two classes, as in scikit-learn.
     pub(super) fn metrics(&self) -> Vec<Measured> {
         let counts = &self.counts;
-        let measured = |name, value, higher_is_better| Measured {
-            name,
-            value,
-            higher_is_better,
-        };
         let mut metrics = vec![
-            measured("loss", self.loss / counts.total(), false),
-            measured("accuracy", counts.accuracy(), true),
-            measured("balanced_accuracy", counts.balanced_accuracy(), true),
-            measured("macro_f1", counts.macro_f1(), true),
+            Measured::error("loss", self.loss / counts.total()),
+            Measured::score("accuracy", counts.accuracy()),
+            Measured::score("balanced_accuracy", counts.balanced_accuracy()),
+            Measured::score("macro_f1", counts.macro_f1()),
         ];
         if counts.classes().len() == 2 {
-            metrics.push(measured("auc", roc_area(&self.ranked), true));
+            metrics.push(Measured::score("auc", roc_area(&self.ranked)));
         }
         metrics
     }

@@ -127,15 +127,10 @@ impl ValueTally {
     /// Of labels: `map` and `auc` are means over those that some graphs have and others do not. Of numbers: the mean absolute
     /// error over all of them.
     pub(super) fn metrics(&self) -> Vec<Measured> {
-        let measured = |name, value, higher_is_better| Measured {
-            name,
-            value,
-            higher_is_better,
-        };
         let loss = self.loss / self.known as f64;
-        let mut metrics = vec![measured("loss", loss, false)];
+        let mut metrics = vec![Measured::error("loss", loss)];
         if !self.is_of_labels {
-            metrics.push(measured("mae", loss, false));
+            metrics.push(Measured::error("mae", loss));
             return metrics;
         }
         let is_told = |scores: &&Vec<(f32, bool)>| {
@@ -146,8 +141,8 @@ impl ValueTally {
         let mean = |of: fn(&[(f32, bool)]) -> f64| {
             told.iter().map(|scores| of(scores)).sum::<f64>() / told.len() as f64
         };
-        metrics.push(measured("map", mean(average_precision), true));
-        metrics.push(measured("auc", mean(roc_area), true));
+        metrics.push(Measured::score("map", mean(average_precision)));
+        metrics.push(Measured::score("auc", mean(roc_area)));
         metrics
     }
 }
