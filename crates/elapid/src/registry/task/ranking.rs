@@ -1,5 +1,22 @@
 //! How well scores rank samples with a label before those without.
 
+/// The mean of a measure over the labels that some samples have and others do not, from scores and truths of each label.
+pub(super) fn mean_over_labels(
+    of_label: &[Vec<(f32, bool)>],
+    measure: fn(&[(f32, bool)]) -> f64,
+) -> f64 {
+    let is_told = |scores: &&Vec<(f32, bool)>| {
+        let have = scores.iter().filter(|(_, is_own)| *is_own).count();
+        have > 0 && have < scores.len()
+    };
+    let each = of_label
+        .iter()
+        .filter(is_told)
+        .map(|scores| measure(scores));
+    let each: Vec<f64> = each.collect();
+    each.iter().sum::<f64>() / each.len() as f64
+}
+
 /// Pairs of score and truth, highest score first.
 fn ranked(scores: &[(f32, bool)]) -> Vec<(f32, bool)> {
     let mut ranked = scores.to_vec();
@@ -87,6 +104,16 @@ mod tests {
         let equal = [(0.5, true), (0.5, false), (0.5, false)];
         assert!((average_precision(&equal) - 1.0 / 3.0).abs() < 1e-12);
         assert!((roc_area(&equal) - 0.5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn labels_that_all_or_none_have_are_left_out_of_the_mean() {
+        let first = vec![(0.9, true), (0.8, false), (0.7, true), (0.1, false)];
+        let second = vec![(0.9, true), (0.1, false)];
+        let (none, all) = (vec![(0.5, false)], vec![(0.5, true)]);
+        let found = mean_over_labels(&[first, none, second, all], roc_area);
+        assert!((found - (0.75 + 1.0) / 2.0).abs() < 1e-12);
+        assert!(mean_over_labels(&[], roc_area).is_nan());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use elapid_nn::Init;
 use elapid_train::{Inputs, Measured, Packing, Tally, Task};
 
 use super::classify::{classes, rounded};
-use super::ranking::{average_precision, d_prime, roc_area};
+use super::ranking::{average_precision, d_prime, mean_over_labels, roc_area};
 use super::sounds::{binary_cross_entropy, spectrograms, weights};
 use super::{Described, batches, storage};
 use crate::diagnose::Watched;
@@ -113,14 +113,7 @@ impl Tally for TaggingTally {
     /// Precision and area are means over the classes that some sounds have and others do not.
     fn metrics(&self) -> Vec<Measured> {
         let sounds = self.of_class.first().map_or(0, Vec::len);
-        let is_told = |scores: &&Vec<(f32, bool)>| {
-            let have = scores.iter().filter(|(_, is_own)| *is_own).count();
-            have > 0 && have < scores.len()
-        };
-        let told: Vec<_> = self.of_class.iter().filter(is_told).collect();
-        let mean = |of: fn(&[(f32, bool)]) -> f64| {
-            told.iter().map(|scores| of(scores)).sum::<f64>() / told.len() as f64
-        };
+        let mean = |measure| mean_over_labels(&self.of_class, measure);
         let area = mean(roc_area);
         vec![
             Measured::error("loss", self.loss / sounds as f64),

@@ -4,7 +4,7 @@ use burn::tensor::{Tensor, TensorData};
 use elapid_data::graph::{GraphBatch, GraphFacts, GraphTargets};
 use elapid_train::{Inputs, Measured};
 
-use super::super::ranking::{average_precision, roc_area};
+use super::super::ranking::{average_precision, mean_over_labels, roc_area};
 use super::{TARGETS, binary_cross_entropy, softplus};
 use crate::registry::{Facts, PlanError};
 
@@ -133,14 +133,7 @@ impl ValueTally {
             metrics.push(Measured::error("mae", loss));
             return metrics;
         }
-        let is_told = |scores: &&Vec<(f32, bool)>| {
-            let have = scores.iter().filter(|(_, is_own)| *is_own).count();
-            have > 0 && have < scores.len()
-        };
-        let told: Vec<_> = self.of_value.iter().filter(is_told).collect();
-        let mean = |of: fn(&[(f32, bool)]) -> f64| {
-            told.iter().map(|scores| of(scores)).sum::<f64>() / told.len() as f64
-        };
+        let mean = |measure| mean_over_labels(&self.of_value, measure);
         metrics.push(Measured::score("map", mean(average_precision)));
         metrics.push(Measured::score("auc", mean(roc_area)));
         metrics
