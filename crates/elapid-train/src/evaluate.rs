@@ -13,6 +13,8 @@ pub struct Evaluation {
     pub metrics: Vec<Measured>,
     /// Which class was taken for which, where the task has classes.
     pub confusion: Option<Confusion>,
+    /// The first batch whose loss is not finite, counted from 0.
+    pub not_finite: Option<u64>,
 }
 
 /// Evaluates a task, trained or in training, on all batches of `source`.
@@ -55,7 +57,7 @@ fn pass<T: Task>(
     let task = task.valid();
     let device = device.clone().without_autodiff();
     let mut tally = task.tally();
-    let mut samples = 0;
+    let (mut samples, mut not_finite) = (0, None);
     for (number, batch) in (0..).zip(batches) {
         let batch = batch.map_err(|source| TrainError::Data {
             split,
@@ -64,6 +66,9 @@ fn pass<T: Task>(
         })?;
         task.observe(&batch, &device, &mut tally);
         samples += T::batch_len(&batch) as u64;
+        if not_finite.is_none() && !tally.is_finite() {
+            not_finite = Some(number);
+        }
     }
     if samples == 0 {
         return Err(TrainError::DataEnded { split, batches: 0 });
@@ -72,6 +77,7 @@ fn pass<T: Task>(
         samples,
         metrics: tally.metrics(),
         confusion: tally.confusion(),
+        not_finite,
     };
     Ok((evaluation, tally))
 }

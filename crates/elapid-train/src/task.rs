@@ -50,6 +50,9 @@ pub trait Tally {
     /// The metrics of everything observed so far. The names must not depend on what was observed.
     fn metrics(&self) -> Vec<Measured>;
 
+    /// Whether the loss of everything observed so far is finite. Asked after every batch.
+    fn is_finite(&self) -> bool;
+
     /// Which class was taken for which, where the task has classes.
     fn confusion(&self) -> Option<Confusion> {
         None

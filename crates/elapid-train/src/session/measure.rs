@@ -180,10 +180,16 @@ impl<T: Task> Session<'_, T> {
         }
         self.flush();
         self.progress.evaluated(split, at.step, &evaluation.metrics);
-        if has_no_loss(&evaluation.metrics) {
+        if let Some(batch) = evaluation.not_finite {
             let run = self.trainer.run.path().display();
+            let advice = match split {
+                "valid" => {
+                    format!("; `elapid diagnose {run} --split valid --batch {batch}` looks inside")
+                }
+                _ => String::new(),
+            };
             self.progress.warn(&format!(
-                "the loss of {split} is not a number: outputs for some samples are not finite; `elapid diagnose {run} --split valid --batch N` shows the layers of a batch"
+                "the loss of {split} is not a number since its batch {batch}: outputs for some samples are not finite{advice}"
             ));
         }
         self.metrics.clone_from(&evaluation.metrics);
@@ -216,23 +222,4 @@ pub(super) fn find(name: &str, metrics: &[Measured]) -> Result<Measured, TrainEr
         name: name.to_owned(),
         known: metrics.iter().map(|metric| metric.name).collect(),
     })
-}
-
-/// Whether the loss is not a number. (Other metrics may be undefined, such as those of a class that is not there.)
-fn has_no_loss(metrics: &[Measured]) -> bool {
-    find("loss", metrics).is_ok_and(|loss| !loss.value.is_finite())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_loss_has_to_be_a_number() {
-        let metric = Measured::error;
-        let fine = [metric("loss", 0.5), metric("auc", f64::NAN)];
-        assert!(!has_no_loss(&fine));
-        assert!(has_no_loss(&[metric("loss", f64::NAN)]));
-        assert!(has_no_loss(&[metric("loss", f64::INFINITY)]));
-    }
 }

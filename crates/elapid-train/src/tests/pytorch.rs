@@ -81,6 +81,10 @@ impl Tally for Nothing {
     fn metrics(&self) -> Vec<Measured> {
         Vec::new()
     }
+
+    fn is_finite(&self) -> bool {
+        true
+    }
 }
 
 /// Batches are steps: their numbers follow from those.

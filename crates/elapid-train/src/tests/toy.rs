@@ -151,6 +151,10 @@ impl Tally for Hits {
         vec![Measured::score("accuracy", right as f64 / all as f64)]
     }
 
+    fn is_finite(&self) -> bool {
+        true
+    }
+
     fn pictures(&self) -> Vec<Picture> {
         let values = (0..4).map(|class| self.counts[class][class] as f64);
         vec![Picture::Lines(Lines {

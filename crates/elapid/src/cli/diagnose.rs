@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use burn::module::Module;
 use burn::tensor::Device;
 use elapid::diagnose::{self as inside, Diagnosis, Layer, Step, three_digits};
 use elapid::registry::{self, AnyBatch, AnyTask, Data};
 use elapid::train::checkpoint::{Checkpoint, CheckpointError};
-use elapid::train::{NotFinite, Replayed, StepKey, Task, TrainError};
+use elapid::train::{NotFinite, Replayed, StepKey, Tally, Task, TrainError};
 use serde_json::json;
 
 use super::failure::Failure;
@@ -104,12 +105,15 @@ pub(crate) fn diagnose(args: DiagnoseArgs) -> Result<(), Failure> {
         loss_scale,
     };
     let rules = |task: &_| registry::param_rules(&open.plan, task, per_epoch);
+    let evaluated = (args.split == Split::Valid).then(|| evaluated(&task, &batch, &devices[0]));
     let found = inside::diagnose(task, batch, &at, rules, &devices[0].clone().autodiff());
     if args.json {
-        let result = json!({"split": split, "batch": number, "step": step, "diagnosis": found});
+        let result = json!({
+            "split": split, "batch": number, "step": step, "diagnosis": found, "evaluation_loss": evaluated,
+        });
         return print(&result.to_string());
     }
-    print(&shown(&what, &found))
+    print(&shown(&what, &found, evaluated))
 }
 
 /// The weights to look at.
@@ -232,18 +236,16 @@ fn step_of(split: Split, number: u64, step: u64) -> u64 {
     }
 }
 
-fn shown(what: &str, found: &Diagnosis) -> String {
+fn shown(what: &str, found: &Diagnosis, evaluated: Option<f64>) -> String {
     let head = [
         "", "layer", "rms", "max", "adds", "|g|", "|w|", "Δ min", "median", "max", "A", "forgets",
         "keeps",
     ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     rows.extend(found.layers.iter().map(row));
-    let verdict: Vec<String> = found
-        .verdict
-        .iter()
-        .map(|line| format!("- {line}"))
-        .collect();
+    let in_evaluation = evaluated.map(|loss| in_evaluation(loss, found.loss));
+    let verdict = found.verdict.iter().chain(&in_evaluation);
+    let verdict: Vec<String> = verdict.map(|line| format!("- {line}")).collect();
     format!(
         "{what}\nloss {}, gradient norm {}\n\n{}\n\n{}",
         three_digits(found.loss),
@@ -251,6 +253,30 @@ fn shown(what: &str, found: &Diagnosis) -> String {
         table::align(rows),
         verdict.join("\n")
     )
+}
+
+/// The loss of a batch as an evaluation finds it: nothing is dropped, and batch norms use their running statistics.
+fn evaluated(task: &AnyTask, batch: &AnyBatch, device: &Device) -> f64 {
+    let task = task.valid();
+    let mut tally = task.tally();
+    task.observe(batch, device, &mut tally);
+    let metrics = tally.metrics().into_iter();
+    metrics
+        .filter(|metric| metric.name == "loss")
+        .map(|metric| metric.value)
+        .next()
+        .unwrap_or(f64::NAN)
+}
+
+/// What the loss of an evaluation says beside that of a step.
+fn in_evaluation(loss: f64, of_step: f64) -> String {
+    let said = format!("in an evaluation its loss is {}", three_digits(loss));
+    match !loss.is_finite() && of_step.is_finite() {
+        true => format!(
+            "{said}: activations overflow that a step holds down by the batch's own means and variances, which an evaluation replaces by running ones. An earlier checkpoint may be better, or a lower `optim.lr`"
+        ),
+        false => said,
+    }
 }
 
 /// One row a layer; where it has several scans, the extremes of all.

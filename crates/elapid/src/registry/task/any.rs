@@ -106,6 +106,12 @@ macro_rules! tasks {
                 }
             }
 
+            fn is_finite(&self) -> bool {
+                match self {
+                    $(Self::$kind(tally) => tally.is_finite(),)*
+                }
+            }
+
             fn confusion(&self) -> Option<Confusion> {
                 match self {
                     $(Self::$kind(tally) => tally.confusion(),)*

@@ -286,6 +286,10 @@ impl Tally for ClassificationTally {
         metrics
     }
 
+    fn is_finite(&self) -> bool {
+        self.loss.is_finite()
+    }
+
     fn confusion(&self) -> Option<Confusion> {
         Some(self.counts.confusion(false))
     }
@@ -312,10 +316,9 @@ mod tests {
         assert!((f64::from(loss) - expected).abs() < 1e-6);
     }
 
-    #[test]
-    fn views_are_averaged_as_probabilities() {
-        let device = Device::flex();
-        let mut init = Init::new(3, &device);
+    /// Of images of 8 × 8 grey pixels.
+    fn classifier(device: &Device) -> ImageClassification {
+        let mut init = Init::new(3, device);
         let config = VimConfig {
             depth: 1,
             image_size: 8,
@@ -327,18 +330,29 @@ mod tests {
         let backbone = ImageBackbone::Vim(Vim::new(&mut init, &config));
         let model = ImageClassifier::new(&mut init, backbone, 3);
         let classes = vec![String::new(); 3];
-        let task = ImageClassification::new(model, classes, 0.0, DType::F32).valid();
-        let drawn =
-            |at: usize| -> Vec<f32> { (0..128).map(|i| ((i * i + at) % 7) as f32).collect() };
-        let of = |views: &[Vec<f32>]| ImageBatch {
-            pixels: (0..2)
-                .flat_map(|image| views.iter().flat_map(move |view| &view[64 * image..][..64]))
-                .copied()
-                .collect(),
+        ImageClassification::new(model, classes, 0.0, DType::F32)
+    }
+
+    /// Two images for it.
+    fn batch(pixels: Vec<f32>, views: usize) -> ImageBatch {
+        ImageBatch {
+            pixels,
             labels: vec![2, 1],
             partners: None,
             shape: [2, 1, 8, 8],
-            views: views.len(),
+            views,
+        }
+    }
+
+    #[test]
+    fn views_are_averaged_as_probabilities() {
+        let device = Device::flex();
+        let task = classifier(&device).valid();
+        let drawn =
+            |at: usize| -> Vec<f32> { (0..128).map(|i| ((i * i + at) % 7) as f32).collect() };
+        let of = |views: &[Vec<f32>]| {
+            let image = |at: usize| views.iter().flat_map(move |view| &view[64 * at..][..64]);
+            batch((0..2).flat_map(image).copied().collect(), views.len())
         };
         let read = |x: Tensor<2>| x.into_data().iter::<f64>().collect::<Vec<_>>();
         let single = [0, 1].map(|at| read(task.probabilities(&of(&[drawn(at)]), &device)));
@@ -351,6 +365,28 @@ mod tests {
         task.observe(&both, &device, &mut tally);
         let expected = -(mean[2].ln() + mean[3 + 1].ln()) / 2.0;
         assert!((tally.metrics()[0].value - expected).abs() < 1e-5);
+    }
+
+    /// Two batches, the second with a pixel that is no number.
+    struct Spoilt;
+
+    impl elapid_train::EvalSource<ImageBatch> for Spoilt {
+        fn iter(
+            &self,
+        ) -> Box<dyn Iterator<Item = Result<ImageBatch, elapid_train::BoxError>> + Send> {
+            Box::new(
+                [0.5, f32::NAN]
+                    .into_iter()
+                    .map(|pixel| Ok(batch(vec![pixel; 128], 1))),
+            )
+        }
+    }
+
+    #[test]
+    fn a_batch_without_a_finite_loss_is_named() {
+        let device = Device::flex();
+        let found = elapid_train::evaluate(&classifier(&device), &Spoilt, &device).unwrap();
+        assert_eq!((found.samples, found.not_finite), (4, Some(1)));
     }
 
     #[derive(serde::Deserialize)]

@@ -63,10 +63,7 @@ impl Task for AnomalyDetection {
     }
 
     fn tally(&self) -> DetectionTally {
-        DetectionTally {
-            ratio: self.ratio,
-            rows: Vec::new(),
-        }
+        DetectionTally::new(self.ratio)
     }
 
     fn observe(&self, batch: &WindowBatch, device: &Device, tally: &mut DetectionTally) {
@@ -118,11 +115,21 @@ pub struct DetectionTally {
     /// Per cent of the rows taken for anomalies.
     ratio: f64,
     rows: Vec<Row>,
+    is_finite: bool,
 }
 
 impl DetectionTally {
+    fn new(ratio: f64) -> Self {
+        Self {
+            ratio,
+            rows: Vec::new(),
+            is_finite: true,
+        }
+    }
+
     /// Adds a window that begins at a row; no labels stand for no anomalies.
     fn add(&mut self, start: usize, scores: &[f64], labels: &[u8]) {
+        self.is_finite &= scores.iter().all(|score| score.is_finite());
         let end = start + scores.len();
         if self.rows.len() < end {
             self.rows.resize(end, Row::default());
@@ -164,6 +171,10 @@ impl Tally for DetectionTally {
             good("recall_adjusted", adjusted.recall()),
             good("auroc", auroc(&scores, &truth)),
         ]
+    }
+
+    fn is_finite(&self) -> bool {
+        self.is_finite
     }
 
     /// The scores over time with the threshold, and where anomalies are known to be.
@@ -332,10 +343,7 @@ mod tests {
 
     #[test]
     fn metrics_by_hand() {
-        let mut tally = DetectionTally {
-            ratio: 25.0,
-            rows: Vec::new(),
-        };
+        let mut tally = DetectionTally::new(25.0);
         // Rows 2 and 3 are in both windows, and have the mean of their scores: 0, 0, 1, 4, 2, 0, with anomalies in 2 to 4.
         tally.add(0, &[0.0, 0.0, 2.0, 4.0], &[0, 0, 1, 1]);
         tally.add(2, &[0.0, 4.0, 2.0, 0.0], &[1, 1, 1, 0]);
@@ -354,10 +362,7 @@ mod tests {
 
     #[test]
     fn scores_are_drawn_over_the_rows() {
-        let mut tally = DetectionTally {
-            ratio: 50.0,
-            rows: Vec::new(),
-        };
+        let mut tally = DetectionTally::new(50.0);
         assert!(tally.pictures().is_empty());
         tally.add(5, &[1.0, 3.0, 2.0], &[0, 1, 0]);
         let lines = |tally: &DetectionTally| match &tally.pictures()[..] {
@@ -379,10 +384,7 @@ mod tests {
 
     #[test]
     fn a_split_without_labels_has_finite_metrics() {
-        let mut tally = DetectionTally {
-            ratio: 1.0,
-            rows: Vec::new(),
-        };
+        let mut tally = DetectionTally::new(1.0);
         tally.add(5, &[1.0, 2.0], &[]);
         assert!(tally.metrics().iter().all(|m| m.value.is_finite()));
     }

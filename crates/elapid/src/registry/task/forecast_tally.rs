@@ -198,6 +198,10 @@ impl Tally for ForecastTally {
         metrics
     }
 
+    fn is_finite(&self) -> bool {
+        self.loss.is_finite()
+    }
+
     /// The error by step ahead, and a few windows with their forecasts.
     fn pictures(&self) -> Vec<Picture> {
         let mut pictures: Vec<Picture> = self.error_by_step().into_iter().collect();

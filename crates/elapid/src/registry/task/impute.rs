@@ -140,6 +140,10 @@ impl Tally for ImputationTally {
             Measured::error("mae", mean(self.absolute)),
         ]
     }
+
+    fn is_finite(&self) -> bool {
+        self.squared.is_finite()
+    }
 }
 
 #[cfg(test)]

@@ -118,4 +118,8 @@ impl Tally for PatchTally {
             Measured::error("mse", mean(self.error)),
         ]
     }
+
+    fn is_finite(&self) -> bool {
+        (self.contrast + self.error).is_finite()
+    }
 }

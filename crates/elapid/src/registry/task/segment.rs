@@ -232,6 +232,10 @@ impl Tally for SegmentationTally {
         ]
     }
 
+    fn is_finite(&self) -> bool {
+        self.loss.is_finite()
+    }
+
     fn confusion(&self) -> Option<Confusion> {
         Some(self.counts.confusion(true))
     }

@@ -144,6 +144,10 @@ impl Tally for SeriesClassTally {
         metrics
     }
 
+    fn is_finite(&self) -> bool {
+        self.0.is_finite()
+    }
+
     fn confusion(&self) -> Option<Confusion> {
         self.0.confusion()
     }

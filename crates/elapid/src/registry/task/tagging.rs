@@ -122,4 +122,8 @@ impl Tally for TaggingTally {
             Measured::score("d_prime", d_prime(area)),
         ]
     }
+
+    fn is_finite(&self) -> bool {
+        self.loss.is_finite()
+    }
 }

@@ -169,6 +169,13 @@ impl EdgeTally {
         }
     }
 
+    pub(super) fn is_finite(&self) -> bool {
+        match self {
+            Self::Classes(tally) => tally.is_finite(),
+            Self::Links(tally) => tally.is_finite(),
+        }
+    }
+
     pub(super) fn confusion(&self) -> Option<Confusion> {
         match self {
             Self::Classes(tally) => tally.confusion(),
@@ -237,6 +244,10 @@ impl LinkTally {
         metrics.push(Measured::score("auc", roc_area(&self.scores)));
         metrics.push(Measured::score("ap", average_precision(&self.scores)));
         metrics
+    }
+
+    fn is_finite(&self) -> bool {
+        self.losses.iter().all(|loss| loss.is_finite())
     }
 }
 

@@ -319,6 +319,15 @@ impl Tally for GraphTally {
         }
     }
 
+    fn is_finite(&self) -> bool {
+        match self {
+            Self::Nodes(tally) => tally.is_finite(),
+            Self::Classes(tally) => tally.is_finite(),
+            Self::Values(tally) => tally.is_finite(),
+            Self::Edges(tally) => tally.is_finite(),
+        }
+    }
+
     fn confusion(&self) -> Option<Confusion> {
         match self {
             Self::Nodes(tally) => tally.confusion(),

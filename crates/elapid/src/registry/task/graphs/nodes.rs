@@ -207,6 +207,10 @@ impl NodeTally {
         metrics
     }
 
+    pub(super) fn is_finite(&self) -> bool {
+        self.loss.is_finite()
+    }
+
     /// Average precision of the second of two classes.
     pub(super) fn precision(&self) -> Option<f64> {
         (self.counts.classes().len() == 2).then(|| average_precision(&self.ranked))

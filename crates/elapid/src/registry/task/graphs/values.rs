@@ -138,4 +138,8 @@ impl ValueTally {
         metrics.push(Measured::score("auc", mean(roc_area)));
         metrics
     }
+
+    pub(super) fn is_finite(&self) -> bool {
+        self.loss.is_finite()
+    }
 }
