@@ -75,8 +75,9 @@ impl FromStr for Which {
 
 pub(crate) fn diagnose(args: DiagnoseArgs) -> Result<(), Failure> {
     let mut open = OpenRun::open(&args.run)?;
-    // A loss is of images as they are.
-    open.plan.eval.views = 1;
+    // A loss is of images as they are, and of as many as an evaluation takes at a time.
+    let views = std::mem::replace(&mut open.plan.eval.views, 1);
+    open.plan.eval.batch_size = (open.plan.eval.batch_size / views).max(1);
     let names = open.device_names(args.device.clone());
     let devices = registry::devices(&names).map_err(Failure::input)?;
     let Built { data, task } = build(&open.plan, &devices[0])?;
