@@ -2,8 +2,8 @@
 
 use libmimalloc_sys::{mi_option_set_default, mi_option_t};
 
-/// Made for large blocks that come and go, of which glibc's gives back those of more than 32 MB, and threads more than that: the system then has
-/// to clear a batch of images page by page, which takes four times as long as filling it.
+/// Made for large blocks that come and go. glibc's gives those of more than 32 MB back to the system, which then has to clear a batch of images
+/// page by page: that takes longer than filling it (`experiments/2026-11-23_image-loader`).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
