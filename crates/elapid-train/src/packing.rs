@@ -31,10 +31,11 @@ pub(crate) struct PackedShare {
 
 /// Some samples of a batch.
 #[derive(Clone, Debug)]
-pub(crate) struct PackedPart {
-    pub(crate) inputs: Vec<TensorData>,
+pub struct PackedPart {
+    /// What the device needs of them.
+    pub inputs: Vec<TensorData>,
     /// How many of the batch's samples these are, from 0 to 1.
-    pub(crate) share: f64,
+    pub share: f64,
 }
 
 /// Packs the batches of a task.
@@ -57,11 +58,7 @@ impl<B> Clone for Packer<B> {
 
 impl<B> Packer<B> {
     /// Shares batches out to so many devices, at least one, each share in parts of at most `micro_batch` samples.
-    pub(crate) fn new<T: Task<Batch = B>>(
-        task: &T,
-        devices: usize,
-        micro_batch: Option<usize>,
-    ) -> Self {
+    pub fn new<T: Task<Batch = B>>(task: &T, devices: usize, micro_batch: Option<usize>) -> Self {
         Self {
             packing: task.packing(),
             len: T::batch_len,
@@ -113,6 +110,11 @@ impl<B> Packer<B> {
 }
 
 impl Packed {
+    /// The parts of all devices, in order.
+    pub fn into_parts(self) -> impl Iterator<Item = PackedPart> {
+        self.shares.into_iter().flat_map(|share| share.parts)
+    }
+
     /// What the only device gets.
     pub(crate) fn whole(mut self) -> PackedShare {
         debug_assert_eq!(self.shares.len(), 1);

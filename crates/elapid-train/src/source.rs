@@ -3,7 +3,7 @@
 use crate::{BoxError, Packed, Packer};
 
 /// Batches, or the reason why the next one could not be made.
-pub(crate) type Batches<B> = Box<dyn Iterator<Item = Result<B, BoxError>> + Send>;
+pub type Batches<B> = Box<dyn Iterator<Item = Result<B, BoxError>> + Send>;
 
 /// Training batches without end: batch `k`, counted over all epochs, is a pure function of `k`.
 pub trait TrainSource<B>: Send + Sync {

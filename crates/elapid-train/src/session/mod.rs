@@ -22,12 +22,11 @@ use crate::optim::Scaler;
 use crate::plateau::Descent;
 use crate::progress::Progress;
 use crate::recovery::Recovery;
-use crate::source::Batches;
 use crate::spikes::Spikes;
 use crate::step::{Engine, Numbers, Recipe, Weights};
 use crate::{
-    BoxError, Decay, Ending, Measured, Outcome, Packed, Packer, StepKey, Tally, Task, TrainError,
-    Trainer, report, timestamp,
+    Batches, BoxError, Decay, Ending, Measured, Outcome, Packed, Packer, StepKey, Tally, Task,
+    TrainError, Trainer, report, timestamp,
 };
 
 /// One process's share of a run.

@@ -11,9 +11,9 @@ use elapid_kernels::random::keep_factors;
 use serde_json::Map;
 
 use crate::{
-    BoxError, Confusion, Decay, EvalSource, Inputs, Line, Lines, Measured, Method, MicroBatch,
-    Noise, Packing, ParamRule, Picture, RunDir, Schedule, Shows, Sources, StepKey, StopFlag, Tally,
-    Task, TestWeights, TrainConfig, TrainSource, Trainer,
+    Batches, BoxError, Confusion, Decay, EvalSource, Inputs, Line, Lines, Measured, Method,
+    MicroBatch, Noise, Packing, ParamRule, Picture, RunDir, Schedule, Shows, Sources, StepKey,
+    StopFlag, Tally, Task, TestWeights, TrainConfig, TrainSource, Trainer,
 };
 
 pub(super) const BATCH: usize = 16;
@@ -201,14 +201,14 @@ impl TrainSource<Points> for Source {
         self.batches
     }
 
-    fn iter_from(&self, first: usize) -> Box<dyn Iterator<Item = Result<Points, BoxError>> + Send> {
+    fn iter_from(&self, first: usize) -> Batches<Points> {
         let (seed, flaw) = (self.seed, self.flaw);
         Box::new((first..).map(move |number| flaw(number, Self::batch(seed, number))))
     }
 }
 
 impl EvalSource<Points> for Source {
-    fn iter(&self) -> Box<dyn Iterator<Item = Result<Points, BoxError>> + Send> {
+    fn iter(&self) -> Batches<Points> {
         Box::new(self.iter_from(0).take(self.batches))
     }
 }
@@ -338,7 +338,7 @@ impl TrainSource<Points> for Stopping {
         BATCHES_PER_EPOCH
     }
 
-    fn iter_from(&self, first: usize) -> Box<dyn Iterator<Item = Result<Points, BoxError>> + Send> {
+    fn iter_from(&self, first: usize) -> Batches<Points> {
         let (stop, at) = (self.stop.clone(), self.number);
         let batches = (first..).zip(self.inner.iter_from(first));
         Box::new(batches.map(move |(number, batch)| {

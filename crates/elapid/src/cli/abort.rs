@@ -1,7 +1,7 @@
 //! A process that ends in the middle of a run, for `elapid verify-resume`.
 
 use elapid::registry::AnyBatch;
-use elapid::train::{BoxError, Sources, TrainSource};
+use elapid::train::{Batches, Sources, TrainSource};
 
 /// The sources of a run whose process ends without warning when the batch of step `step`, counted from 0, is asked for.
 pub(crate) fn abort_before(sources: Sources<AnyBatch>, step: u64) -> Sources<AnyBatch> {
@@ -22,10 +22,7 @@ impl TrainSource<AnyBatch> for Aborting {
         self.inner.batches_per_epoch()
     }
 
-    fn iter_from(
-        &self,
-        first: usize,
-    ) -> Box<dyn Iterator<Item = Result<AnyBatch, BoxError>> + Send> {
+    fn iter_from(&self, first: usize) -> Batches<AnyBatch> {
         let step = self.step;
         let batches = (first as u64..).zip(self.inner.iter_from(first));
         Box::new(batches.map(move |(number, batch)| {

@@ -3,15 +3,15 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use burn::module::Module;
 use burn::tensor::Device;
 use elapid::diagnose::{self as inside, Diagnosis, Layer, Step, three_digits};
 use elapid::registry::{self, AnyBatch, AnyTask, Data};
 use elapid::train::checkpoint::{Checkpoint, CheckpointError};
-use elapid::train::{NotFinite, Replayed, StepKey, Tally, Task, TrainError};
+use elapid::train::{NotFinite, Replayed, StepKey, Task, TrainError, evaluate};
 use serde_json::json;
 
 use super::failure::Failure;
+use super::rehearse::Repeated;
 use super::run::{Built, OpenRun, build};
 use super::{print, replay, table};
 
@@ -76,8 +76,9 @@ impl FromStr for Which {
 pub(crate) fn diagnose(args: DiagnoseArgs) -> Result<(), Failure> {
     let mut open = OpenRun::open(&args.run)?;
     // A loss is of images as they are, and of as many as an evaluation takes at a time.
-    let views = std::mem::replace(&mut open.plan.eval.views, 1);
-    open.plan.eval.batch_size = (open.plan.eval.batch_size / views).max(1);
+    let eval = &mut open.plan.eval;
+    eval.batch_size = registry::samples_at_once(eval.batch_size, eval.views);
+    eval.views = 1;
     let names = open.device_names(args.device.clone());
     let devices = registry::devices(&names).map_err(Failure::input)?;
     let Built { data, task } = build(&open.plan, &devices[0])?;
@@ -106,7 +107,10 @@ pub(crate) fn diagnose(args: DiagnoseArgs) -> Result<(), Failure> {
         loss_scale,
     };
     let rules = |task: &_| registry::param_rules(&open.plan, task, per_epoch);
-    let evaluated = (args.split == Split::Valid).then(|| evaluated(&task, &batch, &devices[0]));
+    let evaluated = match args.split {
+        Split::Train => None,
+        Split::Valid => Some(evaluated(&task, &batch, &devices[0])?),
+    };
     let found = inside::diagnose(task, batch, &at, rules, &devices[0].clone().autodiff());
     if args.json {
         let result = json!({
@@ -257,16 +261,10 @@ fn shown(what: &str, found: &Diagnosis, evaluated: Option<f64>) -> String {
 }
 
 /// The loss of a batch as an evaluation finds it: nothing is dropped, and batch norms use their running statistics.
-fn evaluated(task: &AnyTask, batch: &AnyBatch, device: &Device) -> f64 {
-    let task = task.valid();
-    let mut tally = task.tally();
-    task.observe(batch, device, &mut tally);
-    let metrics = tally.metrics().into_iter();
-    metrics
-        .filter(|metric| metric.name == "loss")
-        .map(|metric| metric.value)
-        .next()
-        .unwrap_or(f64::NAN)
+fn evaluated(task: &AnyTask, batch: &AnyBatch, device: &Device) -> Result<f64, TrainError> {
+    let found = evaluate(task, &Repeated(batch.clone()), device)?;
+    let loss = found.metrics.iter().find(|metric| metric.name == "loss");
+    Ok(loss.map_or(f64::NAN, |loss| loss.value))
 }
 
 /// What the loss of an evaluation says beside that of a step.

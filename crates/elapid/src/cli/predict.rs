@@ -108,7 +108,7 @@ fn predict_classes(
     let pipeline = open.image_pipeline()?;
     let classes = task.classes();
     let (mut rows, mut tiles) = (Vec::new(), Vec::new());
-    for files in files.chunks((BATCH / pipeline.views).max(1)) {
+    for files in files.chunks(registry::samples_at_once(BATCH, pipeline.views)) {
         let batch = load(files, &pipeline)?;
         let scores = task.probabilities(&batch, device).into_data();
         let scores: Vec<f64> = scores.iter::<f64>().collect();

@@ -11,7 +11,7 @@ use elapid::models::named_params;
 use elapid::nn::role_of;
 use elapid::registry::{self, AnyBatch, AnyTask};
 use elapid::train::{
-    BoxError, Decay, Ending, Outcome, RunDir, Schedule, Sources, Task, TrainConfig, TrainSource,
+    Batches, Decay, Ending, Outcome, RunDir, Schedule, Sources, Task, TrainConfig, TrainSource,
 };
 use serde_json::{Map, Value};
 
@@ -179,26 +179,23 @@ fn rehearse(
     Ok((outcome, traces))
 }
 
-/// The same batch for ever.
+/// The same batch for ever; once in an evaluation.
 #[derive(Clone)]
-struct Repeated(AnyBatch);
+pub(super) struct Repeated(pub(super) AnyBatch);
 
 impl TrainSource<AnyBatch> for Repeated {
     fn batches_per_epoch(&self) -> usize {
         1
     }
 
-    fn iter_from(
-        &self,
-        _first: usize,
-    ) -> Box<dyn Iterator<Item = Result<AnyBatch, BoxError>> + Send> {
+    fn iter_from(&self, _first: usize) -> Batches<AnyBatch> {
         let batch = self.0.clone();
         Box::new(std::iter::repeat_with(move || Ok(batch.clone())))
     }
 }
 
 impl elapid::train::EvalSource<AnyBatch> for Repeated {
-    fn iter(&self) -> Box<dyn Iterator<Item = Result<AnyBatch, BoxError>> + Send> {
+    fn iter(&self) -> Batches<AnyBatch> {
         Box::new(std::iter::once(Ok(self.0.clone())))
     }
 }

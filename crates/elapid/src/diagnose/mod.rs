@@ -11,7 +11,7 @@ use burn::module::Module;
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{Device, Tensor};
 use elapid_nn::Probe;
-use elapid_train::{Inputs, Noise, ParamRule, StepKey, Task, trained_at};
+use elapid_train::{Inputs, Noise, Packer, ParamRule, StepKey, Task, trained_at};
 use serde::Serialize;
 
 pub use layers::{Layer, Scan};
@@ -77,21 +77,16 @@ pub fn diagnose<T: Watched>(
     let task = Module::train(task).fork(device);
     let rules = rules(&task);
     let task = trained_at(task, &rules, step.number);
-    let samples = T::batch_len(&batch);
-    let parts = match step.micro_batch {
-        Some(size) if size < samples => T::split(batch, size),
-        _ => vec![batch],
-    };
+    let batch = Packer::new(&task, 1, step.micro_batch).pack(batch);
     let noise = Noise::new(step.key, device);
     let loss_scale = step.loss_scale.unwrap_or(1.0);
     let mut watcher = Watcher::default();
     let mut sum = GradientsAccumulator::new();
     let mut total = 0.0;
-    for (index, part) in (0..).zip(parts) {
+    for (index, part) in (0..).zip(batch.into_parts()) {
         watcher.begin_pass();
-        let share = T::batch_len(&part) as f64 / samples as f64;
-        let inputs = Inputs::upload(task.inputs(part), device);
-        let loss = task.watched_loss(&inputs, &noise.of_part(index), &mut watcher) * share;
+        let inputs = Inputs::upload(part.inputs, device);
+        let loss = task.watched_loss(&inputs, &noise.of_part(index), &mut watcher) * part.share;
         total += loss.clone().inner().into_scalar::<f32>() as f64;
         // A loss without a graph has no gradients: nothing is trained.
         if loss.is_tracked() {

@@ -13,7 +13,7 @@ mod training;
 pub use data::{
     Counts, Data, Facts, GraphDemands, Inspected, Inspection, KnownData, Look, Normalisation,
     OwnGraphs, Part, SeriesFacts, image_pipeline, inspect, known_data, mask_pipeline, open_data,
-    patch_mask, recognised, series_ending, series_following, sound_pipeline,
+    patch_mask, recognised, samples_at_once, series_ending, series_following, sound_pipeline,
 };
 pub use device::{DeviceError, device, device_names, devices, first_device, is_gpu, resolve};
 pub use error::PlanError;

@@ -133,9 +133,15 @@ pub fn open_data(plan: &Plan) -> Result<Box<dyn Data>, DataError> {
     }
 }
 
-/// Samples of an evaluation batch: views take the place of samples, so that memory does not grow with their number.
+/// Samples of a batch of `batch_size` with so many views each: views take the place of samples, so that memory does not grow with
+/// their number.
+#[must_use]
+pub fn samples_at_once(batch_size: usize, views: usize) -> usize {
+    (batch_size / views).max(1)
+}
+
 fn evaluated_at_once(plan: &Plan) -> usize {
-    (plan.eval.batch_size / plan.eval.views).max(1)
+    samples_at_once(plan.eval.batch_size, plan.eval.views)
 }
 
 impl dyn Data + '_ {

@@ -2,12 +2,10 @@
 
 use std::sync::Mutex;
 
-use elapid_data::{Batcher, EvalLoader, TrainLoader};
-use elapid_train::{BoxError, EvalSource, Packed, Packer, Task, TrainSource};
+use elapid_data::{Batcher, DataError, EvalLoader, TrainLoader};
+use elapid_train::{Batches, BoxError, EvalSource, Packed, Packer, Task, TrainSource};
 
 use crate::registry::{AnyBatch, AnyTask};
-
-type Batches<B = AnyBatch> = Box<dyn Iterator<Item = Result<B, BoxError>> + Send>;
 
 /// Training batches of one kind.
 pub(super) struct TrainBatches<B: Batcher> {
@@ -27,14 +25,13 @@ impl<B: Batcher> TrainSource<AnyBatch> for TrainBatches<B> {
         self.loader.batches_per_epoch()
     }
 
-    fn iter_from(&self, first: usize) -> Batches {
-        wrapped(self.loader.iter_from(first), self.wrap)
+    fn iter_from(&self, first: usize) -> Batches<AnyBatch> {
+        boxed(self.loader.map_from(first, self.wrap))
     }
 
     fn packed_from(&self, first: usize, packer: Packer<AnyBatch>) -> Batches<Packed> {
         let wrap = self.wrap;
-        let batches = (self.loader).map_from(first, move |batch| packer.pack(wrap(batch)));
-        Box::new(batches.map(|batch| batch.map_err(BoxError::from)))
+        boxed((self.loader).map_from(first, move |batch| packer.pack(wrap(batch))))
     }
 
     fn warnings(&self) -> Vec<String> {
@@ -56,8 +53,9 @@ impl<B: Batcher> EvalBatches<B> {
 }
 
 impl<B: Batcher> EvalSource<AnyBatch> for EvalBatches<B> {
-    fn iter(&self) -> Batches {
-        wrapped(self.loader.iter(), self.wrap)
+    fn iter(&self) -> Batches<AnyBatch> {
+        let wrap = self.wrap;
+        boxed(self.loader.iter().map(move |batch| batch.map(wrap)))
     }
 
     fn warnings(&self) -> Vec<String> {
@@ -89,7 +87,7 @@ impl WholeBatches {
 }
 
 impl EvalSource<AnyBatch> for WholeBatches {
-    fn iter(&self) -> Batches {
+    fn iter(&self) -> Batches<AnyBatch> {
         let (mut batches, size) = (self.source.iter().peekable(), self.size);
         let is_whole = move |batch: &AnyBatch| AnyTask::batch_len(batch) >= size;
         Box::new(std::iter::from_fn(move || {
@@ -111,8 +109,10 @@ impl EvalSource<AnyBatch> for WholeBatches {
     }
 }
 
-fn wrapped<B: 'static>(batches: elapid_data::Batches<B>, wrap: fn(B) -> AnyBatch) -> Batches {
-    Box::new(batches.map(move |batch| batch.map(wrap).map_err(BoxError::from)))
+fn boxed<T: 'static>(
+    batches: impl Iterator<Item = Result<T, DataError>> + Send + 'static,
+) -> Batches<T> {
+    Box::new(batches.map(|batch| batch.map_err(BoxError::from)))
 }
 
 #[cfg(test)]
@@ -125,7 +125,7 @@ mod tests {
     struct Windows(Vec<usize>);
 
     impl EvalSource<AnyBatch> for Windows {
-        fn iter(&self) -> Batches {
+        fn iter(&self) -> Batches<AnyBatch> {
             let sizes = self.0.clone().into_iter();
             Box::new(sizes.map(|batch| {
                 let batch = WindowBatch {

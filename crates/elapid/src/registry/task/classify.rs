@@ -371,14 +371,9 @@ mod tests {
     struct Spoilt;
 
     impl elapid_train::EvalSource<ImageBatch> for Spoilt {
-        fn iter(
-            &self,
-        ) -> Box<dyn Iterator<Item = Result<ImageBatch, elapid_train::BoxError>> + Send> {
-            Box::new(
-                [0.5, f32::NAN]
-                    .into_iter()
-                    .map(|pixel| Ok(batch(vec![pixel; 128], 1))),
-            )
+        fn iter(&self) -> elapid_train::Batches<ImageBatch> {
+            let pixels = [0.5, f32::NAN].into_iter();
+            Box::new(pixels.map(|pixel| Ok(batch(vec![pixel; 128], 1))))
         }
     }
 

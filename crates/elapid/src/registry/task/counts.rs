@@ -114,6 +114,17 @@ mod tests {
     }
 
     #[test]
+    fn macro_f1_by_hand() {
+        // Class 0: 2 right, 1 taken for 1; class 1: 1 right; class 2 never comes up.
+        let mut counts = Counts::new(["a", "b", "c"].map(str::to_owned).to_vec());
+        for (truth, predicted) in [(0, 0), (0, 0), (0, 1), (1, 1)] {
+            counts.add(truth, predicted);
+        }
+        let expected = (4.0 / 5.0 + 2.0 / 3.0) / 2.0;
+        assert!((counts.macro_f1() - expected).abs() < 1e-12);
+    }
+
+    #[test]
     fn a_class_that_was_only_guessed_counts_for_what_was_taken_for_it() {
         let mut counts = counts();
         counts.add(0, 3);

@@ -1,7 +1,5 @@
 //! `[task] kind = "detect"`: steps of a series that a model cannot reconstruct.
 
-use std::sync::Arc;
-
 use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor};
 use elapid_config::{Detect, Plan};
@@ -10,7 +8,7 @@ use elapid_models::Forecaster;
 use elapid_nn::Init;
 use elapid_train::{Inputs, Line, Lines, Measured, Packing, Picture, Shows, Tally, Task};
 
-use super::windows::{mark_data, on_device, past_data, series};
+use super::windows::{on_device, past_packing, series};
 use super::{Described, batches, storage};
 use crate::diagnose::Watched;
 use crate::registry::{Facts, PlanError, SeriesInput, reconstructor};
@@ -54,12 +52,7 @@ impl Task for AnomalyDetection {
     batches!(WindowBatch, |batch| batch.batch);
 
     fn packing(&self) -> Packing<WindowBatch> {
-        let storage = self.storage;
-        Arc::new(move |batch| {
-            let mut inputs = vec![past_data(&batch, storage)];
-            inputs.extend(mark_data(&batch));
-            inputs
-        })
+        past_packing(self.storage)
     }
 
     fn tally(&self) -> DetectionTally {

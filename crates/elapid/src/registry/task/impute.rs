@@ -1,7 +1,5 @@
 //! `[task] kind = "impute"`: values of a series that are missing.
 
-use std::sync::Arc;
-
 use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use elapid_config::{Impute, Plan};
@@ -10,7 +8,7 @@ use elapid_models::Forecaster;
 use elapid_nn::{Init, dropout};
 use elapid_train::{Inputs, Measured, Packing, Tally, Task};
 
-use super::windows::{mark_data, on_device, past_data, series};
+use super::windows::{on_device, past_packing, series};
 use super::{Described, batches, storage};
 use crate::diagnose::Watched;
 use crate::registry::{Facts, PlanError, SeriesInput, reconstructor};
@@ -72,12 +70,7 @@ impl Task for Imputation {
     batches!(WindowBatch, |batch| batch.batch);
 
     fn packing(&self) -> Packing<WindowBatch> {
-        let storage = self.storage;
-        Arc::new(move |batch| {
-            let mut inputs = vec![past_data(&batch, storage)];
-            inputs.extend(mark_data(&batch));
-            inputs
-        })
+        past_packing(self.storage)
     }
 
     fn tally(&self) -> ImputationTally {

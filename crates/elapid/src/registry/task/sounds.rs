@@ -71,11 +71,7 @@ impl Task for SoundClassification {
     batches!(FilterbankBatch, |batch| batch.shape[0]);
 
     fn packing(&self) -> Packing<FilterbankBatch> {
-        let (classes, storage) = (self.classes.len(), self.storage);
-        Arc::new(move |batch| {
-            let targets = weights(&batch, classes);
-            vec![rounded(batch.values, batch.shape, storage), targets]
-        })
+        packing(self.classes.len(), self.storage)
     }
 
     fn tally(&self) -> ClassificationTally {
@@ -118,6 +114,14 @@ impl Watched for SoundClassification {
 /// `[B, T, F]`
 pub(super) fn spectrograms(batch: &FilterbankBatch, device: &Device) -> Tensor<3> {
     Tensor::from_data(TensorData::new(batch.values.clone(), batch.shape), device)
+}
+
+/// Spectrograms, and the weight of each of `classes` in each.
+pub(super) fn packing(classes: usize, storage: DType) -> Packing<FilterbankBatch> {
+    Arc::new(move |batch| {
+        let targets = weights(&batch, classes);
+        vec![rounded(batch.values, batch.shape, storage), targets]
+    })
 }
 
 /// Weight of each of `classes` in each sound, `[B, classes]`. A task may have more classes than the data.

@@ -1,7 +1,5 @@
 //! `[task] kind = "multi_label"`: any number of classes a sound.
 
-use std::sync::Arc;
-
 use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor, activation};
 use elapid_config::{MultiLabel, Plan};
@@ -10,9 +8,9 @@ use elapid_models::SoundClassifier;
 use elapid_nn::Init;
 use elapid_train::{Inputs, Measured, Packing, Tally, Task};
 
-use super::classify::{classes, rounded};
+use super::classify::classes;
 use super::ranking::{average_precision, d_prime, mean_over_labels, roc_area};
-use super::sounds::{binary_cross_entropy, spectrograms, weights};
+use super::sounds::{binary_cross_entropy, packing, spectrograms, weights};
 use super::{Described, batches, storage};
 use crate::diagnose::Watched;
 use crate::registry::{Facts, PlanError, sound_classifier};
@@ -60,11 +58,7 @@ impl Task for SoundTagging {
     batches!(FilterbankBatch, |batch| batch.shape[0]);
 
     fn packing(&self) -> Packing<FilterbankBatch> {
-        let (classes, storage) = (self.classes.len(), self.storage);
-        Arc::new(move |batch| {
-            let targets = weights(&batch, classes);
-            vec![rounded(batch.values, batch.shape, storage), targets]
-        })
+        packing(self.classes.len(), self.storage)
     }
 
     fn tally(&self) -> TaggingTally {

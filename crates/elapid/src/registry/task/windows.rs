@@ -1,8 +1,11 @@
 //! Windows of series as tensors, and the facts that tasks on them need.
 
+use std::sync::Arc;
+
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use elapid_config::Plan;
 use elapid_data::series::WindowBatch;
+use elapid_train::Packing;
 
 use super::classify::rounded;
 use crate::registry::{Facts, PlanError, SeriesFacts};
@@ -31,6 +34,14 @@ pub(super) fn past_data(batch: &WindowBatch, storage: DType) -> TensorData {
 pub(super) fn mark_data(batch: &WindowBatch) -> Option<TensorData> {
     let shape = [batch.batch, batch.lookback, batch.marks];
     (batch.marks > 0).then(|| TensorData::new(batch.past_marks.clone(), shape))
+}
+
+/// Lookback, and marks where there are any.
+pub(super) fn past_packing(storage: DType) -> Packing<WindowBatch> {
+    Arc::new(move |batch| {
+        let past = past_data(&batch, storage);
+        std::iter::once(past).chain(mark_data(&batch)).collect()
+    })
 }
 
 /// `[B, H, T]`

@@ -278,6 +278,21 @@ mod tests {
     }
 
     #[test]
+    fn only_a_loss_has_to_be_a_number() {
+        let tally = |loss| {
+            let mut tally = NodeTally::new(["a", "b"].map(str::to_owned).to_vec());
+            tally.add(0, 0, loss, 0.0);
+            tally
+        };
+        // No node is of the second class.
+        let fine = tally(0.5);
+        assert!(fine.metrics().iter().any(|metric| metric.value.is_nan()));
+        assert!(fine.is_finite());
+        assert!(!tally(f64::NAN).is_finite());
+        assert!(!tally(f64::INFINITY).is_finite());
+    }
+
+    #[test]
     fn two_classes_have_an_area() {
         let mut tally = NodeTally::new(["a", "b"].map(str::to_owned).to_vec());
         for (score, label) in [(0.9, 1), (0.8, 0), (0.7, 1), (0.1, 0)] {
