@@ -157,11 +157,14 @@ impl Batcher for ImageBatcher {
 
     fn train(&self, draws: &[Draw], mut rng: ChaCha8Rng) -> Result<ImageBatch, DataError> {
         let mut batch = ImageBatch::empty(&self.pipeline, draws.len(), 1);
-        for draw in draws {
-            let sample = self.reader.get_or_next(&*self.dataset, draw.index)?;
-            let pixels = self.pipeline.apply(&sample.image, &draw.rng);
-            batch.pixels.extend(pixels);
-            batch.label(sample.label);
+        // The repeats of an image follow each other; it is decoded once for all of them.
+        for repeats in draws.chunk_by(|one, next| one.index == next.index) {
+            let sample = self.reader.get_or_next(&*self.dataset, repeats[0].index)?;
+            for draw in repeats {
+                let pixels = self.pipeline.apply(&sample.image, &draw.rng);
+                batch.pixels.extend(pixels);
+                batch.label(sample.label);
+            }
         }
         if let Some(mixing) = &self.mixing {
             mix(&mut batch, mixing, &mut rng);
@@ -197,12 +200,15 @@ fn mix(batch: &mut ImageBatch, mixing: &Mixing, rng: &mut ChaCha8Rng) {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use burn_dataset::{Dataset, DatasetError};
     use tempfile::TempDir;
 
     use super::*;
     use crate::transform::{Augment, Interpolation, RandAugment, RandomCrop};
-    use crate::{EvalLoader, Order, TrainLoader, digits, image_folder};
+    use crate::vision::ImageSample;
+    use crate::{EvalLoader, Order, SampleSet, TrainLoader, digits, image_folder};
 
     type Train = TrainLoader<ImageBatcher>;
 
@@ -378,6 +384,47 @@ mod tests {
         assert_eq!(image(&thrice[0], 3), image(&once[0], 1));
         assert_ne!(image(&thrice[0], 0), image(&thrice[0], 1));
         assert_ne!(image(&thrice[0], 1), image(&thrice[0], 2));
+    }
+
+    /// Counts how often an image is read.
+    struct Counted(Arc<ImageDataset>, Arc<AtomicUsize>);
+
+    impl Dataset<ImageSample> for Counted {
+        fn get(&self, index: usize) -> Result<ImageSample, DatasetError> {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            self.0.get(index)
+        }
+
+        fn len(&self) -> usize {
+            self.0.len()
+        }
+    }
+
+    impl SampleSet<ImageSample> for Counted {
+        fn classes(&self) -> &[String] {
+            self.0.classes()
+        }
+
+        fn describe(&self, index: usize) -> String {
+            self.0.describe(index)
+        }
+
+        fn fingerprint(&self) -> String {
+            self.0.fingerprint()
+        }
+    }
+
+    #[test]
+    fn an_image_is_read_once_for_its_repeats_in_a_batch() {
+        let reads = Arc::new(AtomicUsize::new(0));
+        let dataset = Arc::new(Counted(train_digits(), Arc::clone(&reads)));
+        let order = Order {
+            repeats: 3,
+            ..Order::plain(8, 1)
+        };
+        take(&train(dataset, pipeline(), order, 0).unwrap(), 0, 2);
+        // 3 + 3 + 2 samples of a batch, 1 + 3 + 3 + 1 of the next.
+        assert_eq!(reads.load(Ordering::Relaxed), 3 + 4);
     }
 
     #[test]
