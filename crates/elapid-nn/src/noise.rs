@@ -8,7 +8,8 @@ use elapid_kernels::random::{self, random_key};
 use crate::Probe;
 
 /// What a training pass carries through the layers: it draws the masks of drop path and dropout, in the order of the
-/// layers, brings along a [`Probe`] if somebody watches, and takes home what batch norms saw.
+/// layers, brings along a [`Probe`] if somebody watches, and takes home what batch norms saw. An evaluation needs none,
+/// but [one that is watched](Self::in_evaluation).
 ///
 /// Masks follow from a key in device memory and the number of the draw, so a resumed run draws what the uninterrupted one
 /// would have, and a step that was recorded as a graph draws anew whenever it is repeated with another key.
@@ -18,6 +19,7 @@ pub struct Noise<'a> {
     next_draw: u32,
     probe: Option<&'a mut dyn Probe>,
     statistics: Option<Tensor<1>>,
+    trains: bool,
 }
 
 impl<'a> Noise<'a> {
@@ -28,6 +30,7 @@ impl<'a> Noise<'a> {
             next_draw: first_draw,
             probe: None,
             statistics: None,
+            trains: true,
         }
     }
 
@@ -42,6 +45,20 @@ impl<'a> Noise<'a> {
             probe: Some(probe),
             ..self
         }
+    }
+
+    /// For an evaluation that is watched: nothing is drawn, and batch norms go by their running statistics, so that layers
+    /// compute what they do without noise.
+    pub fn in_evaluation(self) -> Self {
+        Self {
+            trains: false,
+            ..self
+        }
+    }
+
+    /// Whether the pass is one of training.
+    pub(crate) fn trains(&self) -> bool {
+        self.trains
     }
 
     /// Whether somebody watches.

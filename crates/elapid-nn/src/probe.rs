@@ -1,6 +1,6 @@
 //! Looking into a model while it computes.
 //!
-//! A training pass carries a [`Noise`] through every layer. If that noise is [watched](Noise::watched_by), the layers
+//! A training pass, or [an evaluation that is looked into](Noise::in_evaluation), carries a [`Noise`] through every layer. If that noise is [watched](Noise::watched_by), the layers
 //! show the watcher what they computed; otherwise they compute nothing for it and keep no tensor alive. Blocks show
 //! themselves, so a backbone made of them needs no code for it.
 
@@ -11,7 +11,7 @@ use burn::tensor::Tensor;
 
 use crate::Noise;
 
-/// Watches a training pass from inside the model. It only reads: what it does cannot change what is computed.
+/// Watches a pass from inside the model. It only reads: what it does cannot change what is computed.
 pub trait Probe: Debug {
     /// Called by every layer in the order of the pass.
     fn saw(&mut self, seen: Seen);

@@ -6,8 +6,9 @@
 use burn::module::{Module, Param};
 use burn::tensor::{DType, Tensor, activation};
 use elapid_nn::graph::{BatchNorm, RealRows, Segments, spread};
-use elapid_nn::{Init, Linear, Noise};
+use elapid_nn::{Init, Linear, Noise, show};
 
+use super::seen::seen;
 use super::{Eigenvectors, GraphInput, Rows};
 
 /// Features of a node.
@@ -146,9 +147,10 @@ impl Encoder {
             _ => Tensor::cat(parts, 1),
         };
         let nodes = match &self.node_encoder_bn {
-            Some(norm) => norm.forward(nodes, real, noise),
+            Some(norm) => norm.forward(nodes, real, noise.as_deref_mut()),
             None => nodes,
         };
+        show(noise, || seen(self, &nodes));
         let edges = self.edge_encoder.forward(input, nodes.dtype());
         (nodes, edges)
     }

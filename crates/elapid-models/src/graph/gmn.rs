@@ -14,12 +14,13 @@
 //! A node's tokens come longest walks first, so that the last is the node's own, whose state is the node's. Without tokens
 //! (m = 0) the network is one of GPS layers with a bidirectional scan over the nodes, which is [`GraphNetwork`](super::GraphNetwork).
 
-use burn::module::Module;
+use burn::module::{Module, list_param_ids};
 use burn::tensor::{DType, Tensor, activation};
 use elapid_nn::graph::{GatedGcn, segment_mean, spread};
 use elapid_nn::mixer::MambaConfig;
-use elapid_nn::{Init, LayerNorm, Linear, Noise, dropout};
+use elapid_nn::{Init, LayerNorm, Linear, Noise, Seen, dropout, show};
 
+use super::seen::{rows, seen};
 use super::{
     Encoder, EncoderConfig, GlobalKind, GlobalModel, GraphHead, GraphInput, HeadConfig, LocalKind,
     LocalModel, TokenInput,
@@ -165,8 +166,17 @@ impl Gmn {
         let mut states =
             self.phi
                 .forward((nodes.clone(), edges.clone()), tokens, noise.as_deref_mut());
+        show(noise.as_deref_mut(), || {
+            Seen::output(&self.phi, states.clone())
+        });
         for block in &self.token_layers {
             let scanned = block.mixer.forward(normal(&block.norm, &states), None);
+            show(noise.as_deref_mut(), || Seen {
+                params: list_param_ids(block),
+                stream: Some(states.clone()),
+                output: scanned.clone(),
+                dynamics: block.mixer.dynamics(normal(&block.norm, &states), None),
+            });
             states = states + dropout(scanned, self.dropout, noise.as_deref_mut());
         }
         let [count, per_node, width] = states.dims();
@@ -175,15 +185,21 @@ impl Gmn {
         for (number, block) in self.layers.iter().enumerate() {
             let orders = input.orders_of(number);
             let scanned = block.mixer.over_nodes(normal(&block.norm, &y), orders);
+            show(noise.as_deref_mut(), || Seen {
+                stream: Some(rows(&y)),
+                dynamics: (block.mixer).dynamics_over_nodes(normal(&block.norm, &y), orders),
+                ..seen(block, &scanned)
+            });
             y = y + dropout(scanned, self.dropout, noise.as_deref_mut());
         }
         let y = normal(&self.norm_f, &y);
-        let passed = self.passed((nodes, edges), input, noise);
+        show(noise.as_deref_mut(), || seen(&self.norm_f, &y));
+        let passed = self.passed((nodes, edges), input, noise.as_deref_mut());
         let out = match passed {
             Some(passed) => y + passed,
             None => y,
         };
-        self.head.forward(out, &input.graphs)
+        self.head.forward(out, &input.graphs, noise)
     }
 
     /// Ψ of the encoded features.
@@ -195,6 +211,7 @@ impl Gmn {
     ) -> Option<Tensor<2>> {
         for model in &self.psi {
             (x, e) = model.residual((x, e), input, self.dropout, noise.as_deref_mut());
+            show(noise.as_deref_mut(), || seen(model, &x));
         }
         (!self.psi.is_empty()).then_some(x)
     }

@@ -1,11 +1,12 @@
 //! Message passing and a scan over the nodes, side by side (GPS, arXiv 2205.12454; with Mamba, arXiv 2402.00789).
 
-use burn::module::Module;
+use burn::module::{Module, ParamId, list_param_ids};
 use burn::tensor::{Bool, Tensor, activation};
 use elapid_nn::graph::{BatchNorm, GatedGcn, Gcn, Gin, Gine, segment_sum, spread};
 use elapid_nn::mixer::{BackwardBranch, BidirectionalMamba, DtBias, Mamba, MambaConfig};
-use elapid_nn::{Init, Linear, Noise, dropout};
+use elapid_nn::{Dynamics, Init, Linear, Noise, Seen, dropout, show};
 
+use super::seen::{rows, seen};
 use super::{GraphInput, NodeOrder, SeparateBranches};
 
 /// How messages are passed.
@@ -141,11 +142,18 @@ impl GpsLayer {
         if let (Some(model), Some(norm)) = (&self.local_model, &self.norm1_local) {
             let states = (x.clone(), e);
             let (local, new) = model.residual(states, input, self.dropout, noise.as_deref_mut());
+            show(noise.as_deref_mut(), || seen(model, &local));
             edges = new;
             sum = Some(norm.forward(local, real, noise.as_deref_mut()));
         }
         if let (Some(model), Some(norm)) = (&self.self_attn, &self.norm1_attn) {
-            let scanned = model.over_nodes(x.clone(), input.orders_of(layer));
+            let orders = input.orders_of(layer);
+            let scanned = model.over_nodes(x.clone(), orders);
+            show(noise.as_deref_mut(), || Seen {
+                stream: Some(rows(&x)),
+                dynamics: model.dynamics_over_nodes(x.clone(), orders),
+                ..seen(model, &scanned)
+            });
             let scanned = dropout(scanned, self.dropout, noise.as_deref_mut());
             let global = norm.forward(x.clone() + scanned, real, noise.as_deref_mut());
             sum = Some(match sum {
@@ -158,7 +166,20 @@ impl GpsLayer {
         let inner = dropout(inner, self.dropout, noise.as_deref_mut());
         let outer = self.ff_linear2.forward(inner);
         let outer = dropout(outer, self.dropout, noise.as_deref_mut());
-        (self.norm2.forward(h + outer, real, noise), edges)
+        let nodes = self.norm2.forward(h + outer, real, noise.as_deref_mut());
+        show(noise, || Seen {
+            params: self.own_params(),
+            ..seen(self, &nodes)
+        });
+        (nodes, edges)
+    }
+
+    /// The parameters of neither branch.
+    fn own_params(&self) -> Vec<ParamId> {
+        let branches = list_param_ids(&self.local_model).into_iter();
+        let branches: Vec<_> = branches.chain(list_param_ids(&self.self_attn)).collect();
+        let all = list_param_ids(self).into_iter();
+        all.filter(|id| !branches.contains(id)).collect()
     }
 }
 
@@ -217,16 +238,29 @@ impl GlobalModel {
         }
     }
 
+    /// How the scans move over an input of [`forward`](Self::forward).
+    pub fn dynamics(&self, h: Tensor<3>, reset: Option<Tensor<2, Bool>>) -> Vec<Dynamics> {
+        match self {
+            Self::Mamba(mamba) => mamba.dynamics(h, reset),
+            Self::Bidirectional(mamba) => mamba.dynamics(h, reset),
+            Self::Separate(branches) => branches.dynamics(h, reset),
+        }
+    }
+
+    /// How the scans move over an input of [`over_nodes`](Self::over_nodes).
+    pub fn dynamics_over_nodes(&self, x: Tensor<2>, orders: &[NodeOrder]) -> Vec<Dynamics> {
+        let (packed, starts) = packed(&x, orders);
+        self.dynamics(packed, Some(starts))
+    }
+
     /// The mean of the scans in these orders, at least one, each over all sequences packed into one.
     ///
     /// # Shapes
     ///
     /// - x, output `[N, D]`
     pub fn over_nodes(&self, x: Tensor<2>, orders: &[NodeOrder]) -> Tensor<2> {
-        let packed = |order: &NodeOrder| spread(x.clone(), &order.places).unsqueeze_dim::<3>(0);
-        let packed = orders.iter().map(packed).collect();
-        let starts = orders.iter().map(|order| order.starts.clone()).collect();
-        let scanned = self.forward(Tensor::cat(packed, 0), Some(Tensor::cat(starts, 0)));
+        let (packed, starts) = packed(&x, orders);
+        let scanned = self.forward(packed, Some(starts));
         let [draws, nodes, width] = scanned.dims();
         let unpacked = orders.iter().enumerate().map(|(draw, order)| {
             let rows = scanned
@@ -242,6 +276,14 @@ impl GlobalModel {
             _ => sum / draws as f64,
         }
     }
+}
+
+/// The nodes in each of these orders, `[orders, N, D]`, and where sequences start, `[orders, N]`.
+fn packed(x: &Tensor<2>, orders: &[NodeOrder]) -> (Tensor<3>, Tensor<2, Bool>) {
+    let packed = |order: &NodeOrder| spread(x.clone(), &order.places).unsqueeze_dim::<3>(0);
+    let packed = orders.iter().map(packed).collect();
+    let starts = orders.iter().map(|order| order.starts.clone()).collect();
+    (Tensor::cat(packed, 0), Tensor::cat(starts, 0))
 }
 
 /// Directions with parameters of their own between common projections, whose sum is not halved.

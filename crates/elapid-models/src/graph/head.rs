@@ -3,7 +3,9 @@
 use burn::module::Module;
 use burn::tensor::{DType, Tensor, activation};
 use elapid_nn::graph::{Segments, segment_max, segment_mean, segment_sum};
-use elapid_nn::{Init, Linear};
+use elapid_nn::{Init, Linear, Noise, show};
+
+use super::seen::seen;
 
 /// What scores are of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +68,7 @@ impl GraphHead {
     ///
     /// - x `[N, D]`
     /// - output `[N, outputs]` or `[B, outputs]`, 32-bit
-    pub fn forward(&self, x: Tensor<2>, graphs: &Segments) -> Tensor<2> {
+    pub fn forward(&self, x: Tensor<2>, graphs: &Segments, noise: Option<&mut Noise>) -> Tensor<2> {
         let mut x = match self.level {
             HeadLevel::Nodes => x,
             HeadLevel::Graphs(NodePool::Mean) => segment_mean(x.cast(DType::F32), graphs),
@@ -83,7 +85,9 @@ impl GraphHead {
             }
             x = linear.forward(x);
         }
-        x.cast(DType::F32)
+        let scores = x.cast(DType::F32);
+        show(noise, || seen(self, &scores));
+        scores
     }
 
     /// Number of scores.

@@ -11,6 +11,7 @@
 //! | `separate_branches.rs` | a scan in two directions that share nothing |
 //! | `head.rs` | states of nodes to scores of nodes or graphs |
 //! | `pair_decoder.rs` | states of two nodes to scores of the pair |
+//! | `seen.rs` | how layers show themselves to who watches a pass |
 
 mod encoder;
 mod gmn;
@@ -20,6 +21,7 @@ mod input;
 mod network;
 mod neural_walker;
 mod pair_decoder;
+mod seen;
 mod separate_branches;
 
 pub use encoder::{

@@ -8,9 +8,10 @@ use burn::module::Module;
 use burn::tensor::{Tensor, activation};
 use elapid_nn::graph::BatchNorm;
 use elapid_nn::mixer::MambaConfig;
-use elapid_nn::{Init, Linear, Noise};
+use elapid_nn::{Init, Linear, Noise, show};
 
 use super::head::unit_rows;
+use super::seen::seen;
 use super::{
     Encoder, EncoderConfig, GlobalKind, GpsConfig, GpsLayer, GraphHead, GraphInput, HeadConfig,
     LocalKind,
@@ -105,7 +106,7 @@ impl GraphNetwork {
             let states = (nodes, edges);
             (nodes, edges) = layer.forward(states, input, number, noise.as_deref_mut());
         }
-        self.head.forward(nodes, &input.graphs)
+        self.head.forward(nodes, &input.graphs, noise)
     }
 }
 
@@ -126,10 +127,18 @@ impl PreLayer {
         }
     }
 
-    fn forward(&self, x: Tensor<2>, input: &GraphInput, noise: Option<&mut Noise>) -> Tensor<2> {
+    fn forward(
+        &self,
+        x: Tensor<2>,
+        input: &GraphInput,
+        mut noise: Option<&mut Noise>,
+    ) -> Tensor<2> {
         let real = input.adjacency.real_nodes.as_ref();
-        let x = self.bn_pre.forward(self.linear.forward(x), real, noise);
-        unit_rows(activation::relu(x))
+        let x = self.linear.forward(x);
+        let x = self.bn_pre.forward(x, real, noise.as_deref_mut());
+        let x = unit_rows(activation::relu(x));
+        show(noise, || seen(self, &x));
+        x
     }
 }
 

@@ -7,8 +7,9 @@ use burn::module::{Module, Param};
 use burn::tensor::{DType, Tensor, activation};
 use elapid_nn::graph::{BatchNorm, RealRows, Segments, segment_mean, segment_sum, spread};
 use elapid_nn::mixer::{Mamba, MambaConfig};
-use elapid_nn::{Init, LayerNorm, Linear, Noise, dropout};
+use elapid_nn::{Init, LayerNorm, Linear, Noise, Seen, dropout, show};
 
+use super::seen::{rows, seen};
 use super::{Encoder, EncoderConfig, GraphHead, GraphInput, HeadConfig, WalkInput};
 
 /// Hyper-parameters.
@@ -145,6 +146,7 @@ impl NeuralWalker {
             x = layer
                 .local_mp
                 .forward(x, e.clone(), input, noise.as_deref_mut());
+            show(noise.as_deref_mut(), || seen(&layer.local_mp, &x));
             if let Some(network) = &layer.global_mp {
                 let sums = segment_sum(x.clone(), &input.graphs);
                 let sums = match virtual_node {
@@ -153,12 +155,14 @@ impl NeuralWalker {
                 };
                 let real = input.real_graphs.as_ref();
                 let state = network.forward(sums, real, noise.as_deref_mut());
+                show(noise.as_deref_mut(), || seen(network, &state));
                 x = x + spread(state.clone(), &input.graphs);
                 virtual_node = Some(state);
             }
         }
-        let x = self.node_out.forward(x, real_nodes, noise);
-        self.head.forward(x, &input.graphs)
+        let x = self.node_out.forward(x, real_nodes, noise.as_deref_mut());
+        show(noise.as_deref_mut(), || seen(&self.node_out, &x));
+        self.head.forward(x, &input.graphs, noise)
     }
 }
 
@@ -195,7 +199,9 @@ impl WalkMixer {
         let u = self.norm.forward(visited + travelled + related).cast(dtype);
         let u = u.reshape([-1, walks.length as i64, width as i64]);
         let forward = self.seq_layer.forward(u.clone(), None);
-        let backward = self.seq_layer_backward.forward(u.flip([1]), None).flip([1]);
+        let mirrored = || u.clone().flip([1]);
+        let backward = self.seq_layer_backward.forward(mirrored(), None);
+        let backward = backward.flip([1]);
         let y = ((forward + backward) * 0.5).reshape([-1, width as i64]);
         let of_nodes = gathered(y.clone(), &walks.nodes);
         let of_edges = gathered(y, &walks.edges);
@@ -203,6 +209,15 @@ impl WalkMixer {
         let more = self
             .out_node_proj
             .forward(of_nodes, nodes, noise.as_deref_mut());
+        show(noise.as_deref_mut(), || {
+            let mut dynamics = self.seq_layer.dynamics(u.clone(), None);
+            dynamics.extend(self.seq_layer_backward.dynamics(mirrored(), None));
+            Seen {
+                stream: Some(rows(&x)),
+                dynamics,
+                ..seen(self, &more)
+            }
+        });
         let x = x + more;
         (x, e + self.out_edge_proj.forward(of_edges, edges, noise))
     }

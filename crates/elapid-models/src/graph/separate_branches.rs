@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::{Bool, Tensor};
 use elapid_nn::mixer::{Mamba, MambaConfig};
-use elapid_nn::{Init, Linear};
+use elapid_nn::{Dynamics, Init, Linear};
 
 /// The block of algorithm 2 of Graph Mamba Networks (arXiv 2402.08678), each direction with projections, convolution, gate, decay and
 /// an output map of its own:
@@ -40,6 +40,14 @@ impl SeparateBranches {
         let there = self.forward.forward(h.clone(), reset);
         let back = self.backward.forward(h.flip([1]), backwards).flip([1]);
         self.out_proj.forward(there + back)
+    }
+
+    /// How the scans move over an input of [`forward`](Self::forward): first to last, then last to first.
+    pub fn dynamics(&self, h: Tensor<3>, reset: Option<Tensor<2, Bool>>) -> Vec<Dynamics> {
+        let backwards = reset.clone().map(reversed);
+        let there = self.forward.dynamics(h.clone(), reset).into_iter();
+        let back = self.backward.dynamics(h.flip([1]), backwards);
+        there.chain(back).collect()
     }
 }
 

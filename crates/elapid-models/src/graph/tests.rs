@@ -1,10 +1,11 @@
 //! What holds for every network: graphs of a batch do not hear of each other, padding changes nothing, nor does the way in
 //! which nodes are numbered.
 
+use burn::module::{ParamId, list_param_ids};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use elapid_nn::graph::{Adjacency, RealRows, Segments};
 use elapid_nn::mixer::MambaConfig;
-use elapid_nn::{Init, Noise};
+use elapid_nn::{Init, Noise, Probe, Seen};
 
 use super::*;
 
@@ -377,4 +378,43 @@ fn several_orders_are_averaged() {
         &once,
         "the same order",
     );
+}
+
+/// Keeps what layers show.
+#[derive(Debug, Default)]
+struct All(Vec<Seen>);
+
+impl Probe for All {
+    fn saw(&mut self, seen: Seen) {
+        self.0.push(seen);
+    }
+}
+
+#[test]
+fn every_layer_shows_itself_and_a_watched_evaluation_is_one() {
+    let device = Device::flex();
+    for (kind, network) in networks(&device, HeadLevel::Nodes).iter().enumerate() {
+        let input = batch(&GRAPHS, 4, &device);
+        let mut all = All::default();
+        let mut noise = Noise::seeded(0, &device)
+            .in_evaluation()
+            .watched_by(&mut all);
+        let watched = numbers(network.forward(&input, Some(&mut noise)));
+        assert!(noise.statistics().is_none());
+        assert_eq!(watched, numbers(network.forward(&input, None)), "{kind}");
+
+        let mut seen: Vec<ParamId> = all.0.iter().flat_map(|seen| seen.params.clone()).collect();
+        let mut own = list_param_ids(network);
+        seen.sort();
+        own.sort();
+        assert_eq!(seen, own, "network {kind}: each parameter in one layer");
+        let last = &all.0.last().unwrap().output;
+        assert_eq!(
+            last.clone().into_data().iter::<f32>().collect::<Vec<_>>(),
+            watched
+        );
+        for scan in all.0.iter().flat_map(|seen| &seen.dynamics) {
+            assert!(own.contains(&scan.decay), "network {kind}");
+        }
+    }
 }

@@ -226,7 +226,7 @@ impl CausalMamba {
                 params: list_param_ids(block),
                 stream: Some(stream.clone()),
                 output: mixed.clone(),
-                dynamics: block.mixer.dynamics(normal.clone()),
+                dynamics: block.mixer.dynamics(normal.clone(), None),
             });
             hidden = dropout(mixed, self.dropout, noise.as_deref_mut());
             residual = Some(stream);

@@ -176,8 +176,8 @@ impl EncoderLayer {
     }
 
     fn seen(&self, tokens: &Tensor<3>, mixed: &Tensor<3>) -> Seen {
-        let mut dynamics = self.attention.dynamics(tokens.clone());
-        dynamics.extend(self.attention_r.dynamics(tokens.clone().flip([1])));
+        let mut dynamics = self.attention.dynamics(tokens.clone(), None);
+        dynamics.extend(self.attention_r.dynamics(tokens.clone().flip([1]), None));
         Seen {
             params: list_param_ids(self),
             stream: Some(tokens.clone()),

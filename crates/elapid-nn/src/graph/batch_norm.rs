@@ -45,7 +45,7 @@ impl BatchNorm {
         }
     }
 
-    /// Training if there is noise, else evaluation. In training the statistics are those of the rows that `real` names; all
+    /// Training if there is noise of training, else evaluation. In training the statistics are those of the rows that `real` names; all
     /// without. The other rows come out as zeros: nothing keeps them in bounds, and what grows through many layers ends
     /// as infinity, times a loss of zero.
     ///
@@ -58,7 +58,7 @@ impl BatchNorm {
         real: Option<&RealRows>,
         noise: Option<&mut Noise>,
     ) -> Tensor<2> {
-        match noise {
+        match noise.filter(|noise| noise.trains()) {
             Some(noise) => self.of_batch(x, real, noise),
             None => self.of_running(x, real),
         }

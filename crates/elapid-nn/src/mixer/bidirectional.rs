@@ -126,12 +126,13 @@ impl BidirectionalMamba {
         self.leave(y)
     }
 
-    /// How the scans over `h`, `[B, L, D]`, move: the forward direction, then the backward one.
-    pub(super) fn dynamics(&self, h: Tensor<3>) -> Vec<Dynamics> {
+    /// How the scans over `h`, `[B, L, D]`, move, with `reset` as in [`forward`](Self::forward): the forward direction, then
+    /// the backward one.
+    pub fn dynamics(&self, h: Tensor<3>, reset: Option<Tensor<2, Bool>>) -> Vec<Dynamics> {
         let (x, _) = self.projections.enter(h);
-        let forward = self.ssm.dynamics(x.clone(), false);
+        let forward = self.ssm.dynamics(x.clone(), reset.clone(), false);
         let backward = match (&self.ssm_b, &self.A_b_log) {
-            (Some(backward), _) => Some(backward.dynamics(x, true)),
+            (Some(backward), _) => Some(backward.dynamics(x, reset, true)),
             (None, Some(log)) => Some(Dynamics {
                 decay: log.id,
                 delta: forward.delta.clone(),

@@ -192,10 +192,10 @@ impl Mamba {
         self.projections.leave(self.ssm.forward(x, z, None, true))
     }
 
-    /// How the scan over `h`, `[B, L, D]`, moves.
-    pub fn dynamics(&self, h: Tensor<3>) -> Vec<Dynamics> {
+    /// How the scan over `h`, `[B, L, D]`, moves, with `reset` as in [`forward`](Self::forward).
+    pub fn dynamics(&self, h: Tensor<3>, reset: Option<Tensor<2, Bool>>) -> Vec<Dynamics> {
         let (x, _) = self.projections.enter(h);
-        vec![self.ssm.dynamics(x, false)]
+        vec![self.ssm.dynamics(x, reset, false)]
     }
 
     /// Continues a sequence: any number of tokens `[B, L, D]`, starting from `cache`.

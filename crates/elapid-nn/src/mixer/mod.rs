@@ -66,8 +66,8 @@ impl Mixer {
     /// - input `[B, L, D]`
     pub fn dynamics(&self, x: Tensor<3>) -> Vec<Dynamics> {
         match self {
-            Self::Mamba(mixer) => mixer.dynamics(x),
-            Self::Bidirectional(mixer) => mixer.dynamics(x),
+            Self::Mamba(mixer) => mixer.dynamics(x, None),
+            Self::Bidirectional(mixer) => mixer.dynamics(x, None),
             Self::Attention(_) | Self::FeedForward(_) => Vec::new(),
         }
     }

@@ -114,9 +114,14 @@ impl SelectiveSsm {
         (y, SsmState { columns, scan })
     }
 
-    /// How the scan moves over an input `[B, L, E]`, which enters the convolution.
-    pub(super) fn dynamics(&self, x: Tensor<3>, reverse: bool) -> Dynamics {
-        let input = self.scan_input(self.conv1d.forward(x, None, reverse));
+    /// How the scan moves over an input `[B, L, E]`, which enters the convolution; `reset` as in the scan.
+    pub(super) fn dynamics(
+        &self,
+        x: Tensor<3>,
+        reset: Option<Tensor<2, Bool>>,
+        reverse: bool,
+    ) -> Dynamics {
+        let input = self.scan_input(self.conv1d.forward(x, reset, reverse));
         let raw = input.delta.cast(DType::F32);
         let raw = match input.delta_bias {
             Some(bias) => raw + bias.unsqueeze(),

@@ -7,15 +7,15 @@ use burn::tensor::Device;
 use elapid::diagnose::{self as inside, Diagnosis, Layer, Step, three_digits};
 use elapid::registry::{self, AnyBatch, AnyTask, Data};
 use elapid::train::checkpoint::{Checkpoint, CheckpointError};
-use elapid::train::{NotFinite, Replayed, StepKey, Task, TrainError, evaluate};
+use elapid::train::{NotFinite, Replayed, StepKey, Task, TrainError};
 use serde_json::json;
 
 use super::failure::Failure;
-use super::rehearse::Repeated;
 use super::run::{Built, OpenRun, build};
 use super::{print, replay, table};
 
-/// Look into every layer of a run during one step: activations, gradients, step sizes, and what is not finite first.
+/// Look into every layer of a run during one step, or in evaluation: activations, gradients, step sizes, and what is not
+/// finite first.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  elapid diagnose runs/vim_digits\n  elapid diagnose runs/vim_digits --checkpoint 100 --split valid --batch 2 --json"
@@ -27,7 +27,7 @@ pub(crate) struct DiagnoseArgs {
     /// the step that was not finite, else `last`].
     #[arg(long, value_name = "best|last|STEP")]
     checkpoint: Option<Which>,
-    /// The part of the data.
+    /// The part of the data; layers of a batch of `valid` compute what they do in evaluation.
     #[arg(long, default_value = "train")]
     split: Split,
     /// Number of the batch, counted from 0, over all epochs in `train` [default: the one that the run takes next; the
@@ -91,34 +91,39 @@ pub(crate) fn diagnose(args: DiagnoseArgs) -> Result<(), Failure> {
     let per_epoch = sources.train.batches_per_epoch() as u64;
     let config = open.train_config(per_epoch)?;
     let (number, batch) = batch(&args, &open, data.as_ref(), step)?;
-    let split = match args.split {
-        Split::Train => "train",
-        Split::Valid => "valid",
-    };
+    let in_evaluation = args.split == Split::Valid;
+    let split = if in_evaluation { "valid" } else { "train" };
     let samples = AnyTask::batch_len(&batch);
-    let what = format!("{what}; batch {number} of {split}, {samples} samples");
+    let how = if in_evaluation { ", in evaluation" } else { "" };
+    let what = format!("{what}; batch {number} of {split}, {samples} samples{how}");
     // The parts in which several devices shared the batch out drew noise of their own.
     let share = (devices.len() > 1).then(|| samples.div_ceil(devices.len()));
     let micro_batch = config.micro_batch.samples().into_iter().chain(share).min();
     let at = Step {
+        in_evaluation,
         number: step,
         key: StepKey::new(config.seed, step_of(args.split, number, step)),
         micro_batch,
         loss_scale,
     };
-    let rules = |task: &_| registry::param_rules(&open.plan, task, per_epoch);
-    let evaluated = match args.split {
-        Split::Train => None,
-        Split::Valid => Some(evaluated(&task, &batch, &devices[0])?),
+    let look = |at: &Step| {
+        let rules = |task: &_| registry::param_rules(&open.plan, task, per_epoch);
+        let device = devices[0].clone().autodiff();
+        inside::diagnose(task.clone(), batch.clone(), at, rules, &device)
     };
-    let found = inside::diagnose(task, batch, &at, rules, &devices[0].clone().autodiff());
-    if args.json {
-        let result = json!({
-            "split": split, "batch": number, "step": step, "diagnosis": found, "evaluation_loss": evaluated,
+    let mut found = look(&at);
+    if in_evaluation && found.culprit.is_some() {
+        let in_training = look(&Step {
+            in_evaluation: false,
+            ..at
         });
+        found.verdict.extend(beside_training(&in_training));
+    }
+    if args.json {
+        let result = json!({ "split": split, "batch": number, "step": step, "diagnosis": found });
         return print(&result.to_string());
     }
-    print(&shown(&what, &found, evaluated))
+    print(&shown(&what, &found))
 }
 
 /// The weights to look at.
@@ -241,15 +246,14 @@ fn step_of(split: Split, number: u64, step: u64) -> u64 {
     }
 }
 
-fn shown(what: &str, found: &Diagnosis, evaluated: Option<f64>) -> String {
+fn shown(what: &str, found: &Diagnosis) -> String {
     let head = [
         "", "layer", "rms", "max", "adds", "|g|", "|w|", "Δ min", "median", "max", "A", "forgets",
         "keeps",
     ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     rows.extend(found.layers.iter().map(row));
-    let in_evaluation = evaluated.map(|loss| in_evaluation(loss, found.loss));
-    let verdict = found.verdict.iter().chain(&in_evaluation);
+    let verdict = found.verdict.iter();
     let verdict: Vec<String> = verdict.map(|line| format!("- {line}")).collect();
     format!(
         "{what}\nloss {}, gradient norm {}\n\n{}\n\n{}",
@@ -260,22 +264,14 @@ fn shown(what: &str, found: &Diagnosis, evaluated: Option<f64>) -> String {
     )
 }
 
-/// The loss of a batch as an evaluation finds it: nothing is dropped, and batch norms use their running statistics.
-fn evaluated(task: &AnyTask, batch: &AnyBatch, device: &Device) -> Result<f64, TrainError> {
-    let found = evaluate(task, &Repeated(batch.clone()), device)?;
-    let loss = found.metrics.iter().find(|metric| metric.name == "loss");
-    Ok(loss.map_or(f64::NAN, |loss| loss.value))
-}
-
-/// What the loss of an evaluation says beside that of a step.
-fn in_evaluation(loss: f64, of_step: f64) -> String {
-    let said = format!("in an evaluation its loss is {}", three_digits(loss));
-    match !loss.is_finite() && of_step.is_finite() {
-        true => format!(
-            "{said}: activations overflow that a step holds down by the batch's own means and variances, which an evaluation replaces by running ones. An earlier checkpoint may be better, or a lower `optim.lr`"
-        ),
-        false => said,
-    }
+/// What a step of training on a batch says of an evaluation of it that is not finite.
+fn beside_training(step: &Diagnosis) -> Option<String> {
+    step.culprit.is_none().then(|| {
+        format!(
+            "a step of training on this batch is finite (loss {}): batch norms hold its activations down by the batch's own means and variances, which an evaluation replaces by running ones. An earlier checkpoint may be better, or a lower `optim.lr`",
+            three_digits(step.loss)
+        )
+    })
 }
 
 /// One row a layer; where it has several scans, the extremes of all.

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use elapid::config::ModelSpec;
 use elapid::data::ImagePipeline;
 use elapid::explain::{Explanation, explain as explained};
 use elapid::picture::{Panel, heat_map, panels};
@@ -50,8 +49,7 @@ pub(crate) struct ExplainArgs {
 const LISTED: usize = 5;
 
 pub(crate) fn explain(args: ExplainArgs) -> Result<(), Failure> {
-    let mut open = OpenRun::open(&args.run)?;
-    drop_nothing(&mut open.plan.model);
+    let open = OpenRun::open(&args.run)?;
     let device = registry::device(&open.device_name(args.device)).map_err(Failure::input)?;
     let task = open.image_classification(&device, args.checkpoint, "explain")?;
     let pipeline = ImagePipeline {
@@ -103,16 +101,6 @@ pub(crate) fn explain(args: ExplainArgs) -> Result<(), Failure> {
         );
     }
     print(&table::align(in_words(&found, name, &output)))
-}
-
-/// A model that is looked at from inside must not drop anything at random.
-fn drop_nothing(model: &mut ModelSpec) {
-    match model {
-        ModelSpec::Vim(vim) => (vim.drop_rate, vim.drop_path_rate) = (0.0, 0.0),
-        ModelSpec::Ssamba(ssamba) => ssamba.drop_path_rate = 0.0,
-        // Refused before: they take no images.
-        _ => {}
-    }
 }
 
 fn named(name: &str, classes: &[String]) -> Result<usize, Failure> {

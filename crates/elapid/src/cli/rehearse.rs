@@ -181,7 +181,7 @@ fn rehearse(
 
 /// The same batch for ever; once in an evaluation.
 #[derive(Clone)]
-pub(super) struct Repeated(pub(super) AnyBatch);
+struct Repeated(AnyBatch);
 
 impl TrainSource<AnyBatch> for Repeated {
     fn batches_per_epoch(&self) -> usize {

@@ -1,4 +1,5 @@
-//! Looking at one training step from inside: what every layer computes, and where it stops being finite.
+//! Looking at a batch from inside, in a step of training or in an evaluation: what every layer computes, and where it stops
+//! being finite.
 
 mod layers;
 mod number;
@@ -10,7 +11,6 @@ mod watcher;
 use burn::module::Module;
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{Device, Tensor};
-use elapid_nn::Probe;
 use elapid_train::{Inputs, Noise, Packer, ParamRule, StepKey, Task, trained_at};
 use serde::Serialize;
 
@@ -25,11 +25,6 @@ use watcher::Watcher;
 pub trait Watched: Task {
     /// The mean loss over a batch, shape `[1]`, with what layers draw from `noise`.
     fn loss_with(&self, inputs: &Inputs, noise: elapid_nn::Noise) -> Tensor<1>;
-
-    /// As [`Task::loss`], bit for bit, while `probe` watches.
-    fn watched_loss(&self, inputs: &Inputs, noise: &Noise, probe: &mut dyn Probe) -> Tensor<1> {
-        self.loss_with(inputs, of_layers(noise).watched_by(probe))
-    }
 }
 
 /// What layers draw from the noise of a step.
@@ -37,7 +32,7 @@ pub(crate) fn of_layers<'a>(noise: &Noise) -> elapid_nn::Noise<'a> {
     elapid_nn::Noise::new(noise.key(), noise.first_draw())
 }
 
-/// What a step looks like from inside.
+/// What a batch looks like from inside.
 #[derive(Clone, Debug, Serialize)]
 pub struct Diagnosis {
     /// Mean loss over the batch.
@@ -55,6 +50,9 @@ pub struct Diagnosis {
 /// Which step to look at, besides its weights and its batch.
 #[derive(Clone, Debug)]
 pub struct Step {
+    /// Whether layers compute what an evaluation has them compute: nothing is dropped, and batch norms go by running
+    /// statistics.
+    pub in_evaluation: bool,
     /// Number of the step, counted from 0.
     pub number: u64,
     /// Of the step's noise.
@@ -86,7 +84,12 @@ pub fn diagnose<T: Watched>(
     for (index, part) in (0..).zip(batch.into_parts()) {
         watcher.begin_pass();
         let inputs = Inputs::upload(part.inputs, device);
-        let loss = task.watched_loss(&inputs, &noise.of_part(index), &mut watcher) * part.share;
+        let noise = of_layers(&noise.of_part(index)).watched_by(&mut watcher);
+        let noise = match step.in_evaluation {
+            true => noise.in_evaluation(),
+            false => noise,
+        };
+        let loss = task.loss_with(&inputs, noise) * part.share;
         total += loss.clone().inner().into_scalar::<f32>() as f64;
         // A loss without a graph has no gradients: nothing is trained.
         if loss.is_tracked() {

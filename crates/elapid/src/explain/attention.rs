@@ -29,7 +29,8 @@ pub(super) fn attention(
         read_outs: &read_outs,
         sum: vec![0.0; layout.rows()],
     };
-    let mut noise = Noise::seeded(0, &device).watched_by(&mut rows);
+    let noise = Noise::seeded(0, &device).in_evaluation();
+    let mut noise = noise.watched_by(&mut rows);
     model.forward(image, Some(&mut noise));
     let patches = rows.sum.iter().enumerate();
     let patches: Vec<f64> = patches

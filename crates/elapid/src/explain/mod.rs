@@ -30,8 +30,7 @@ pub struct Explanation {
 }
 
 /// Explains `class`, or else the most probable one, of an image `[channels, height, width]` as the model takes it.
-/// Contributions are averaged over `steps` points, or else over as many as it takes. `layout` says where the model's patches and class tokens are; the model
-/// must drop nothing at random.
+/// Contributions are averaged over `steps` points, or else over as many as it takes. `layout` says where the model's patches and class tokens are.
 ///
 /// # Panics
 ///

@@ -12,12 +12,12 @@ fn diagnosed(run: &Path, options: &[&str]) -> Value {
     serde_json::from_str(&output).unwrap()
 }
 
-/// A value that the run logged for training.
-fn logged(run: &Path, step: u64, name: &str) -> f64 {
+/// A value that the run logged.
+fn logged(run: &Path, split: &str, step: u64, name: &str) -> f64 {
     let lines = metrics(run);
     let line = lines
         .iter()
-        .find(|line| line["step"] == step && line["split"] == "train" && line["name"] == name);
+        .find(|line| line["step"] == step && line["split"] == split && line["name"] == name);
     line.unwrap()["value"].as_f64().unwrap()
 }
 
@@ -43,7 +43,10 @@ fn a_step_looks_as_it_was_when_it_was_made() {
         assert_eq!((&found["step"], &found["batch"]), (&10.into(), &10.into()));
         let found = &found["diagnosis"];
         for (member, name) in [("loss", "loss"), ("grad_norm", "grad_norm")] {
-            let (found, expected) = (found[member].as_f64().unwrap(), logged(&run, 11, name));
+            let (found, expected) = (
+                found[member].as_f64().unwrap(),
+                logged(&run, "train", 11, name),
+            );
             assert!(
                 (found / expected - 1.0).abs() < 1e-6,
                 "{name}: {found}, {expected}"
@@ -97,6 +100,23 @@ fn the_step_that_was_not_finite_is_reached_again() {
     }
     let before = diagnosed(&run, &["--checkpoint", "last"]);
     assert_eq!(before["step"].as_u64().unwrap(), step / 7 * 7);
+}
+
+#[test]
+fn a_batch_of_the_validation_looks_as_the_evaluation_found_it() {
+    let folder = tempdir().unwrap();
+    let run = folder.path().join("run");
+    let set = [
+        "model.drop_path_rate=0.5",
+        "task.label_smoothing=0",
+        "eval.batch_size=1000",
+        "train.steps=10",
+    ];
+    succeed(&mut train(&run, &set));
+    let found = diagnosed(&run, &["--checkpoint", "10", "--split", "valid"]);
+    let expected = logged(&run, "valid", 10, "loss");
+    let loss = found["diagnosis"]["loss"].as_f64().unwrap();
+    assert!((loss / expected - 1.0).abs() < 1e-5, "{loss}, {expected}");
 }
 
 #[test]
