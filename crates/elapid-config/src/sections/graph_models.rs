@@ -22,6 +22,9 @@ options! {
         local: LocalGnn = "gated_gcn";
         /// How the nodes of a graph hear of each other besides.
         global: GlobalScan = "mamba";
+        /// A layer norm in front of every scan, as in algorithm 1 of the paper; the official code has none. It keeps nodes with large
+        /// states from growing with the fifth power.
+        scan_norm: bool = false;
         /// The order in which the scan meets the nodes.
         order: ScanOrder = "degree_noise";
         /// Groups that nodes are put in at random, each scanned on its own; 3 in the official settings of PascalVOC-SP,
@@ -242,6 +245,12 @@ fn graph_mamba_fits(model: &GraphMamba, section: &SectionReader<'_>) -> Result<(
         return Err(section
             .error(ErrorKind::Conflict, &["local", "global"], message)
             .hint(hint));
+    }
+    if model.scan_norm && model.global == GlobalScan::None {
+        let message = "`scan_norm` needs a scan, and `global` is \"none\"".to_owned();
+        return Err(section
+            .error(ErrorKind::Conflict, &["scan_norm", "global"], message)
+            .hint("leave `scan_norm` out"));
     }
     let encodings = [
         (model.eigenvectors, model.eigen_width),

@@ -15,11 +15,12 @@
 //! (m = 0) the network is one of GPS layers with a bidirectional scan over the nodes, which is [`GraphNetwork`](super::GraphNetwork).
 
 use burn::module::{Module, list_param_ids};
-use burn::tensor::{DType, Tensor, activation};
+use burn::tensor::{Tensor, activation};
 use elapid_nn::graph::{GatedGcn, segment_mean, spread};
 use elapid_nn::mixer::MambaConfig;
 use elapid_nn::{Init, LayerNorm, Linear, Noise, Seen, dropout, show};
 
+use super::gps::normal;
 use super::seen::{rows, seen};
 use super::{
     Encoder, EncoderConfig, GlobalKind, GlobalModel, GraphHead, GraphInput, HeadConfig, LocalKind,
@@ -119,6 +120,8 @@ impl Gmn {
                 true => GlobalKind::Separate,
                 false => GlobalKind::Bidirectional,
             },
+            // The blocks have norms of their own.
+            scan_norm: false,
             mamba: config.mamba.clone(),
             dropout: config.dropout,
         };
@@ -240,10 +243,4 @@ impl Phi {
         let [count, width] = pooled.dims();
         pooled.reshape([count / tokens.per_node, tokens.per_node, width])
     }
-}
-
-/// In the type of x.
-fn normal<const D: usize>(norm: &LayerNorm, x: &Tensor<D>) -> Tensor<D> {
-    let dtype: DType = x.dtype();
-    norm.forward(x.clone()).cast(dtype)
 }

@@ -1,10 +1,10 @@
 //! Message passing and a scan over the nodes, side by side (GPS, arXiv 2205.12454; with Mamba, arXiv 2402.00789).
 
 use burn::module::{Module, ParamId, list_param_ids};
-use burn::tensor::{Bool, Tensor, activation};
+use burn::tensor::{Bool, DType, Tensor, activation};
 use elapid_nn::graph::{BatchNorm, GatedGcn, Gcn, Gin, Gine, segment_sum, spread};
 use elapid_nn::mixer::{BackwardBranch, BidirectionalMamba, DtBias, Mamba, MambaConfig};
-use elapid_nn::{Dynamics, Init, Linear, Noise, Seen, dropout, show};
+use elapid_nn::{Dynamics, Init, LayerNorm, Linear, Noise, Seen, dropout, show};
 
 use super::seen::{rows, seen};
 use super::{GraphInput, NodeOrder, SeparateBranches};
@@ -44,6 +44,8 @@ pub struct GpsConfig {
     pub local: LocalKind,
     /// Scan.
     pub global: GlobalKind,
+    /// Whether there is a layer norm in front of the scan.
+    pub scan_norm: bool,
     /// Of the scan; its `d_model` is the width D.
     pub mamba: MambaConfig,
     /// Dropout behind message passing, scan and both maps of the feed-forward network.
@@ -86,13 +88,16 @@ pub enum GlobalModel {
 /// Both branches read the same x. What has no residual connection of its own, which is everything but `GatedGcn`, gets one
 /// around it: `l = BN(x + dropout(local(x, e)))`.
 ///
-/// Source: `graphgps/layer/gps_layer.py` of bowang-lab/Graph-Mamba. Its orders of nodes are drawn with the batch.
+/// Source: `graphgps/layer/gps_layer.py` of bowang-lab/Graph-Mamba. Its orders of nodes are drawn with the batch. With a norm in front
+/// of the scan, `g = BN(x + dropout(scan(LN(x))))`, as algorithm 1 of the paper has it and the code has not.
 #[derive(Module, Debug)]
 pub struct GpsLayer {
     /// Message passing.
     pub local_model: Option<LocalModel>,
     /// Scan.
     pub self_attn: Option<GlobalModel>,
+    /// In front of the scan.
+    pub norm: Option<LayerNorm>,
     /// Behind message passing.
     pub norm1_local: Option<BatchNorm>,
     /// Behind the scan.
@@ -112,7 +117,9 @@ impl GpsLayer {
         let width = config.mamba.d_model;
         let local_model = LocalModel::new(init, config);
         let self_attn = GlobalModel::new(init, config);
+        let has_norm = config.scan_norm && self_attn.is_some();
         Self {
+            norm: has_norm.then(|| LayerNorm::new(init, width, 1e-5)),
             norm1_local: local_model.is_some().then(|| BatchNorm::new(init, width)),
             norm1_attn: self_attn.is_some().then(|| BatchNorm::new(init, width)),
             local_model,
@@ -148,10 +155,14 @@ impl GpsLayer {
         }
         if let (Some(model), Some(norm)) = (&self.self_attn, &self.norm1_attn) {
             let orders = input.orders_of(layer);
-            let scanned = model.over_nodes(x.clone(), orders);
+            let read = || match &self.norm {
+                Some(norm) => normal(norm, &x),
+                None => x.clone(),
+            };
+            let scanned = model.over_nodes(read(), orders);
             show(noise.as_deref_mut(), || Seen {
                 stream: Some(rows(&x)),
-                dynamics: model.dynamics_over_nodes(x.clone(), orders),
+                dynamics: model.dynamics_over_nodes(read(), orders),
                 ..seen(model, &scanned)
             });
             let scanned = dropout(scanned, self.dropout, noise.as_deref_mut());
@@ -278,6 +289,12 @@ impl GlobalModel {
     }
 }
 
+/// In the type of x.
+pub(super) fn normal<const D: usize>(norm: &LayerNorm, x: &Tensor<D>) -> Tensor<D> {
+    let dtype: DType = x.dtype();
+    norm.forward(x.clone()).cast(dtype)
+}
+
 /// The nodes in each of these orders, `[orders, N, D]`, and where sequences start, `[orders, N]`.
 fn packed(x: &Tensor<2>, orders: &[NodeOrder]) -> (Tensor<3>, Tensor<2, Bool>) {
     let packed = |order: &NodeOrder| spread(x.clone(), &order.places).unsqueeze_dim::<3>(0);
@@ -292,4 +309,36 @@ fn bidirectional(init: &mut Init, config: &MambaConfig) -> BidirectionalMamba {
         dt_bias: DtBias::InverseSoftplus,
     };
     BidirectionalMamba::new(init, config, branch, false)
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, Distribution};
+
+    use super::*;
+
+    #[test]
+    fn a_norm_in_front_of_the_scan_holds_large_states_down() {
+        let device = Device::flex();
+        let largest = |scan_norm: bool| {
+            let config = GpsConfig {
+                local: LocalKind::None,
+                global: GlobalKind::Mamba,
+                scan_norm,
+                mamba: MambaConfig::new(8),
+                dropout: 0.0,
+            };
+            let layer = GpsLayer::new(&mut Init::new(0, &device), &config);
+            let normal_1e3 = Distribution::Normal(0.0, 1e3);
+            let x = Tensor::<2>::random([9, 8], normal_1e3, &device);
+            let x = match &layer.norm {
+                Some(norm) => normal(norm, &x),
+                None => x,
+            };
+            let scanned = layer.self_attn.unwrap().forward(x.unsqueeze(), None);
+            scanned.abs().max().into_scalar::<f32>()
+        };
+        assert!(largest(true) < 10.0);
+        assert!(largest(false) > 1e6);
+    }
 }

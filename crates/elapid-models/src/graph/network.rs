@@ -30,6 +30,8 @@ pub struct GraphNetworkConfig {
     pub local: LocalKind,
     /// Scan.
     pub global: GlobalKind,
+    /// Whether every scan has a layer norm in front of it.
+    pub scan_norm: bool,
     /// Of the scan; its `d_model` is the encoder's width.
     pub mamba: MambaConfig,
     /// Dropout.
@@ -51,6 +53,7 @@ impl GraphNetworkConfig {
             layers,
             local: LocalKind::GatedGcn,
             global: GlobalKind::Mamba,
+            scan_norm: false,
             dropout: 0.0,
             head,
         }
@@ -60,6 +63,7 @@ impl GraphNetworkConfig {
         GpsConfig {
             local: self.local,
             global: self.global,
+            scan_norm: self.scan_norm,
             mamba: self.mamba.clone(),
             dropout: self.dropout,
         }

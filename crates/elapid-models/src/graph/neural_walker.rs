@@ -7,7 +7,7 @@ use burn::module::{Module, Param};
 use burn::tensor::{DType, Tensor, activation};
 use elapid_nn::graph::{BatchNorm, RealRows, Segments, segment_mean, segment_sum, spread};
 use elapid_nn::mixer::{Mamba, MambaConfig};
-use elapid_nn::{Init, LayerNorm, Linear, Noise, Seen, dropout, show};
+use elapid_nn::{Dynamics, Init, LayerNorm, Linear, Noise, Seen, dropout, show};
 
 use super::seen::{rows, seen};
 use super::{Encoder, EncoderConfig, GraphHead, GraphInput, HeadConfig, WalkInput};
@@ -199,9 +199,10 @@ impl WalkMixer {
         let u = self.norm.forward(visited + travelled + related).cast(dtype);
         let u = u.reshape([-1, walks.length as i64, width as i64]);
         let forward = self.seq_layer.forward(u.clone(), None);
-        let mirrored = || u.clone().flip([1]);
-        let backward = self.seq_layer_backward.forward(mirrored(), None);
-        let backward = backward.flip([1]);
+        // A copy that nobody looks at would keep memory.
+        let is_watched = noise.as_ref().is_some_and(|noise| noise.is_watched());
+        let input = is_watched.then(|| u.clone());
+        let backward = self.seq_layer_backward.forward(u.flip([1]), None).flip([1]);
         let y = ((forward + backward) * 0.5).reshape([-1, width as i64]);
         let of_nodes = gathered(y.clone(), &walks.nodes);
         let of_edges = gathered(y, &walks.edges);
@@ -209,17 +210,22 @@ impl WalkMixer {
         let more = self
             .out_node_proj
             .forward(of_nodes, nodes, noise.as_deref_mut());
-        show(noise.as_deref_mut(), || {
-            let mut dynamics = self.seq_layer.dynamics(u.clone(), None);
-            dynamics.extend(self.seq_layer_backward.dynamics(mirrored(), None));
-            Seen {
+        if let Some(u) = input {
+            show(noise.as_deref_mut(), || Seen {
                 stream: Some(rows(&x)),
-                dynamics,
+                dynamics: self.dynamics(u),
                 ..seen(self, &more)
-            }
-        });
+            });
+        }
         let x = x + more;
         (x, e + self.out_edge_proj.forward(of_edges, edges, noise))
+    }
+
+    /// How the scans over walks, `[walks, L, D]`, move: first to last, then last to first.
+    fn dynamics(&self, u: Tensor<3>) -> Vec<Dynamics> {
+        let there = self.seq_layer.dynamics(u.clone(), None).into_iter();
+        let back = self.seq_layer_backward.dynamics(u.flip([1]), None);
+        there.chain(back).collect()
     }
 }
 

@@ -242,6 +242,10 @@ fn networks(device: &Device, level: HeadLevel) -> Vec<GraphModel> {
             ..GraphNetworkConfig::graph_mamba(encoder(), 2, head)
         })
     };
+    let normed = GraphModelConfig::Network(GraphNetworkConfig {
+        scan_norm: true,
+        ..GraphNetworkConfig::graph_mamba(encoder(), 2, head)
+    });
     let gmn = |separate_branches| {
         GraphModelConfig::Gmn(GmnConfig {
             separate_branches,
@@ -273,6 +277,7 @@ fn networks(device: &Device, level: HeadLevel) -> Vec<GraphModel> {
         plain(LocalKind::Gin, GlobalKind::Bidirectional),
         plain(LocalKind::Gcn, GlobalKind::None),
         plain(LocalKind::None, GlobalKind::Mamba),
+        normed,
         gmn(false),
         gmn(true),
         walker,

@@ -253,6 +253,7 @@ fn graph_mamba(
             config::GlobalScan::Mamba => GlobalKind::Mamba,
             config::GlobalScan::Bidirectional => GlobalKind::Bidirectional,
         },
+        scan_norm: spec.scan_norm,
         mamba: mamba(spec.embed_dim, [spec.d_state, spec.d_conv, spec.expand]),
         dropout: spec.dropout,
         head: HeadConfig {
@@ -321,6 +322,7 @@ fn without_tokens(
             true => GlobalKind::Separate,
             false => GlobalKind::Bidirectional,
         },
+        scan_norm: false,
         mamba: mamba(spec.embed_dim, [spec.d_state, spec.d_conv, spec.expand]),
         dropout: spec.dropout,
         head: HeadConfig {
