@@ -300,6 +300,7 @@ fn check_gps(folder: &str, local: LocalKind, global: GlobalKind) {
     let config = GpsConfig {
         local,
         global,
+        scan_norm: false,
         mamba: MambaConfig {
             expand: 1,
             ..MambaConfig::new(16)
