@@ -3,7 +3,9 @@
 use burn::module::Module;
 use burn::tensor::{DType, Int, Tensor, activation};
 use elapid_nn::graph::{Segments, spread};
-use elapid_nn::{Init, Linear};
+use elapid_nn::{Init, Linear, Noise, show};
+
+use super::seen::seen;
 
 /// How two states become one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,9 +59,16 @@ impl PairDecoder {
     ///
     /// - states `[N, D]`
     /// - output `[P, outputs]`, 32-bit
-    pub fn forward(&self, states: Tensor<2>, pairs: &PairInput) -> Tensor<2> {
+    pub fn forward(
+        &self,
+        states: Tensor<2>,
+        pairs: &PairInput,
+        noise: Option<&mut Noise>,
+    ) -> Tensor<2> {
         let from = spread(states.clone(), &pairs.from);
-        self.decode(from, spread(states, &pairs.to))
+        let scores = self.decode(from, spread(states, &pairs.to));
+        show(noise, || seen(self, &scores));
+        scores
     }
 
     /// The same of any number of pairs, without a gradient.
@@ -144,7 +153,7 @@ mod tests {
         let device = Device::flex();
         let (states, pairs) = input(&device);
         let decoder = PairDecoder::new(&mut Init::new(0, &device), PairKind::Dot, [2, 3, 5]);
-        assert_eq!(numbers(decoder.forward(states, &pairs)), [1.0, 8.5]);
+        assert_eq!(numbers(decoder.forward(states, &pairs, None)), [1.0, 8.5]);
     }
 
     #[test]
@@ -155,7 +164,10 @@ mod tests {
             let decoder = PairDecoder::new(&mut Init::new(1, &device), kind, [2, 2, 3]);
             let (from, to) = (ints(&[0, 2], &device), ints(&[1, 0], &device));
             let scores = numbers(decoder.scores(&states, from.clone(), to.clone()));
-            assert_eq!(scores, numbers(decoder.forward(states.clone(), &pairs)));
+            assert_eq!(
+                scores,
+                numbers(decoder.forward(states.clone(), &pairs, None))
+            );
             let turned = numbers(decoder.scores(&states, to, from));
             assert_eq!(scores == turned, is_symmetric);
         }

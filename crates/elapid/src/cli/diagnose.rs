@@ -95,7 +95,8 @@ pub(crate) fn diagnose(args: DiagnoseArgs) -> Result<(), Failure> {
     let split = if in_evaluation { "valid" } else { "train" };
     let samples = AnyTask::batch_len(&batch);
     let how = if in_evaluation { ", in evaluation" } else { "" };
-    let what = format!("{what}; batch {number} of {split}, {samples} samples{how}");
+    let plural = if samples == 1 { "" } else { "s" };
+    let what = format!("{what}; batch {number} of {split}, {samples} sample{plural}{how}");
     // The parts in which several devices shared the batch out drew noise of their own.
     let share = (devices.len() > 1).then(|| samples.div_ceil(devices.len()));
     let micro_batch = config.micro_batch.samples().into_iter().chain(share).min();

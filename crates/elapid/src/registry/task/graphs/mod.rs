@@ -285,7 +285,7 @@ impl Watched for GraphTask {
             Some(decoder) => {
                 let input = self.reading.input(inputs, TARGETS + PAIR_INPUTS);
                 let states = self.model.forward(&input, Some(&mut noise));
-                decoder.forward(states, &pair_input(inputs, TARGETS))
+                decoder.forward(states, &pair_input(inputs, TARGETS), Some(&mut noise))
             }
         };
         let loss = self.asked.loss(scores, inputs);
