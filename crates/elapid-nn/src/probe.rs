@@ -1,8 +1,8 @@
 //! Looking into a model while it computes.
 //!
-//! A training pass, or [an evaluation that is looked into](Noise::in_evaluation), carries a [`Noise`] through every layer. If that noise is [watched](Noise::watched_by), the layers
-//! show the watcher what they computed; otherwise they compute nothing for it and keep no tensor alive. Blocks show
-//! themselves, so a backbone made of them needs no code for it.
+//! A training pass, or [an evaluation that is looked into](Noise::in_evaluation), carries a [`Noise`] through every layer.
+//! If that noise is [watched](Noise::watched_by), the layers show the watcher what they computed; otherwise they compute
+//! nothing for it and keep no tensor alive. Blocks show themselves, so a backbone made of them needs no code for it.
 
 use std::fmt::Debug;
 

@@ -155,14 +155,10 @@ impl GpsLayer {
         }
         if let (Some(model), Some(norm)) = (&self.self_attn, &self.norm1_attn) {
             let orders = input.orders_of(layer);
-            let read = || match &self.norm {
-                Some(norm) => normal(norm, &x),
-                None => x.clone(),
-            };
-            let scanned = model.over_nodes(read(), orders);
+            let scanned = model.over_nodes(self.scan_input(&x), orders);
             show(noise.as_deref_mut(), || Seen {
                 stream: Some(rows(&x)),
-                dynamics: model.dynamics_over_nodes(read(), orders),
+                dynamics: model.dynamics_over_nodes(self.scan_input(&x), orders),
                 ..seen(model, &scanned)
             });
             let scanned = dropout(scanned, self.dropout, noise.as_deref_mut());
@@ -183,6 +179,14 @@ impl GpsLayer {
             ..seen(self, &nodes)
         });
         (nodes, edges)
+    }
+
+    /// What the scan reads of the states `[N, D]`.
+    fn scan_input(&self, x: &Tensor<2>) -> Tensor<2> {
+        match &self.norm {
+            Some(norm) => normal(norm, x),
+            None => x.clone(),
+        }
     }
 
     /// The parameters of neither branch.
@@ -331,11 +335,8 @@ mod tests {
             let layer = GpsLayer::new(&mut Init::new(0, &device), &config);
             let normal_1e3 = Distribution::Normal(0.0, 1e3);
             let x = Tensor::<2>::random([9, 8], normal_1e3, &device);
-            let x = match &layer.norm {
-                Some(norm) => normal(norm, &x),
-                None => x,
-            };
-            let scanned = layer.self_attn.unwrap().forward(x.unsqueeze(), None);
+            let x = layer.scan_input(&x).unsqueeze();
+            let scanned = layer.self_attn.unwrap().forward(x, None);
             scanned.abs().max().into_scalar::<f32>()
         };
         assert!(largest(true) < 10.0);
