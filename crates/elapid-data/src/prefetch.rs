@@ -1,14 +1,14 @@
 //! Numbered jobs done ahead by threads and delivered in order.
 
+use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
 use crate::error::DataError;
 
-/// Finished results that each worker may have waiting, besides the one it is working on.
-const WAITING: usize = 1;
+/// Jobs ahead of the one that is delivered next, per worker: one in hand, and one that waits.
+const AHEAD: usize = 2;
 
 /// The results of `make` for each of `jobs`, in order; the iterator ends after the first error.
 ///
@@ -45,13 +45,77 @@ impl<T, I: Iterator<Item = Result<T, DataError>>> Iterator for UntilError<I> {
     }
 }
 
-/// Job `first + n` belongs to worker `n % workers` and comes back through that worker's own queue,
-/// so reading the queues in turn restores the order without a buffer.
+/// Every worker takes the first job that nobody has, so that a slow one holds up no other.
 struct Prefetch<T> {
-    first: usize,
-    jobs: Range<usize>,
-    queues: Vec<Receiver<Result<T, DataError>>>,
+    shared: Arc<Shared<T>>,
     threads: Vec<JoinHandle<()>>,
+}
+
+struct Shared<T> {
+    queue: Mutex<Queue<T>>,
+    /// Something was delivered or finished.
+    changed: Condvar,
+    /// Most jobs begun and not delivered.
+    most: usize,
+}
+
+struct Queue<T> {
+    /// Jobs that nobody has taken.
+    jobs: Range<usize>,
+    /// The job that is delivered next, and behind the last one.
+    due: Range<usize>,
+    finished: HashMap<usize, Result<T, DataError>>,
+}
+
+impl<T> Shared<T> {
+    fn lock(&self) -> MutexGuard<'_, Queue<T>> {
+        // What is changed under the lock is whole after each line.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, queue: MutexGuard<'a, Queue<T>>) -> MutexGuard<'a, Queue<T>> {
+        self.changed
+            .wait(queue)
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next job, once there is room for it; none after the last.
+    fn take(&self) -> Option<usize> {
+        let mut queue = self.lock();
+        while !queue.jobs.is_empty() && queue.jobs.start >= queue.due.start + self.most {
+            queue = self.wait(queue);
+        }
+        queue.jobs.next()
+    }
+
+    /// Nothing follows an error.
+    fn finish(&self, job: usize, result: Result<T, DataError>) {
+        let mut queue = self.lock();
+        if result.is_err() {
+            queue.jobs.end = queue.jobs.end.min(job + 1);
+        }
+        queue.finished.insert(job, result);
+        self.changed.notify_all();
+    }
+
+    /// The next result in order; none after the last.
+    fn deliver(&self) -> Option<Result<T, DataError>> {
+        let mut queue = self.lock();
+        let job = queue.due.next()?;
+        self.changed.notify_all();
+        loop {
+            match queue.finished.remove(&job) {
+                Some(result) => return Some(result),
+                None => queue = self.wait(queue),
+            }
+        }
+    }
+
+    /// No job is begun any more.
+    fn close(&self) {
+        self.lock().jobs.end = 0;
+        self.changed.notify_all();
+    }
 }
 
 impl<T: Send + 'static> Prefetch<T> {
@@ -60,37 +124,50 @@ impl<T: Send + 'static> Prefetch<T> {
         F: Fn(usize) -> Result<T, DataError> + Send + Sync + 'static,
     {
         let workers = workers.min(jobs.len());
-        let (mut queues, mut threads) = (Vec::new(), Vec::new());
-        for worker in 0..workers {
-            let (sender, queue) = sync_channel(WAITING);
-            let own_jobs = (jobs.start + worker..jobs.end).step_by(workers);
-            let make = Arc::clone(&make);
-            let work = move || work(own_jobs, &sender, &*make);
-            queues.push(queue);
-            // A thread that cannot be started leaves its queue closed, which `next` reports.
-            threads.extend(Builder::new().name(format!("loader-{worker}")).spawn(work));
-        }
-        Self {
-            first: jobs.start,
-            jobs,
-            queues,
-            threads,
-        }
+        let shared = Arc::new(Shared {
+            queue: Mutex::new(Queue {
+                due: jobs.clone(),
+                jobs,
+                finished: HashMap::new(),
+            }),
+            changed: Condvar::new(),
+            most: AHEAD * workers,
+        });
+        let start = |worker| {
+            let (shared, make) = (Arc::clone(&shared), Arc::clone(&make));
+            let work = move || work(&shared, &*make);
+            Builder::new().name(format!("loader-{worker}")).spawn(work)
+        };
+        // Threads that cannot be started leave their jobs to the others.
+        let threads: Vec<_> = (0..workers).filter_map(|n| start(n).ok()).collect();
+        Self { shared, threads }
     }
 }
 
-fn work<T>(
-    jobs: impl Iterator<Item = usize>,
-    sender: &SyncSender<Result<T, DataError>>,
-    make: impl Fn(usize) -> Result<T, DataError>,
-) {
-    for job in jobs {
-        let result = make(job);
-        let is_last = result.is_err();
-        // Sending fails once the iterator is dropped.
-        if sender.send(result).is_err() || is_last {
-            return;
-        }
+fn work<T>(shared: &Shared<T>, make: impl Fn(usize) -> Result<T, DataError>) {
+    while let Some(job) = shared.take() {
+        let lost = Err(DataError::Worker { batch: job });
+        let mut in_hand = InHand {
+            shared,
+            job,
+            result: lost,
+        };
+        in_hand.result = make(job);
+    }
+}
+
+/// A job that was taken; something is delivered for it even if its worker panics.
+struct InHand<'a, T> {
+    shared: &'a Shared<T>,
+    job: usize,
+    result: Result<T, DataError>,
+}
+
+impl<T> Drop for InHand<'_, T> {
+    fn drop(&mut self) {
+        let handed_over = Err(DataError::Worker { batch: self.job });
+        let result = std::mem::replace(&mut self.result, handed_over);
+        self.shared.finish(self.job, result);
     }
 }
 
@@ -98,19 +175,17 @@ impl<T> Iterator for Prefetch<T> {
     type Item = Result<T, DataError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let job = self.jobs.next()?;
-        let queue = &self.queues[(job - self.first) % self.queues.len()];
-        Some(
-            queue
-                .recv()
-                .unwrap_or(Err(DataError::Worker { batch: job })),
-        )
+        if self.threads.is_empty() {
+            let batch = self.shared.lock().due.next()?;
+            return Some(Err(DataError::Worker { batch }));
+        }
+        self.shared.deliver()
     }
 }
 
 impl<T> Drop for Prefetch<T> {
     fn drop(&mut self) {
-        self.queues.clear();
+        self.shared.close();
         for thread in self.threads.drain(..) {
             // A panic was reported by the thread itself and, if its job was asked for, by `next`.
             let _ = thread.join();
@@ -122,7 +197,7 @@ impl<T> Drop for Prefetch<T> {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::thread::sleep;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use super::*;
 
@@ -156,6 +231,30 @@ mod tests {
             assert_eq!(results.len(), 6);
             assert_eq!(results[5], Err(DataError::Worker { batch: 77 }));
         }
+    }
+
+    #[test]
+    fn a_slow_job_holds_up_no_worker() {
+        let done = AtomicUsize::new(0);
+        let results = in_order(0..6, 2, move |job| {
+            let deadline = Instant::now() + Duration::from_secs(10);
+            // The first job ends when all are done that may be begun beside it.
+            while job == 0 && done.load(Ordering::SeqCst) < 3 {
+                if Instant::now() > deadline {
+                    return Err(DataError::Worker { batch: job });
+                }
+                sleep(Duration::from_millis(1));
+            }
+            done.fetch_add(1, Ordering::SeqCst);
+            Ok(job)
+        });
+        assert!(
+            results
+                .collect::<Result<Vec<_>, _>>()
+                .unwrap()
+                .into_iter()
+                .eq(0..6)
+        );
     }
 
     #[test]

@@ -89,13 +89,17 @@ impl Progress {
         ));
     }
 
-    /// Shows the metrics of an evaluation.
+    /// Shows the metrics of an evaluation of the weights of a step; tests are often made with earlier ones than the last.
     pub(crate) fn evaluated(&mut self, split: &str, step: u64, metrics: &[Measured]) {
         let metrics: String = metrics
             .iter()
             .map(|metric| format!("  {} {:.4}", metric.name, metric.value))
             .collect();
-        self.say(&format!("{split} at step {step}:{metrics}"));
+        let at = match split {
+            "test" => "with the weights of step",
+            _ => "at step",
+        };
+        self.say(&format!("{split} {at} {step}:{metrics}"));
         self.valid = format!("  {split}{metrics}");
     }
 

@@ -88,7 +88,7 @@ impl<T: Task> Session<'_, T> {
         let Some((evaluation, _)) = evaluation else {
             return Ok(false);
         };
-        self.note("valid", &evaluation);
+        self.note("valid", self.state.step, &evaluation);
         self.report();
         self.state.evaluated = Some(self.state.step);
         let measured = find(&trainer.config.best_metric, &evaluation.metrics)?;
@@ -131,13 +131,13 @@ impl<T: Task> Session<'_, T> {
         let Some(source) = &trainer.sources.test else {
             return Ok(None);
         };
-        let task = self.test_weights(weights);
+        let (task, step) = self.test_weights(weights);
         let source = source.as_ref();
         let evaluation = evaluate_unless(&trainer.stop, &task, source, "test", &self.device)?;
         let Some((evaluation, tally)) = evaluation else {
             return Ok(trainer.stop.signal());
         };
-        self.note("test", &evaluation);
+        self.note("test", step, &evaluation);
         self.log.sync()?;
         if let Some(confusion) = &evaluation.confusion {
             self.keep("confusion.json", confusion)?;
@@ -157,29 +157,34 @@ impl<T: Task> Session<'_, T> {
         run.write(name, &text)
     }
 
-    /// The task with the weights that the test is to be made with.
-    fn test_weights(&mut self, weights: &Weights<T>) -> T {
+    /// The task with the weights that the test is to be made with, and the step that made them.
+    fn test_weights(&mut self, weights: &Weights<T>) -> (T, u64) {
+        let last = (weights.evaluated().clone(), self.state.step);
         let best = match (self.trainer.config.test_weights, self.state.best) {
-            (TestWeights::Best, Some(best)) if best.step != self.state.step => best,
-            _ => return weights.evaluated().clone(),
+            (TestWeights::Best, Some(best)) if best.step != self.state.step => best.step,
+            _ => return last,
         };
-        let path = self.checkpoints.path(best.step);
+        let path = self.checkpoints.path(best);
         let loaded = Checkpoint::open(&path).and_then(|best| best.load_model(weights.task.clone()));
-        loaded.unwrap_or_else(|error| {
-            let warning = format!("{error}; the test is made with the weights of the last step");
-            self.progress.warn(&warning);
-            weights.evaluated().clone()
-        })
+        match loaded {
+            Ok(task) => (task, best),
+            Err(error) => {
+                let warning =
+                    format!("{error}; the test is made with the weights of the last step");
+                self.progress.warn(&warning);
+                last
+            }
+        }
     }
 
-    /// Logs and shows what an evaluation measured.
-    fn note(&mut self, split: &'static str, evaluation: &Evaluation) {
+    /// Logs and shows what an evaluation of the weights of a step measured.
+    fn note(&mut self, split: &'static str, weights: u64, evaluation: &Evaluation) {
         let at = self.moment(split);
         for metric in &evaluation.metrics {
             self.log.push(at, metric.name, metric.value);
         }
         self.flush();
-        self.progress.evaluated(split, at.step, &evaluation.metrics);
+        self.progress.evaluated(split, weights, &evaluation.metrics);
         if let Some(batch) = evaluation.not_finite {
             let run = self.trainer.run.path().display();
             let advice = match split {

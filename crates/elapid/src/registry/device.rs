@@ -23,6 +23,17 @@ pub enum DeviceError {
         /// The cargo feature that adds it.
         feature: &'static str,
     },
+    /// This machine has no such device.
+    #[error(
+        "device `{name}` is not on this machine, which has {}. Take another with `--device`; `--device auto` takes the best there is",
+        if present.is_empty() { "none of its kind (is the driver installed?)".into() } else { present.join(", ") }
+    )]
+    Missing {
+        /// What was asked for.
+        name: String,
+        /// The devices of the backend that there are.
+        present: Vec<String>,
+    },
     /// The number behind the colon is not one.
     #[error("device `{name}`: `{index}` is no device number; write for example `{kind}:0`")]
     Index {
@@ -78,7 +89,7 @@ pub fn device_names() -> Vec<&'static str> {
 ///
 /// # Errors
 ///
-/// An unknown name, a bad number, or a backend that this build lacks.
+/// An unknown name, a bad number, a backend that this build lacks, or a device that this machine lacks.
 pub fn device(name: &str) -> Result<Device, DeviceError> {
     if name.contains(',') {
         return Err(DeviceError::Several { names: name.into() });
@@ -145,7 +156,7 @@ pub fn resolve(name: &str) -> &str {
     match name {
         "auto" => compiled
             .into_iter()
-            .find(|kind| has_driver(kind) && gpu(kind, None, kind).is_ok_and(|d| is_card(&d)))
+            .find(|kind| gpu(kind, None, kind).is_ok_and(|device| is_card(&device)))
             .unwrap_or("cpu"),
         name => name,
     }
@@ -156,18 +167,49 @@ pub fn is_gpu(device: &Device) -> bool {
     *device != Device::flex()
 }
 
-/// False where a backend would not even load; it aborts then.
-fn has_driver(kind: &str) -> bool {
-    let any = |paths: &[&str]| paths.iter().any(|path| std::path::Path::new(path).exists());
+/// The devices of a GPU backend of this build. A backend is not asked where it would not even load; it aborts then.
+fn found(kind: &str) -> Vec<Device> {
+    #[cfg(feature = "gpu")]
+    use burn::tensor::DeviceType;
     match kind {
-        "cuda" => any(&[
-            "/dev/nvidiactl",
-            "/dev/dxg",
-            "C:\\Windows\\System32\\nvcuda.dll",
-        ]),
-        "rocm" => any(&["/dev/kfd"]),
-        _ => true,
+        #[cfg(feature = "cuda")]
+        "cuda" => Device::enumerate(DeviceType::Cuda).to_vec(),
+        #[cfg(feature = "rocm")]
+        "rocm" if std::path::Path::new("/dev/kfd").exists() => {
+            Device::enumerate(DeviceType::Rocm).to_vec()
+        }
+        #[cfg(feature = "vulkan")]
+        "vulkan" => Device::enumerate(DeviceType::Vulkan).to_vec(),
+        #[cfg(feature = "metal")]
+        "metal" => Device::enumerate(DeviceType::Metal).to_vec(),
+        #[cfg(feature = "wgpu")]
+        "wgpu" => Device::enumerate(DeviceType::Wgpu).to_vec(),
+        _ => Vec::new(),
     }
+}
+
+/// Refuses a device that this machine lacks, which would abort at its first tensor.
+fn check(
+    device: &Device,
+    kind: &str,
+    number: Option<usize>,
+    name: &str,
+) -> Result<(), DeviceError> {
+    let found = found(kind);
+    if number.map_or(!found.is_empty(), |_| found.contains(device)) {
+        return Ok(());
+    }
+    let is_there =
+        |number: &usize| backend(kind, Some(*number), name).is_ok_and(|d| found.contains(&d));
+    let numbers = (0..found.len()).filter(is_there);
+    let mut present: Vec<String> = numbers.map(|number| format!("{kind}:{number}")).collect();
+    if present.is_empty() && !found.is_empty() {
+        present.push(kind.into());
+    }
+    Err(DeviceError::Missing {
+        name: name.into(),
+        present,
+    })
 }
 
 /// True unless a program plays the card, which is slower than the CPU backend.
@@ -186,6 +228,7 @@ fn gpu(kind: &str, number: Option<usize>, name: &str) -> Result<Device, DeviceEr
     #[cfg(feature = "gpu")]
     elapid_kernels::kept::keep();
     let device = backend(kind, number, name)?;
+    check(&device, kind, number, name)?;
     #[cfg(feature = "gpu")]
     elapid_kernels::kept::keep_for(&device);
     Ok(device)
@@ -285,5 +328,12 @@ mod tests {
             let error = device(name).unwrap_err().to_string();
             assert!(error.contains("takes no number"), "{error}");
         }
+    }
+
+    #[cfg(feature = "wgpu")]
+    #[test]
+    fn a_device_that_is_not_there_is_refused() {
+        let error = device("wgpu:99").unwrap_err();
+        assert!(matches!(error, DeviceError::Missing { .. }), "{error}");
     }
 }
