@@ -16,7 +16,7 @@ source "$(dirname "$0")/../share_gpu.sh"
 train() { # name arguments…
     local name=$1 started=$SECONDS
     shift
-    timeout --signal=INT $((all > SECONDS ? all - SECONDS : 1)) "$elapid" train configs/graphs/minesweeper_graph_mamba.toml \
+    timeout --signal=INT $((all > SECONDS ? all - SECONDS : 1)) "$elapid" train configs/graphs/graph_mamba_minesweeper.toml \
         --device "$device" --out "$out/$name" "$@" >"$out/$name.txt" 2>&1
     echo "$name: $((SECONDS - started)) s, $(grep -E '^test at|^error' "$out/$name.txt" | head -1)"
 }

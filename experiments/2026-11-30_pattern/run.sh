@@ -10,7 +10,7 @@ source "$(dirname "$0")/../share_gpu.sh"
 for seed in $seeds; do
     (
         started=$SECONDS
-        "$elapid" train "configs/graphs/${CONFIG:-pattern_graph_mamba}.toml" --device "$device" --out "$out/$seed" \
+        "$elapid" train "configs/graphs/${CONFIG:-graph_mamba_pattern}.toml" --device "$device" --out "$out/$seed" \
             --set run.seed=$seed "$@" >"$out/$seed.txt" 2>&1
         echo "seed $seed: $((SECONDS - started)) s, $(grep -E '^test at' "$out/$seed.txt")"
     ) &

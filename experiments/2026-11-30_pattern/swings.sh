@@ -5,7 +5,7 @@
 set -euo pipefail
 elapid=$1 out=$2 device=$3
 shift 3
-"$elapid" train configs/graphs/pattern_graph_mamba.toml --device "$device" --out "$out" --set data.train=400 --set data.valid=100 \
+"$elapid" train configs/graphs/graph_mamba_pattern.toml --device "$device" --out "$out" --set data.train=400 --set data.valid=100 \
     --set data.test=100 --set model.embed_dim=32 --set model.depth=3 --set model.draws=1 --set train.epochs=12 --set train.batch_size=8 \
     --set "eval.every=10 steps" --set eval.batch_size=25 --set "schedule.warmup=20 steps" --set "train.checkpoint=1000 epochs" "$@" >"$out.txt" 2>&1
 python3 - "$out/metrics.jsonl" <<'PY'

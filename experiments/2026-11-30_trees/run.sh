@@ -13,7 +13,7 @@ models=${MODELS:-gcn gin gated_gcn graph_mamba bidirectional gmn neural_walker}
 mkdir -p "$out"
 source "$(dirname "$0")/../share_gpu.sh"
 
-# What a network changes in `trees_graph_mamba.toml`, for `$1` layers.
+# What a network changes in `graph_mamba_trees.toml`, for `$1` layers.
 settings() { # layers model
     local layers=$1
     case $2 in

@@ -245,7 +245,7 @@ fn impossible_combinations_are_refused() {
     }
     let text = edited("\"digits\"", "\"digits\"\nmean = [0.5]\nstd = [1, 1]");
     assert_eq!(refusal(&text).0, Conflict);
-    let graphs = include_str!("../../../../configs/graphs/cluster_graph_mamba.toml");
+    let graphs = include_str!("../../../../configs/graphs/graph_mamba_cluster.toml");
     for lines in ["local = \"none\"", "scan_norm = true"] {
         let text = graphs.replace("dropout = 0.1", &format!("global = \"none\"\n{lines}"));
         assert_eq!(refusal(&text).0, Conflict, "{lines}");
