@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use crate::ConfigError;
 
 /// Keys that any word is good for.
-const PATHS: [&str; 10] = [
+const PATHS: [&str; 11] = [
     "path",
     "nodes",
     "graphs",
     "pairs",
+    "split",
     "init_from",
     "train",
     "valid",
