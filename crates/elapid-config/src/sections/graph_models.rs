@@ -212,6 +212,12 @@ choice! {
         DegreeNoise = "degree_noise",
         /// By PageRank, ascending.
         PageRank = "page_rank",
+        /// By eigenvector centrality, ascending, with noise as wide as it varies in the graph.
+        Centrality = "centrality",
+        /// By how often a random walk of `walk_steps` steps, or 16, is back, descending, with such noise: nodes between others come last.
+        Returns = "returns",
+        /// Communities (Louvain) in random order, the nodes of each at random.
+        Communities = "communities",
     }
 }
 

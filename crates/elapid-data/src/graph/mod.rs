@@ -2,6 +2,8 @@
 
 mod batch;
 mod batcher;
+mod centrality;
+mod communities;
 mod csr;
 mod dataset;
 mod encoding;

@@ -2,7 +2,7 @@
 
 use rand_chacha::ChaCha8Rng;
 
-use crate::random::{below, unit};
+use crate::random::{below, normal, unit};
 
 /// What nodes are sorted by, ascending: a causal scan has the most context at its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,13 @@ pub enum Ranking {
     DegreeNoise,
     /// PageRank, equal ranks at random.
     PageRank,
+    /// Eigenvector centrality plus noise: a uniform number in `[0, 1)` times the deviation over the graph.
+    Centrality,
+    /// How seldom a random walk of so many steps is back, plus noise: a normal number times the deviation over the graph. Nodes whose
+    /// neighbours are near each other come first.
+    Returns(usize),
+    /// Communities in random order, and their nodes at random.
+    Communities,
 }
 
 /// Orders of a batch.
@@ -105,6 +112,14 @@ impl GraphOrder {
             Ranking::DegreeNoise | Ranking::PageRank => {
                 ranks.iter().map(|&rank| (rank, unit(rng))).collect()
             }
+            Ranking::Centrality => noisy(ranks, rng, unit),
+            Ranking::Returns(_) => noisy(ranks, rng, |rng| normal(rng) as f32),
+            Ranking::Communities => {
+                let most = ranks.iter().fold(-1.0_f32, |most, &rank| most.max(rank));
+                let places: Vec<f32> = (0..=most as i64).map(|_| unit(rng)).collect();
+                let key = |&rank: &f32| (places[rank as usize], unit(rng));
+                ranks.iter().map(key).collect()
+            }
         };
         let buckets: Vec<u8> = match settings.buckets {
             0 | 1 => vec![0; nodes],
@@ -125,6 +140,19 @@ impl GraphOrder {
             .collect();
         Self { order, starts }
     }
+}
+
+/// Ranks plus noise times their deviation.
+fn noisy(
+    ranks: &[f32],
+    rng: &mut ChaCha8Rng,
+    noise: impl Fn(&mut ChaCha8Rng) -> f32,
+) -> Vec<(f32, f32)> {
+    let mean = ranks.iter().sum::<f32>() / ranks.len().max(1) as f32;
+    let squares: f32 = ranks.iter().map(|rank| (rank - mean).powi(2)).sum();
+    let deviation = (squares / ranks.len().saturating_sub(1).max(1) as f32).sqrt();
+    let key = |&rank| (rank + deviation * noise(rng), 0.0);
+    ranks.iter().map(key).collect()
 }
 
 #[cfg(test)]
@@ -161,6 +189,44 @@ mod tests {
         }
         // Two pairs of equal degrees.
         assert_eq!(seen.len(), 4);
+    }
+
+    #[test]
+    fn communities_stay_together_and_change_places() {
+        let communities = [0.0, 1.0, 0.0, 2.0, 1.0, 0.0];
+        let mut seen = std::collections::BTreeSet::new();
+        for key in 0..200 {
+            let settings = settings(Ranking::Communities, 1);
+            let order = GraphOrder::draw(&settings, &communities, &mut stream(1, &[key])).order;
+            let mut met: Vec<u8> = order
+                .iter()
+                .map(|&n| communities[n as usize] as u8)
+                .collect();
+            met.dedup();
+            assert_eq!(met.len(), 3, "{order:?}");
+            seen.insert(met);
+        }
+        assert_eq!(seen.len(), 6);
+    }
+
+    #[test]
+    fn noise_is_as_wide_as_what_it_is_added_to() {
+        // Their deviation is 1.
+        let ranks = [0.0, 2.0, 2.5, 3.0, 1.5, 3.0_f32].map(|rank| rank / 1.140_175_4);
+        let swapped = |by| {
+            let swaps = |key: &u64| {
+                let order =
+                    GraphOrder::draw(&settings(by, 1), &ranks, &mut stream(1, &[*key])).order;
+                let place = |node| order.iter().position(|&n| n == node);
+                place(2) < place(1)
+            };
+            (0..10_000).filter(swaps).count()
+        };
+        // P(u − v > g) is (1 − g)² / 2 of uniform numbers, and 1 − Φ(g / √2) of normal ones; g = 0.5 / 1.14. Five standard deviations.
+        let uniform = swapped(Ranking::Centrality);
+        assert!(uniform.abs_diff(1_576) < 182, "{uniform}");
+        let normal = swapped(Ranking::Returns(16));
+        assert!(normal.abs_diff(3_782) < 242, "{normal}");
     }
 
     #[test]

@@ -17,6 +17,9 @@ use super::data::GraphDemands;
 /// Numbers of a local degree profile.
 const PROFILE: usize = 5;
 
+/// Steps of the random walks that nodes are ordered by where they are not encoded.
+const RETURNS: usize = 16;
+
 /// What a network reads, with its features.
 #[derive(Clone, Debug)]
 pub struct GraphReading {
@@ -28,20 +31,29 @@ pub struct GraphReading {
     pub edges: EdgeFeatures,
 }
 
+/// What nodes are sorted by; walks that nobody else asks for have [`RETURNS`] steps.
+fn ranking(by: config::ScanOrder, walk_steps: usize) -> Ranking {
+    match by {
+        config::ScanOrder::Stored => Ranking::Stored,
+        config::ScanOrder::Random => Ranking::Random,
+        config::ScanOrder::Degree => Ranking::Degree,
+        config::ScanOrder::DegreeNoise => Ranking::DegreeNoise,
+        config::ScanOrder::PageRank => Ranking::PageRank,
+        config::ScanOrder::Centrality => Ranking::Centrality,
+        config::ScanOrder::Returns if walk_steps == 0 => Ranking::Returns(RETURNS),
+        config::ScanOrder::Returns => Ranking::Returns(walk_steps),
+        config::ScanOrder::Communities => Ranking::Communities,
+    }
+}
+
 /// What the network of a plan wants batches to have.
 ///
 /// # Errors
 ///
 /// If the backbone takes something else than graphs.
 pub fn graph_demands(spec: &ModelSpec) -> Result<GraphDemands, PlanError> {
-    let order = |by: config::ScanOrder, layers, draws, buckets| OrderSettings {
-        by: match by {
-            config::ScanOrder::Stored => Ranking::Stored,
-            config::ScanOrder::Random => Ranking::Random,
-            config::ScanOrder::Degree => Ranking::Degree,
-            config::ScanOrder::DegreeNoise => Ranking::DegreeNoise,
-            config::ScanOrder::PageRank => Ranking::PageRank,
-        },
+    let order = |by, layers, draws, buckets| OrderSettings {
+        by,
         layers,
         draws,
         buckets,
@@ -50,15 +62,18 @@ pub fn graph_demands(spec: &ModelSpec) -> Result<GraphDemands, PlanError> {
         ModelSpec::GraphMamba(spec) => Ok(GraphDemands {
             encodings: encodings(spec.eigenvectors, spec.walk_steps, spec.degree_profile),
             order: match spec.global {
-                config::GlobalScan::None => order(spec.order, 0, 1, 1),
-                _ => order(spec.order, spec.depth, spec.draws, spec.buckets),
+                config::GlobalScan::None => order(Ranking::Stored, 0, 1, 1),
+                _ => {
+                    let by = ranking(spec.order, spec.walk_steps);
+                    order(by, spec.depth, spec.draws, spec.buckets)
+                }
             },
             tokens: None,
             walks: None,
         }),
         ModelSpec::NeuralWalker(spec) => Ok(GraphDemands {
             encodings: encodings(spec.eigenvectors, spec.walk_steps, spec.degree_profile),
-            order: order(config::ScanOrder::Stored, 0, 1, 1),
+            order: order(Ranking::Stored, 0, 1, 1),
             tokens: None,
             walks: Some(WalkSettings {
                 length: spec.walk_length,
@@ -68,14 +83,13 @@ pub fn graph_demands(spec: &ModelSpec) -> Result<GraphDemands, PlanError> {
         }),
         ModelSpec::Gmn(spec) => Ok(GraphDemands {
             encodings: encodings(spec.eigenvectors, spec.walk_steps, spec.degree_profile),
-            order: match spec.hops {
-                0 => order(
-                    spec.order,
-                    spec.token_layers + spec.node_layers,
-                    spec.draws,
-                    1,
-                ),
-                _ => order(spec.order, spec.node_layers, spec.draws, 1),
+            order: {
+                let layers = match spec.hops {
+                    0 => spec.token_layers + spec.node_layers,
+                    _ => spec.node_layers,
+                };
+                let by = ranking(spec.order, spec.walk_steps);
+                order(by, layers, spec.draws, 1)
             },
             tokens: (spec.hops > 0).then_some(TokenSettings {
                 hops: spec.hops,

@@ -9,6 +9,8 @@ use std::ops::Range;
 
 pub use laplacian::LARGEST;
 
+use super::centrality::centrality;
+use super::communities::communities;
 use super::graph::Graph;
 use super::order::Ranking;
 use super::page_rank::page_rank;
@@ -100,7 +102,16 @@ impl Prepared {
         let degrees = graph.degrees();
         let ranks = match by {
             Ranking::PageRank => page_rank(graph),
-            _ => degrees.iter().map(|&degree| degree as f32).collect(),
+            Ranking::Centrality => centrality(graph),
+            Ranking::Returns(steps) => {
+                let returns = random_walk::returns(graph, steps);
+                let rows = returns.values.chunks(returns.width.max(1));
+                rows.map(|row| -row.iter().sum::<f32>()).collect()
+            }
+            Ranking::Communities => communities(graph).into_iter().map(|of| of as f32).collect(),
+            Ranking::Stored | Ranking::Random | Ranking::Degree | Ranking::DegreeNoise => {
+                degrees.iter().map(|&degree| degree as f32).collect()
+            }
         };
         Ok(Self {
             eigen,
