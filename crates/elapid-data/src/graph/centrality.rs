@@ -24,17 +24,15 @@ pub(super) fn centrality(graph: &Graph) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::graph::{EdgePolicy, Parts};
+    use crate::graph::graph::EdgePolicy;
 
     #[test]
     fn a_star_has_the_eigenvector_of_its_matrix() {
-        let parts = Parts {
-            nodes: 5,
-            edges: vec![[0, 1], [0, 2], [0, 3], [0, 4]],
-            node_features: None,
-            edge_features: None,
-        };
-        let found = centrality(&Graph::new(parts, EdgePolicy::MIRRORED).unwrap());
+        let found = centrality(&Graph::bare(
+            5,
+            vec![[0, 1], [0, 2], [0, 3], [0, 4]],
+            EdgePolicy::MIRRORED,
+        ));
         // The eigenvalue is 2: hub = 2 leaf, and 4 leaf² + hub² = 1.
         let leaf = 1.0 / 8.0_f32.sqrt();
         for (own, expected) in found.iter().zip([2.0 * leaf, leaf, leaf, leaf, leaf]) {

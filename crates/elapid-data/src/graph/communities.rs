@@ -47,7 +47,9 @@ impl Weighted {
             row.sort_by_key(|&(column, _)| column);
             row.dedup_by(|more, kept| {
                 let is_same = more.0 == kept.0;
-                kept.1 += f64::from(u8::from(is_same)) * more.1;
+                if is_same {
+                    kept.1 += more.1;
+                }
                 is_same
             });
         }
@@ -126,17 +128,11 @@ impl Weighted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::graph::{EdgePolicy, Parts};
+    use crate::graph::graph::EdgePolicy;
     use crate::graph::synth::karate;
 
     fn graph(nodes: usize, edges: Vec<[u32; 2]>) -> Graph {
-        let parts = Parts {
-            nodes,
-            edges,
-            node_features: None,
-            edge_features: None,
-        };
-        Graph::new(parts, EdgePolicy::MIRRORED).unwrap()
+        Graph::bare(nodes, edges, EdgePolicy::MIRRORED)
     }
 
     #[test]

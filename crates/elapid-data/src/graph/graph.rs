@@ -169,6 +169,20 @@ impl std::fmt::Display for GraphFault {
     }
 }
 
+#[cfg(test)]
+impl Graph {
+    /// A graph without features, of which tests need only the shape.
+    pub(crate) fn bare(nodes: usize, edges: Vec<[u32; 2]>, policy: EdgePolicy) -> Self {
+        let parts = Parts {
+            nodes,
+            edges,
+            node_features: None,
+            edge_features: None,
+        };
+        Self::new(parts, policy).unwrap()
+    }
+}
+
 impl Graph {
     /// A graph of `parts`, with what is special about its edges treated as `policy` says.
     ///

@@ -33,17 +33,15 @@ pub(super) fn page_rank(graph: &Graph) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::graph::{EdgePolicy, Parts};
+    use crate::graph::graph::EdgePolicy;
 
     #[test]
     fn ranks_of_a_star_are_those_of_its_equation() {
-        let parts = Parts {
-            nodes: 5,
-            edges: vec![[0, 1], [0, 2], [0, 3]],
-            node_features: None,
-            edge_features: None,
-        };
-        let ranks = page_rank(&Graph::new(parts, EdgePolicy::MIRRORED).unwrap());
+        let ranks = page_rank(&Graph::bare(
+            5,
+            vec![[0, 1], [0, 2], [0, 3]],
+            EdgePolicy::MIRRORED,
+        ));
         // With base b: hub = b + 0.85·3·leaf, leaf = b + 0.85·hub/3, alone = b; the sum is 1.
         let hub = (1.0 + 0.85 * 3.0) / (1.0 - 0.85 * 0.85);
         let leaf = 1.0 + 0.85 * hub / 3.0;

@@ -279,7 +279,7 @@ impl Block {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::graph::{EdgePolicy, Parts};
+    use crate::graph::graph::EdgePolicy;
 
     const SETTINGS: TokenSettings = TokenSettings {
         hops: 3,
@@ -290,13 +290,11 @@ mod tests {
     };
 
     fn path(nodes: usize) -> Graph {
-        let parts = Parts {
+        Graph::bare(
             nodes,
-            edges: (1..nodes as u32 - 1).map(|at| [at - 1, at]).collect(),
-            node_features: None,
-            edge_features: None,
-        };
-        Graph::new(parts, EdgePolicy::MIRRORED).unwrap()
+            (1..nodes as u32 - 1).map(|at| [at - 1, at]).collect(),
+            EdgePolicy::MIRRORED,
+        )
     }
 
     #[test]

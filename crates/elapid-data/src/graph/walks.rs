@@ -277,16 +277,10 @@ impl<'a> Adjacency<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::graph::{EdgePolicy, Parts};
+    use crate::graph::graph::EdgePolicy;
 
     fn graph(nodes: usize, edges: Vec<[u32; 2]>) -> Graph {
-        let parts = Parts {
-            nodes,
-            edges,
-            node_features: None,
-            edge_features: None,
-        };
-        Graph::new(parts, EdgePolicy::MIRRORED).unwrap()
+        Graph::bare(nodes, edges, EdgePolicy::MIRRORED)
     }
 
     const SETTINGS: WalkSettings = WalkSettings {

@@ -196,7 +196,11 @@ fn check(
     name: &str,
 ) -> Result<(), DeviceError> {
     let found = found(kind);
-    if number.map_or(!found.is_empty(), |_| found.contains(device)) {
+    let is_found = match number {
+        None => !found.is_empty(),
+        Some(_) => found.contains(device),
+    };
+    if is_found {
         return Ok(());
     }
     let is_there =

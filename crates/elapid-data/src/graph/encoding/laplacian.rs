@@ -93,16 +93,10 @@ fn laplacian(graph: &Graph) -> DMatrix<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::graph::{EdgePolicy, Parts};
+    use crate::graph::graph::EdgePolicy;
 
     fn graph(nodes: usize, edges: Vec<[u32; 2]>) -> Graph {
-        let parts = Parts {
-            nodes,
-            edges,
-            node_features: None,
-            edge_features: None,
-        };
-        Graph::new(parts, EdgePolicy::PLAIN).unwrap()
+        Graph::bare(nodes, edges, EdgePolicy::PLAIN)
     }
 
     /// Largest entry of L V − V Λ, and of VᵀV − 1.

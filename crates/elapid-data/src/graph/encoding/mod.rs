@@ -99,15 +99,15 @@ impl Prepared {
             count => Some(laplacian::eigen(graph, count)?),
         };
         let steps = settings.walk_steps;
+        let walk = (steps > 0).then(|| random_walk::returns(graph, steps));
         let degrees = graph.degrees();
         let ranks = match by {
             Ranking::PageRank => page_rank(graph),
             Ranking::Centrality => centrality(graph),
-            Ranking::Returns(steps) => {
-                let returns = random_walk::returns(graph, steps);
-                let rows = returns.values.chunks(returns.width.max(1));
-                rows.map(|row| -row.iter().sum::<f32>()).collect()
-            }
+            Ranking::Returns(steps) => match &walk {
+                Some(encoded) if encoded.width == steps => less_returns(encoded),
+                _ => less_returns(&random_walk::returns(graph, steps)),
+            },
             Ranking::Communities => communities(graph).into_iter().map(|of| of as f32).collect(),
             Ranking::Stored | Ranking::Random | Ranking::Degree | Ranking::DegreeNoise => {
                 degrees.iter().map(|&degree| degree as f32).collect()
@@ -115,12 +115,18 @@ impl Prepared {
         };
         Ok(Self {
             eigen,
-            walk: (steps > 0).then(|| random_walk::returns(graph, steps)),
+            walk,
             profile: settings.profile.then(|| profile::profile(graph)),
             degrees,
             ranks,
         })
     }
+}
+
+/// How seldom walks from each node are back: the negative sum of its row.
+fn less_returns(returns: &Rows) -> Vec<f32> {
+    let rows = returns.values.chunks(returns.width.max(1));
+    rows.map(|row| -row.iter().sum::<f32>()).collect()
 }
 
 impl Encodings {
@@ -235,7 +241,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::graph::graph::{EdgePolicy, Parts};
+    use crate::graph::graph::EdgePolicy;
     use crate::transform::golden;
 
     #[derive(Deserialize)]
@@ -273,13 +279,7 @@ mod tests {
         let cases: Vec<Case> = golden::cases("graph_encodings/graphs.json");
         assert_eq!(cases.len(), 7);
         for case in cases {
-            let parts = Parts {
-                nodes: case.nodes,
-                edges: case.edges,
-                node_features: None,
-                edge_features: None,
-            };
-            let graph = Graph::new(parts, EdgePolicy::PLAIN).unwrap();
+            let graph = Graph::bare(case.nodes, case.edges, EdgePolicy::PLAIN);
             let encodings = Encodings::of(&graph, &settings).unwrap();
             let name = |what: &str| format!("{what} of `{}`", case.name);
             assert_near(

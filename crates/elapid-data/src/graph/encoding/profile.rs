@@ -34,17 +34,15 @@ pub(super) fn profile(graph: &Graph) -> Rows {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::graph::{EdgePolicy, Parts};
+    use crate::graph::graph::EdgePolicy;
 
     #[test]
     fn the_profile_of_a_star_with_a_tail() {
-        let parts = Parts {
-            nodes: 6,
-            edges: vec![[0, 1], [0, 2], [0, 3], [3, 4]],
-            node_features: None,
-            edge_features: None,
-        };
-        let graph = Graph::new(parts, EdgePolicy::MIRRORED).unwrap();
+        let graph = Graph::bare(
+            6,
+            vec![[0, 1], [0, 2], [0, 3], [3, 4]],
+            EdgePolicy::MIRRORED,
+        );
         let rows = profile(&graph);
         // Neighbours of 0 have 1, 1 and 2 edges.
         let deviation = (2.0_f32 - 16.0 / 9.0).sqrt();

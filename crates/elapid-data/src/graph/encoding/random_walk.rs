@@ -58,18 +58,12 @@ pub(super) fn returns(graph: &Graph, steps: usize) -> Rows {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::graph::{EdgePolicy, Parts};
+    use crate::graph::graph::EdgePolicy;
 
     #[test]
     fn probabilities_are_the_diagonals_of_powers() {
         let edges = (0..40_u32).flat_map(|a| [[a, (a * 7 + 3) % 41], [a, (a * a + 1) % 41]]);
-        let parts = Parts {
-            nodes: 41,
-            edges: edges.collect(),
-            node_features: None,
-            edge_features: None,
-        };
-        let graph = Graph::new(parts, EdgePolicy::PLAIN).unwrap();
+        let graph = Graph::bare(41, edges.collect(), EdgePolicy::PLAIN);
         let nodes = graph.nodes();
         let degrees = graph.degrees();
         let mut matrix = vec![0.0_f64; nodes * nodes];
